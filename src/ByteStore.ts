@@ -54,3 +54,5 @@ export interface ByteStore {
   readonly clear: Effect.Effect<void, CacheError>
   readonly size?: Effect.Effect<StoreSize, CacheError>
 }
+
+export { toCacheStore } from "./values/toCacheStore.js"

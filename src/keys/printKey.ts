@@ -86,16 +86,16 @@ class Printing {
     return printed
   }
 
-  private refuse(problem: string): never {
-    throw new Refusal([...this.path], problem)
+  private refusal(problem: string): Refusal {
+    return new Refusal([...this.path], problem)
   }
 
   private printOther(value: unknown): string {
-    if (typeof value === "function") return this.refuse("is a function")
-    if (typeof value !== "object" || value === null) return this.refuse("is a symbol")
-    if (this.ancestors.includes(value)) return this.refuse("refers back to an object that contains it")
-    if (this.ancestors.length === maxDepth) return this.refuse(`is nested more than ${maxDepth} levels deep`)
-    if (++this.objects > maxObjects) return this.refuse(`comes after more than ${maxObjects} objects`)
+    if (typeof value === "function") throw this.refusal("is a function")
+    if (typeof value !== "object" || value === null) throw this.refusal("is a symbol")
+    if (this.ancestors.includes(value)) throw this.refusal("refers back to an object that contains it")
+    if (this.ancestors.length === maxDepth) throw this.refusal(`is nested more than ${maxDepth} levels deep`)
+    if (++this.objects > maxObjects) throw this.refusal(`comes after more than ${maxObjects} objects`)
     this.ancestors.push(value)
     const printed = this.printObject(value)
     this.ancestors.pop()
@@ -112,14 +112,14 @@ class Printing {
     const printInstance = prototype === null ? undefined : instancePrinter(prototype)
     if (printInstance === undefined) {
       const name: unknown = value.constructor?.name
-      return this.refuse(`is an instance of ${typeof name === "string" && name !== "" ? name : "a class"}`)
+      throw this.refusal(`is an instance of ${typeof name === "string" && name !== "" ? name : "a class"}`)
     }
     return printInstance(value, this.printPart)
   }
 
   private printPrimaryKey(value: PrimaryKey.PrimaryKey): string {
     const primaryKey: unknown = PrimaryKey.value(value)
-    if (typeof primaryKey !== "string") return this.refuse("has a PrimaryKey that is not a string")
+    if (typeof primaryKey !== "string") throw this.refusal("has a PrimaryKey that is not a string")
     // Two classes may both take their database id for a primary key.
     return "_tag" in value && typeof value._tag === "string"
       ? `PrimaryKey(${printString(value._tag)},${printString(primaryKey)})`
@@ -129,7 +129,7 @@ class Printing {
   private printPlainObject(value: object, isData: boolean): string {
     // Effect remembers the hash of a Data value under a hidden symbol.
     if (!isData && Object.getOwnPropertySymbols(value).length > 0)
-      return this.refuse("has a symbol for a property name")
+      throw this.refusal("has a symbol for a property name")
     let printed = "{"
     for (const name of Object.getOwnPropertyNames(value).sort()) {
       if (printed.length > 1) printed += ","
@@ -155,7 +155,7 @@ class Printing {
         return `Array(${array.length}){${elements.join(",")}}`
       }
       case "extended":
-        return this.refuse("is an array with properties of its own")
+        throw this.refusal("is an array with properties of its own")
     }
   }
 }
