@@ -1,0 +1,108 @@
+/**
+ * Cuts what a socket delivers into answers. memjs copies everything it has not parsed yet with every chunk, which is
+ * quadratic in the size of an answer; here each byte is copied at most once.
+ *
+ * @since 0.1.0
+ */
+import { headerLength } from "./protocol.js"
+
+const answerMagic = 0x81
+/** More than memcached's largest item: a length above it is not memcached's. */
+const longestAnswer = 2 ** 30 + 2 ** 20
+
+/** The answer being read: one object for all of them, so only valid until the next. */
+export class Answer {
+  opcode = 0
+  status = 0
+  opaque = 0
+  casHigh = 0
+  casLow = 0
+  /** Holds the answer; its extras, if it has any, begin at `extras`, its value at `start`, and it ends at `end`. */
+  buffer: Buffer = Buffer.alloc(0)
+  extras = 0
+  start = 0
+  end = 0
+
+  load(buffer: Buffer, at: number): void {
+    this.buffer = buffer
+    this.opcode = buffer[at + 1] ?? 0
+    this.status = buffer.readUInt16BE(at + 6)
+    this.opaque = buffer.readUInt32BE(at + 12)
+    this.casHigh = buffer.readUInt32BE(at + 16)
+    this.casLow = buffer.readUInt32BE(at + 20)
+    this.extras = at + headerLength
+    this.start = this.extras + (buffer[at + 4] ?? 0) + buffer.readUInt16BE(at + 2)
+    this.end = this.extras + buffer.readUInt32BE(at + 8)
+  }
+}
+
+export class AnswerReader {
+  private readonly answer = new Answer()
+  /** A header or a whole answer of which only the first `filled` bytes are here. */
+  private partial: Buffer | undefined
+  private filled = 0
+  private stopped = false
+
+  constructor(private readonly onAnswer: (answer: Answer) => void) {}
+
+  /** Drops whatever comes after the answer being handled. */
+  stop(): void {
+    this.stopped = true
+    this.partial = undefined
+  }
+
+  /** Throws when the bytes are not memcached's. */
+  push(chunk: Buffer): void {
+    let at = 0
+    while (at < chunk.length && !this.stopped) {
+      const whole = this.partial === undefined ? this.begin(chunk, at) : 0
+      at += whole > 0 ? whole : this.fill(chunk, at)
+    }
+  }
+
+  /** Handles an answer that lies whole in the chunk, and says how long it is; 0 when more has to come. */
+  private begin(chunk: Buffer, at: number): number {
+    const available = chunk.length - at
+    const length = available < headerLength ? headerLength : answerLength(chunk, at)
+    if (available >= length) {
+      this.emit(chunk, at)
+      return length
+    }
+    this.partial = Buffer.allocUnsafe(length)
+    this.filled = 0
+    return 0
+  }
+
+  private fill(chunk: Buffer, at: number): number {
+    const partial = this.partial
+    if (partial === undefined) return 0
+    const taken = chunk.copy(partial, this.filled, at, Math.min(chunk.length, at + partial.length - this.filled))
+    this.filled += taken
+    if (this.filled === partial.length) this.completed(partial)
+    return taken
+  }
+
+  private completed(partial: Buffer): void {
+    const length = answerLength(partial, 0)
+    if (length > partial.length) {
+      this.partial = Buffer.allocUnsafe(length)
+      partial.copy(this.partial)
+    } else {
+      this.partial = undefined
+      this.emit(partial, 0)
+    }
+  }
+
+  private emit(buffer: Buffer, at: number): void {
+    this.answer.load(buffer, at)
+    this.onAnswer(this.answer)
+  }
+}
+
+const answerLength = (buffer: Buffer, at: number): number => {
+  const length = headerLength + buffer.readUInt32BE(at + 8)
+  if (buffer[at] !== answerMagic || length > longestAnswer) {
+    throw new Error("what answers on this port does not speak memcached's binary protocol")
+  }
+  return length
+}

@@ -1,0 +1,272 @@
+/**
+ * memjs's `Server` with its socket half replaced. Left as it is, it waits for ever when the server closes the socket,
+ * reads the rest of a cut answer as the beginning of the next one, takes the close of an old socket for that of the new
+ * one, and goes to the kernel once a request.
+ *
+ * A connection is `connecting`, `ready` or `down`. Calls wait while it connects; when it breaks, it connects again at
+ * once; when that fails it is down, refuses calls without delay, and tries again every `retryDelay`.
+ *
+ * @since 0.1.0
+ */
+import { connect, type Socket } from "node:net"
+import { Redacted } from "effect"
+import { Server } from "memjs"
+import { type Answer, AnswerReader } from "./AnswerReader.js"
+import { Batch } from "./Batch.js"
+import { type Call, Opaques, Problem, problemOf } from "./Call.js"
+import { GenerationCall } from "./GenerationCall.js"
+import type { Generations } from "./Generations.js"
+import { endOfBatch, handshakeRequest } from "./handshake.js"
+import { Opcode, Status } from "./protocol.js"
+import type { ServerAddress } from "./Servers.js"
+import { Watchdog } from "./Watchdog.js"
+
+export interface ConnectionSettings {
+  /** Milliseconds until an unanswered call has failed. */
+  readonly timeout: number
+  /** Milliseconds until an attempt to connect has failed. */
+  readonly connectTimeout: number
+  /** Milliseconds between two attempts to reach a server that is down. */
+  readonly retryDelay: number
+  readonly username: string | undefined
+  readonly password: Redacted.Redacted | undefined
+}
+
+/** What a connection needs of its pool. */
+export interface Surroundings {
+  /** memjs's `perform`: registers for the answer with the request number and sends the request. */
+  readonly perform: (label: string, request: Buffer, opaque: number, done: (error: Error | null) => void) => void
+  readonly log: (level: "Debug" | "Info" | "Warning", message: string) => void
+  readonly wentDown: (server: Connection) => void
+}
+
+const keepAliveDelay = 30_000
+
+export class Connection extends Server {
+  /** Why calls are refused, while they are. */
+  refusal: Problem | undefined
+  /** What stood here before is not to be read: the generation is renewed before the connection is ready again. */
+  owesGeneration = false
+  /** Numbers the requests. */
+  opaques = new Opaques(1)
+  private phase: "connecting" | "ready" | "down" | "closed" = "connecting"
+  private line: Socket | undefined
+  private reader: AnswerReader | undefined
+  private queue: Array<Call> = []
+  private readonly inFlight: Array<Batch> = []
+  private flushing = false
+  private queueDeadline = Number.POSITIVE_INFINITY
+  private connectDeadline = Number.POSITIVE_INFINITY
+  private retry: NodeJS.Timeout | undefined
+  private readonly watchdog = new Watchdog(
+    () => Math.min(this.inFlight[0]?.deadline ?? Number.POSITIVE_INFINITY, this.queueDeadline, this.connectDeadline),
+    (now) => this.overdue(now)
+  )
+
+  constructor(
+    readonly index: number,
+    readonly address: ServerAddress,
+    readonly generations: Generations,
+    private readonly settings: ConnectionSettings,
+    private readonly surroundings: Surroundings
+  ) {
+    super(address.host, address.port)
+    // memjs would otherwise send what it finds in the environment to any server, without being told to.
+    Object.assign(this, { username: undefined, password: undefined })
+    this.open()
+  }
+
+  /** Sends the call together with all others of this moment, or fails it at once. */
+  enqueue(call: Call): void {
+    if (this.refusal !== undefined) {
+      call.fail(this.refusal)
+      return
+    }
+    this.queue.push(call)
+    if (this.phase === "ready") this.flushSoon()
+    else if (this.queue.length === 1) this.startQueue()
+  }
+
+  private startQueue(): void {
+    this.queueDeadline = performance.now() + this.settings.timeout
+    this.watchdog.watch()
+  }
+
+  private flushSoon(): void {
+    if (this.flushing) return
+    this.flushing = true
+    queueMicrotask(this.flush)
+  }
+
+  private readonly flush = (): void => {
+    this.flushing = false
+    if (this.phase !== "ready") return
+    const calls = this.queue.filter((call) => !call.abandoned)
+    this.queue = []
+    this.queueDeadline = Number.POSITIVE_INFINITY
+    if (calls.length > 0) this.send(calls)
+  }
+
+  private send(calls: ReadonlyArray<Call>): void {
+    const batch = new Batch(calls, this.index, this.generations)
+    const request = batch.encode(this.opaques)
+    batch.deadline = performance.now() + this.settings.timeout
+    this.inFlight.push(batch)
+    this.surroundings.perform(this.address.label, request, batch.last, (error) => {
+      if (error === null) batch.settle()
+      else batch.fail(error instanceof Problem ? error : new Problem("Unavailable", error.message, { cause: error }))
+    })
+  }
+
+  override write(request: Buffer): void {
+    this.line?.write(request)
+    this.watchdog.watch()
+  }
+
+  override writeSASL(request: Buffer): void {
+    this.line?.write(request)
+  }
+
+  private open(): void {
+    const line = connect({
+      host: this.address.host,
+      port: this.address.port,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: keepAliveDelay
+    })
+    this.line = line
+    this.reader = new AnswerReader((answer) => this.answered(answer))
+    this.connectDeadline = performance.now() + this.settings.connectTimeout
+    this.watchdog.watch()
+    const current = (act: () => void) => () => this.line === line && act()
+    line.on(
+      "connect",
+      current(() => this.introduce())
+    )
+    line.on("data", (chunk: Buffer) => this.line === line && this.responseHandler(chunk))
+    line.on("error", (cause) => this.line === line && this.error(new Problem("Unavailable", cause.message, { cause })))
+    line.on(
+      "close",
+      current(() => this.error(new Problem("Unavailable", "the server closed the connection")))
+    )
+  }
+
+  /** A server that takes connections may still be dead: it is ready when it has answered once. */
+  private introduce(): void {
+    const { password, username } = this.settings
+    if (username === undefined || password === undefined) {
+      this.writeSASL(handshakeRequest)
+    } else {
+      Object.assign(this, { username, password: Redacted.value(password) })
+      this.saslAuth()
+      Object.assign(this, { username: undefined, password: undefined })
+    }
+  }
+
+  override responseHandler(chunk: Buffer): void {
+    try {
+      this.reader?.push(chunk)
+    } catch (cause) {
+      this.error(new Problem("Unavailable", cause instanceof Error ? cause.message : String(cause), { cause }))
+    }
+  }
+
+  private answered(answer: Answer): void {
+    if (answer.opcode === Opcode.noop || answer.opcode === Opcode.authenticate) {
+      this.introduced(answer)
+      return
+    }
+    const batch = this.inFlight[0]
+    if (batch === undefined || !batch.answer(answer)) throw new Error("the server answered what was not asked")
+    if (answer.opaque !== batch.last) return
+    this.inFlight.shift()
+    this.respond(endOfBatch(batch.last))
+  }
+
+  private introduced(answer: Answer): void {
+    if (answer.status !== Status.success) this.error(problemOf(answer))
+    else if (this.owesGeneration) this.renewGeneration()
+    else this.becomeReady()
+  }
+
+  private renewGeneration(): void {
+    const key = this.generations.key(this.index)
+    const listener = {
+      done: () => this.becomeReady(),
+      failed: (problem: Problem) => this.line !== undefined && this.error(problem)
+    }
+    this.send([new GenerationCall(this.index, "renew", key, listener)])
+  }
+
+  private becomeReady(): void {
+    if (this.refusal !== undefined) this.surroundings.log("Info", `${this.address.label} answers again`)
+    this.phase = "ready"
+    this.refusal = undefined
+    this.owesGeneration = false
+    this.connectDeadline = Number.POSITIVE_INFINITY
+    this.flush()
+  }
+
+  private overdue(now: number): void {
+    const silent = `no answer within ${this.settings.timeout} ms`
+    if (this.queueDeadline <= now) this.failQueue(new Problem("Unavailable", "no connection yet"))
+    if ((this.inFlight[0]?.deadline ?? Number.POSITIVE_INFINITY) <= now) this.error(new Problem("Timeout", silent))
+    else if (this.connectDeadline <= now) this.error(new Problem("Timeout", "the server takes too long to connect"))
+  }
+
+  /** The connection is of no use any more: every call on it fails, and another one takes its place. */
+  override error(problem: Error): void {
+    if (this.phase === "closed") return
+    const wasReady = this.phase === "ready"
+    this.hangUp()
+    if (wasReady) this.phase = "connecting"
+    // Fails the batches in flight, through memjs's table of callbacks.
+    super.error(problem)
+    if (wasReady) {
+      this.surroundings.log("Debug", `${this.address.label}: ${problem.message}; connecting again`)
+      if (this.queue.length > 0) this.startQueue()
+      this.open()
+    } else {
+      this.goDown(problem)
+    }
+  }
+
+  private goDown(problem: Error): void {
+    if (this.refusal === undefined) {
+      this.surroundings.log("Warning", `${this.address.label} is down: ${problem.message}`)
+      this.refusal = new Problem("Unavailable", `${this.address.label} is down: ${problem.message}`, { cause: problem })
+      this.phase = "down"
+      this.surroundings.wentDown(this)
+    }
+    this.failQueue(this.refusal)
+    this.retry = setTimeout(() => this.open(), this.settings.retryDelay).unref()
+  }
+
+  private failQueue(problem: Problem): void {
+    const calls = this.queue
+    this.queue = []
+    this.queueDeadline = Number.POSITIVE_INFINITY
+    for (const call of calls) if (!call.abandoned) call.fail(problem)
+  }
+
+  private hangUp(): void {
+    const line = this.line
+    this.line = undefined
+    line?.destroy()
+    this.reader?.stop()
+    this.inFlight.length = 0
+    this.connectDeadline = Number.POSITIVE_INFINITY
+  }
+
+  override close(): void {
+    if (this.phase === "closed") return
+    this.phase = "closed"
+    this.refusal = new Problem("Unavailable", "the connection is closed")
+    clearTimeout(this.retry)
+    this.watchdog.stop()
+    this.hangUp()
+    super.error(this.refusal)
+    this.failQueue(this.refusal)
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * A namespace's generation on one server: 64 random bits, kept in a record of their own and in front of every item. An
+ * item counts only while the two agree, so that writing one new generation clears the whole namespace.
+ *
+ * @since 0.1.0
+ */
+import { createHash, randomFillSync } from "node:crypto"
+
+export class Generation {
+  constructor(
+    readonly high: number,
+    readonly low: number
+  ) {}
+
+  equals(that: Generation): boolean {
+    return this.high === that.high && this.low === that.low
+  }
+
+  /** The generation of an item that depends on both: it changes with either. */
+  with(that: Generation): Generation {
+    return new Generation((this.high ^ that.high) >>> 0, (this.low ^ that.low) >>> 0)
+  }
+}
+
+export const generationLength = 8
+
+/** Stands in no item and no record: whatever is written under it is dead. */
+export const noGeneration = new Generation(0, 0)
+
+// Not Effect's Random: two processes with the same seed must not agree.
+export const randomGeneration = (): Generation => {
+  const bytes = randomFillSync(Buffer.alloc(generationLength))
+  const generation = new Generation(bytes.readUInt32BE(0), bytes.readUInt32BE(4))
+  return generation.equals(noGeneration) ? randomGeneration() : generation
+}
+
+export const writeGeneration = (into: Buffer, at: number, generation: Generation): void => {
+  into.writeUInt32BE(generation.high, at)
+  into.writeUInt32BE(generation.low, at + 4)
+}
+
+export const readGeneration = (from: Buffer, start: number, end: number): Generation | undefined =>
+  end - start < generationLength ? undefined : new Generation(from.readUInt32BE(start), from.readUInt32BE(start + 4))
+
+const longestReadable = 120
+
+const spelled = (text: string): string => {
+  const readable = encodeURIComponent(text)
+  return readable.length <= longestReadable
+    ? readable
+    : `${readable.slice(0, longestReadable - 43)}${createHash("sha256").update(text).digest("base64url")}`
+}
+
+/**
+ * The key of a generation record. `home` names the server whose keys the holder keeps for the time of an outage;
+ * `undefined` is the holder's own.
+ */
+export const generationKey = (namespace: string, home: string | undefined): string =>
+  `effect-cached!generation:${spelled(namespace)}${home === undefined ? "" : `@${spelled(home)}`}`

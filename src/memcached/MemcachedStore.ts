@@ -1,0 +1,146 @@
+/**
+ * The six primitives on memcached.
+ *
+ * @since 0.1.0
+ */
+import { Effect, Either, Option, Runtime, type Scope } from "effect"
+import type { ByteRecord, ByteStore } from "../ByteStore.js"
+import { CacheError } from "../CacheError.js"
+import { AddCall } from "./AddCall.js"
+import type { Problem } from "./Call.js"
+import { clearAll } from "./clearAll.js"
+import { DiscardCall } from "./DiscardCall.js"
+import { exchange, exchangeUnderGeneration, standIn } from "./exchange.js"
+import { Pool, type Route } from "./Pool.js"
+import { isKey } from "./protocol.js"
+import { RemoveCall } from "./RemoveCall.js"
+import { ReplaceCall } from "./ReplaceCall.js"
+import { readMany } from "./readMany.js"
+import { type MemcachedOptions, poolSettings } from "./settings.js"
+import { split } from "./split.js"
+import { Token } from "./Token.js"
+import { writeMany } from "./writeMany.js"
+
+type Operation = "read" | "write" | "add" | "replace" | "remove" | "clear"
+
+const cacheError = (operation: Operation, problem: Problem, key?: string): CacheError =>
+  new CacheError({ reason: problem.reason, operation, description: problem.message, key, cause: problem.cause })
+
+const invalidKey = (operation: Operation, key: string): CacheError =>
+  new CacheError({
+    reason: "InvalidKey",
+    operation,
+    key,
+    description: "a key for memcached has 1 to 250 bytes of printable ASCII"
+  })
+
+/** Runs an operation on the keys, none of which may harm the connection. */
+const checked = <A>(
+  operation: Operation,
+  keys: ReadonlyArray<string>,
+  run: Effect.Effect<A, Problem>
+): Effect.Effect<A, CacheError> =>
+  Effect.suspend(() => {
+    const bad = keys.find((key) => !isKey(key))
+    if (bad !== undefined) return Effect.fail(invalidKey(operation, bad))
+    const key = keys.length === 1 ? keys[0] : undefined
+    return Effect.mapError(run, (problem) => cacheError(operation, problem, key))
+  })
+
+const add = (pool: Pool, key: string, record: ByteRecord): Effect.Effect<Option.Option<Token>, Problem> =>
+  Effect.suspend(() => {
+    const route = pool.route(key)
+    const outcome = exchangeUnderGeneration(
+      route,
+      (listener: ConstructorParameters<typeof AddCall>[4]) =>
+        new AddCall(route.home, route.holder.index, key, record, listener)
+    )
+    return Effect.flatMap(outcome, (result) => {
+      if (result._tag === "added") return Effect.succeed(Option.some(result.token))
+      if (result._tag === "taken") return Effect.succeed(Option.none())
+      // Another caller was there in the meantime; whether what it left lives is to be seen.
+      if (result._tag === "unknown") return add(pool, key, record)
+      const over = exchange<Option.Option<Token>>(
+        route,
+        (listener) => new ReplaceCall(route.home, key, result.over, result.generation, record, listener)
+      )
+      return Effect.flatMap(over, (token) => (Option.isSome(token) ? Effect.succeed(token) : add(pool, key, record)))
+    })
+  })
+
+const discard = (route: Route, key: string, token: Token): Effect.Effect<void, Problem> =>
+  exchange<void>(route, (listener) => new DiscardCall(route.home, key, token, listener))
+
+const replace = (
+  pool: Pool,
+  key: string,
+  token: unknown,
+  record: ByteRecord
+): Effect.Effect<Option.Option<Token>, Problem> =>
+  Effect.suspend(() => {
+    const route = pool.route(key)
+    // The record that was read is on a server that another one stands in for, or the other way round.
+    if (!(token instanceof Token) || token.server !== route.holder.index) return Effect.succeed(Option.none())
+    const replaced = exchange<Option.Option<Token>>(
+      route,
+      (listener) => new ReplaceCall(route.home, key, token, token.generation, record, listener)
+    )
+    return Effect.catchIf(
+      replaced,
+      (problem) => problem.reason === "TooLarge",
+      (problem) => Effect.zipRight(Effect.ignore(discard(route, key, token)), Effect.fail(problem))
+    )
+  })
+
+const remove = (pool: Pool, keys: ReadonlyArray<string>): Effect.Effect<number, Problem> =>
+  Effect.suspend(() => {
+    const parts = split(pool, keys, (key) => key)
+    const removals = parts.map(({ elements, route }) =>
+      Effect.zipRight(
+        standIn(route),
+        exchange<number>(route, (listener) => new RemoveCall(route.home, elements, listener))
+      )
+    )
+    if (removals.length === 1 && removals[0] !== undefined) return removals[0]
+    // Every server gets its deletions, also when another one fails.
+    return Effect.flatMap(Effect.all(removals.map(Effect.either), { concurrency: "unbounded" }), (results) =>
+      Effect.map(Either.all(results), (counts) => counts.reduce((sum, count) => sum + count, 0))
+    )
+  })
+
+/**
+ * A store on one memcached or a pool of them, whose connections live as long as the scope. They are made in the
+ * background: building the store does not wait for a server and does not fail without one.
+ *
+ * - `read`, `remove`, `write`: 1 round trip, to all servers concerned at once
+ * - `add`: 1, or 2 where a dead record stands; `replace`: 1; `clear`: 1
+ *
+ * The first write to a server, and the first after its generation record was evicted, takes one more.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: MemcachedOptions, namespace: string): Effect.Effect<ByteStore, CacheError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const settings = yield* poolSettings(options, namespace)
+    const runtime = yield* Effect.runtime<never>()
+    const log = { Debug: Effect.logDebug, Info: Effect.logInfo, Warning: Effect.logWarning }
+    const pool = yield* Effect.acquireRelease(
+      Effect.sync(() => new Pool(settings, (level, message) => Runtime.runFork(runtime)(log[level](message)))),
+      (pool) => Effect.sync(() => pool.close())
+    )
+    return {
+      name: "memcached",
+      read: (keys) => checked("read", keys, readMany(pool, keys)),
+      write: (items) =>
+        checked(
+          "write",
+          items.map(({ key }) => key),
+          writeMany(pool, items, (key, problem) => cacheError("write", problem, key))
+        ),
+      add: (key, record) => checked("add", [key], add(pool, key, record)),
+      replace: (key, token, record) => checked("replace", [key], replace(pool, key, token, record)),
+      remove: (keys) => checked("remove", keys, remove(pool, keys)),
+      clear: checked("clear", [], clearAll(pool))
+    }
+  })
