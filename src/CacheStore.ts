@@ -106,8 +106,8 @@ export interface CacheStore {
    * record lives.
    */
   readonly read: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<StoredEntry | undefined>, CacheError>
-  /** The same without suspending, for a store in this process. */
-  readonly unsafeRead?: (key: string) => StoredEntry | undefined
+  /** The same for one key and without suspending, for a store in this process; `now` is the Clock's milliseconds. */
+  readonly unsafeRead?: (key: string, now: number) => StoredEntry | undefined
   /**
    * Writes all entries whatever was there, in one round trip; the last of two with the same key wins. The answer names
    * the items that were not written, with the reason; the others were.

@@ -1,0 +1,100 @@
+/**
+ * The operations of the `CacheBackend` of the program, where the call reads better without naming it.
+ *
+ * @since 0.1.0
+ */
+import { type Duration, Effect, type Option } from "effect"
+import {
+  CacheBackend,
+  type CacheStats,
+  type GetOrSetOptions,
+  type Key,
+  type SetOptions,
+  type VersionOption
+} from "./CacheBackend.js"
+import type { CacheError, NoCachedValue } from "./CacheError.js"
+
+/** See `CacheBackendService.get`. @since 0.1.0 */
+export const get = (
+  key: Key,
+  options?: VersionOption
+): Effect.Effect<Option.Option<unknown>, CacheError, CacheBackend> =>
+  Effect.flatMap(CacheBackend, (cache) => cache.get(key, options))
+
+/** See `CacheBackendService.getMany`. @since 0.1.0 */
+export const getMany = (
+  keys: Iterable<Key>,
+  options?: VersionOption
+): Effect.Effect<ReadonlyMap<Key, unknown>, CacheError, CacheBackend> =>
+  Effect.flatMap(CacheBackend, (cache) => cache.getMany(keys, options))
+
+/** See `CacheBackendService.has`. @since 0.1.0 */
+export const has = (key: Key, options?: VersionOption): Effect.Effect<boolean, CacheError, CacheBackend> =>
+  Effect.flatMap(CacheBackend, (cache) => cache.has(key, options))
+
+/** See `CacheBackendService.set`. @since 0.1.0 */
+export const set = (key: Key, value: unknown, options?: SetOptions): Effect.Effect<void, CacheError, CacheBackend> =>
+  Effect.flatMap(CacheBackend, (cache) => cache.set(key, value, options))
+
+/** See `CacheBackendService.setMany`. @since 0.1.0 */
+export const setMany = (
+  entries: Iterable<readonly [Key, unknown]>,
+  options?: SetOptions
+): Effect.Effect<ReadonlyArray<Key>, CacheError, CacheBackend> =>
+  Effect.flatMap(CacheBackend, (cache) => cache.setMany(entries, options))
+
+/** See `CacheBackendService.add`. @since 0.1.0 */
+export const add = (key: Key, value: unknown, options?: SetOptions): Effect.Effect<boolean, CacheError, CacheBackend> =>
+  Effect.flatMap(CacheBackend, (cache) => cache.add(key, value, options))
+
+/** See `CacheBackendService.getOrSet`. @since 0.1.0 */
+export const getOrSet = <A, E, R>(
+  key: Key,
+  effect: Effect.Effect<A, E, R>,
+  options?: GetOrSetOptions<A>
+): Effect.Effect<A, E | CacheError, R | CacheBackend> =>
+  Effect.flatMap(CacheBackend, (cache) => cache.getOrSet(key, effect, options))
+
+/** See `CacheBackendService.touch`. @since 0.1.0 */
+export const touch = (
+  key: Key,
+  ttl?: Duration.DurationInput,
+  options?: VersionOption
+): Effect.Effect<boolean, CacheError, CacheBackend> =>
+  Effect.flatMap(CacheBackend, (cache) => cache.touch(key, ttl, options))
+
+/** See `CacheBackendService.increment`. @since 0.1.0 */
+export const increment = (
+  key: Key,
+  by?: number,
+  options?: VersionOption
+): Effect.Effect<number, CacheError | NoCachedValue, CacheBackend> =>
+  Effect.flatMap(CacheBackend, (cache) => cache.increment(key, by, options))
+
+const delete_ = (key: Key, options?: VersionOption): Effect.Effect<boolean, CacheError, CacheBackend> =>
+  Effect.flatMap(CacheBackend, (cache) => cache.delete(key, options))
+
+export {
+  /** See `CacheBackendService.delete`. @since 0.1.0 */
+  delete_ as delete
+}
+
+/** See `CacheBackendService.deleteMany`. @since 0.1.0 */
+export const deleteMany = (
+  keys: Iterable<Key>,
+  options?: VersionOption
+): Effect.Effect<number, CacheError, CacheBackend> =>
+  Effect.flatMap(CacheBackend, (cache) => cache.deleteMany(keys, options))
+
+/** See `CacheBackendService.invalidateGroup`. @since 0.1.0 */
+export const invalidateGroup = (name: string, options?: VersionOption): Effect.Effect<void, CacheError, CacheBackend> =>
+  Effect.flatMap(CacheBackend, (cache) => cache.invalidateGroup(name, options))
+
+/** See `CacheBackendService.clear`. @since 0.1.0 */
+export const clear: Effect.Effect<void, CacheError, CacheBackend> = Effect.flatMap(CacheBackend, (cache) => cache.clear)
+
+/** See `CacheBackendService.stats`. @since 0.1.0 */
+export const stats: Effect.Effect<CacheStats, never, CacheBackend> = Effect.flatMap(
+  CacheBackend,
+  (cache) => cache.stats
+)

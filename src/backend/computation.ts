@@ -1,0 +1,366 @@
+/**
+ * The life of one computation: claimed in the store, run in a fiber of the layer (it is nobody's child), renewed while
+ * it lasts, and its value published only if the claim still stands. Waiters come and go; with the last one it ends.
+ */
+import { Cause, Deferred, Effect, Exit, Fiber, FiberRef, Option, Random, type Scope } from "effect"
+import type { CacheError } from "../CacheError.js"
+import type { Entry, Token } from "../CacheStore.js"
+import { ancestry, currentFlight, Flight, type Flights, lost, type Outcome } from "./flights.js"
+import { logAction, logFailure } from "./instruments.js"
+import { claimed, judge, lifespan, settled, tombstone } from "./mint.js"
+import { now, type Records, type Snapshot, uniqueId } from "./records.js"
+import type { MemoRequest } from "./request.js"
+
+/**
+ * - `miss`: nothing was there.
+ * - `refresh`: what is there is served on meanwhile.
+ * - `force`: whatever is there, and whoever claims it.
+ * - `apart`: without the store.
+ */
+export type Mode = "miss" | "refresh" | "force" | "apart"
+
+/** What a flight holds in the store. Every write of its own moves the token; without one the claim is lost. */
+interface Hold {
+  token: Token | undefined
+  entry: Entry
+}
+
+type Claiming =
+  | { readonly _tag: "Held"; readonly hold: Hold }
+  | { readonly _tag: "Unreachable" }
+  | { readonly _tag: "Lost" }
+
+const unreachable: Claiming = { _tag: "Unreachable" }
+const claimLost: Claiming = { _tag: "Lost" }
+
+/** Renewed this many times before a lease would run out, so that a late renewal or a skewed clock does no harm. */
+const renewalsPerLease = 3
+
+const cyclic = (path: ReadonlyArray<string>): Effect.Effect<never> =>
+  Effect.dieMessage(`Cached computation needs its own result: ${path.join(" → ")}`)
+
+export class Computations {
+  private readonly instance = uniqueId()
+  private count = 0
+
+  constructor(
+    private readonly records: Records,
+    private readonly flights: Flights,
+    private readonly scope: Scope.Scope
+  ) {}
+
+  /** Starts a flight and waits for it. */
+  fly<A, E, R>(request: MemoRequest<A, E, R>, mode: Mode, seen?: Snapshot): Effect.Effect<Outcome<A, E>, never, R> {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(this.launch(request, mode, seen, false), (flight) => this.await<A, E>(flight, restore))
+    )
+  }
+
+  /** Starts a flight that nobody needs to wait for. */
+  flyBehind<A, E, R>(request: MemoRequest<A, E, R>, mode: Mode, seen: Snapshot): Effect.Effect<void, never, R> {
+    return Effect.uninterruptible(this.launch(request, mode, seen, true))
+  }
+
+  /** Waits for a flight that another caller started. */
+  join<A, E, R>(request: MemoRequest<A, E, R>, flight: Flight): Effect.Effect<Outcome<A, E>> {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.withFiberRuntime((fiber) => {
+        const asking = fiber.getFiberRef(currentFlight)
+        if (asking !== undefined && flight.reaches(asking)) {
+          return cyclic([asking.printed, flight.printed, asking.printed])
+        }
+        flight.waiters++
+        request.meters.unsafeCount(fiber, "joined")
+        return this.await<A, E>(flight, restore)
+      })
+    )
+  }
+
+  /** Computes for this caller alone, in its own fiber, and stores nothing. */
+  alone<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.withFiberRuntime((fiber) => {
+      const parent = fiber.getFiberRef(currentFlight)
+      const path = ancestry(parent, this.flights, request.key)
+      if (path !== undefined) return cyclic([...path, request.printed])
+      return Effect.onExit(this.computing(request, this.flight(request, parent, false)), (exit) =>
+        request.meters.count(Exit.isSuccess(exit) ? "computed" : "failed")
+      )
+    })
+  }
+
+  private flight<A, E, R>(request: MemoRequest<A, E, R>, parent: Flight | undefined, background: boolean): Flight {
+    const id = `${this.instance}.${++this.count}`
+    return new Flight(this.flights, request.key, request.printed, id, request.groups, background, parent)
+  }
+
+  /** In an uninterruptible region: a flight that others can find is sure to run. */
+  private launch<A, E, R>(
+    request: MemoRequest<A, E, R>,
+    mode: Mode,
+    seen: Snapshot | undefined,
+    background: boolean
+  ): Effect.Effect<Flight, never, R> {
+    return Effect.withFiberRuntime((fiber) => {
+      const parent = fiber.getFiberRef(currentFlight)
+      const path = ancestry(parent, this.flights, request.key)
+      if (path !== undefined) return cyclic([...path, request.printed])
+      const flight = this.flight(request, parent, background)
+      flight.forced = mode === "force"
+      if (!background) flight.waiters = 1
+      if (mode === "apart") this.flights.unreachable(flight)
+      else this.flights.register(flight)
+      return Effect.map(Effect.forkIn(this.course(request, flight, mode, seen), this.scope), (running) => {
+        flight.fiber = running
+        return flight
+      })
+    })
+  }
+
+  private await<A, E>(
+    flight: Flight,
+    restore: <B, F, R>(effect: Effect.Effect<B, F, R>) => Effect.Effect<B, F, R>
+  ): Effect.Effect<Outcome<A, E>> {
+    return Effect.flatMap(FiberRef.get(currentFlight), (asking) => {
+      asking?.wait(flight)
+      return Effect.ensuring(
+        // One key has one type: whoever flies for it computes what this caller would.
+        restore(Deferred.await(flight.outcome)) as Effect.Effect<Outcome<A, E>>,
+        Effect.suspend(() => {
+          asking?.unwait(flight)
+          flight.waiters--
+          if (flight.waiters > 0 || flight.background || flight.phase === "landed") return Effect.void
+          flight.abandoned = true
+          this.flights.remove(flight)
+          return flight.fiber === undefined ? Effect.void : Fiber.interrupt(flight.fiber)
+        })
+      )
+    })
+  }
+
+  /**
+   * The flight's own fiber. It can be interrupted only while it waits for the computation, so that no claim is
+   * forgotten; whatever happens, those who wait hear of it.
+   */
+  private course<A, E, R>(
+    request: MemoRequest<A, E, R>,
+    flight: Flight,
+    mode: Mode,
+    seen: Snapshot | undefined
+  ): Effect.Effect<void, never, R> {
+    const claiming = mode === "apart" ? Effect.succeed(unreachable) : this.claim(request, flight, mode, seen)
+    const flown = Effect.flatMap(claiming, (claim): Effect.Effect<Outcome<A, E>, never, R> => {
+      if (claim._tag === "Lost") return Effect.succeed(lost)
+      const hold = claim._tag === "Held" ? claim.hold : undefined
+      if (flight.abandoned) return Effect.zipRight(this.giveBack(request, hold), Effect.interrupt)
+      if (hold === undefined) this.flights.unreachable(flight)
+      else this.flights.claimed(flight)
+      return Effect.flatMap(Effect.zip(now, Effect.fork(this.computing(request, flight))), ([begun, child]) =>
+        Effect.flatMap(
+          Effect.onInterrupt(this.supervise(request, child, hold), () =>
+            Effect.zipRight(this.giveBack(request, hold), Fiber.interrupt(child))
+          ),
+          (exit) =>
+            Effect.as(
+              Effect.flatMap(now, (ended) => this.settle(request, flight, hold, exit, ended - begun)),
+              { _tag: "Done", exit } as const
+            )
+        )
+      )
+    })
+    return Effect.asVoid(
+      Effect.onExit(flown, (exit) =>
+        Effect.sync(() => this.flights.land(flight, Exit.isSuccess(exit) ? exit.value : { _tag: "Done", exit }))
+      )
+    )
+  }
+
+  private computing<A, E, R>(request: MemoRequest<A, E, R>, flight: Flight): Effect.Effect<A, E, R> {
+    return request.compute.pipe(
+      Effect.withSpan("cache.compute", { attributes: { "cache.key": request.printed } }),
+      Effect.locally(currentFlight, flight),
+      Effect.interruptible
+    )
+  }
+
+  /** Waits for the computation and renews the claim meanwhile. */
+  private supervise<A, E, R>(
+    request: MemoRequest<A, E, R>,
+    child: Fiber.Fiber<A, E>,
+    hold: Hold | undefined
+  ): Effect.Effect<Exit.Exit<A, E>> {
+    if (hold === undefined || hold.token === undefined) return Effect.interruptible(Fiber.await(child))
+    return Effect.flatMap(
+      Effect.interruptible(Effect.timeoutOption(Fiber.await(child), request.policy.lease / renewalsPerLease)),
+      Option.match({
+        onSome: (exit) => Effect.succeed(exit),
+        onNone: () => Effect.zipRight(this.renew(request, hold), this.supervise(request, child, hold))
+      })
+    )
+  }
+
+  /** Takes the exclusive right to compute, together with the versions that the groups have before it. */
+  private claim<A, E, R>(
+    request: MemoRequest<A, E, R>,
+    flight: Flight,
+    mode: Mode,
+    seen: Snapshot | undefined
+  ): Effect.Effect<Claiming> {
+    const snapshot = seen === undefined ? this.records.read(request.key, request.groups) : Effect.succeed(seen)
+    const attempt: Effect.Effect<Claiming, CacheError> = Effect.flatMap(snapshot, ({ stored, versions }) =>
+      Effect.flatMap(
+        Effect.zip(now, versions === undefined ? this.records.capture(request.groups) : Effect.succeed(versions)),
+        ([time, current]) => {
+          const verdict = judge(stored?.entry, current, time)
+          const kept =
+            mode !== "miss" && (verdict._tag === "Fresh" || verdict._tag === "Stale") ? verdict.value : undefined
+          const entry = claimed(kept, { id: flight.id, until: time + request.policy.lease }, current)
+          const store = this.records.store
+          return Effect.flatMap(
+            stored === undefined ? store.add(request.key, entry) : store.replace(request.key, stored.token, entry),
+            Option.match({
+              onSome: (token) => Effect.succeed<Claiming>({ _tag: "Held", hold: { token, entry } }),
+              onNone: () =>
+                mode === "force" ? this.claim(request, flight, mode, undefined) : Effect.succeed(claimLost)
+            })
+          )
+        }
+      )
+    )
+    return Effect.catchAll(attempt, (error) =>
+      Effect.as(
+        Effect.zipRight(
+          request.meters.count("storeErrors"),
+          logFailure(`Cache unavailable, computing ${request.printed} without a claim`, error)
+        ),
+        unreachable
+      )
+    )
+  }
+
+  /** Writes over what the flight holds. `false`: it holds it no longer. */
+  private rewrite<A, E, R>(
+    request: MemoRequest<A, E, R>,
+    hold: Hold,
+    entry: Entry
+  ): Effect.Effect<boolean, CacheError> {
+    if (hold.token === undefined) return Effect.succeed(false)
+    return Effect.map(this.records.store.replace(request.key, hold.token, entry), (replaced) => {
+      hold.token = Option.getOrUndefined(replaced)
+      hold.entry = entry
+      return Option.isSome(replaced)
+    })
+  }
+
+  private renew<A, E, R>(request: MemoRequest<A, E, R>, hold: Hold): Effect.Effect<void> {
+    const claim = hold.entry.claim
+    if (claim === undefined) return Effect.void
+    return Effect.flatMap(now, (time) =>
+      Effect.catchAll(
+        this.rewrite(request, hold, {
+          ...hold.entry,
+          claim: { id: claim.id, until: time + request.policy.lease }
+        }),
+        (error) => this.failedStore(request, "renewing the claim of", error)
+      )
+    )
+  }
+
+  /** Ends the claim without a new value: what was there before is free to be claimed again at once. */
+  private giveBack<A, E, R>(request: MemoRequest<A, E, R>, hold: Hold | undefined): Effect.Effect<void> {
+    if (hold === undefined) return Effect.void
+    const { value, groups } = hold.entry
+    return value === undefined ? this.drop(request, hold) : this.rewriteQuietly(request, hold, settled(value, groups))
+  }
+
+  /** Ends the claim and whatever value was there. */
+  private drop<A, E, R>(request: MemoRequest<A, E, R>, hold: Hold): Effect.Effect<void> {
+    return Effect.flatMap(now, (time) =>
+      this.rewriteQuietly(request, hold, tombstone(hold.entry.claim?.id ?? "", time))
+    )
+  }
+
+  private rewriteQuietly<A, E, R>(request: MemoRequest<A, E, R>, hold: Hold, entry: Entry): Effect.Effect<void> {
+    return Effect.catchAll(this.rewrite(request, hold, entry), (error) =>
+      this.failedStore(request, "giving back the claim of", error)
+    )
+  }
+
+  private failedStore<A, E, R>(request: MemoRequest<A, E, R>, doing: string, error: CacheError): Effect.Effect<void> {
+    return Effect.zipRight(
+      request.meters.count("storeErrors"),
+      logFailure(`Cache failed ${doing} ${request.printed}`, error)
+    )
+  }
+
+  private settle<A, E, R>(
+    request: MemoRequest<A, E, R>,
+    flight: Flight,
+    hold: Hold | undefined,
+    exit: Exit.Exit<A, E>,
+    computeMillis: number
+  ): Effect.Effect<void> {
+    if (Exit.isSuccess(exit)) {
+      return Effect.all(
+        [
+          request.meters.count("computed"),
+          request.meters.computeTook(computeMillis),
+          hold === undefined ? Effect.void : this.publish(request, flight, hold, exit.value, computeMillis)
+        ],
+        { discard: true }
+      )
+    }
+    if (Cause.isInterrupted(exit.cause)) return this.giveBack(request, hold)
+    const counted = request.meters.count("failed")
+    if (flight.forced || hold?.entry.value === undefined) return Effect.zipRight(counted, this.giveBack(request, hold))
+    // The claim is left to run out: until then the old value is served and nobody tries again.
+    return Effect.zipRight(
+      counted,
+      Effect.logWarning(`Recomputing ${request.printed} failed, its old value is served on`, exit.cause)
+    )
+  }
+
+  /** Stores the value if the claim still stands; what goes wrong here must not cost the caller the value. */
+  private publish<A, E, R>(
+    request: MemoRequest<A, E, R>,
+    flight: Flight,
+    hold: Hold,
+    value: A,
+    computeMillis: number
+  ): Effect.Effect<void> {
+    const { policy, codec, meters, printed } = request
+    const storing = Effect.gen(this, function* () {
+      const ttl = policy.cacheWhen(value) ? yield* policy.ttl(value) : 0
+      if (ttl <= 0) return yield* this.drop(request, hold)
+      const payload = yield* codec.encode(value)
+      const time = yield* now
+      const random = policy.jitter === 0 ? 0 : yield* Random.next
+      const times = lifespan(time, ttl, policy.stale, policy.jitter, random)
+      const stored = yield* this.rewrite(
+        request,
+        hold,
+        settled({ payload, computeMillis, ...times }, hold.entry.groups)
+      )
+      if (stored) {
+        yield* meters.count("stored")
+        return yield* logAction("SET", printed)
+      }
+      yield* meters.count("discarded")
+      yield* logAction("DISCARD", printed)
+      // A forced recalculation that lost to another claim must not leave the value that it was to replace.
+      if (flight.forced) yield* this.records.store.remove([request.key])
+    })
+    return Effect.catchAllCause(storing, (cause) =>
+      Effect.zipRight(
+        Option.match(Cause.failureOption(cause), {
+          onSome: (error) => this.failedStore(request, "storing", error),
+          onNone: () => Effect.logError(`Could not store ${printed}: its ttl or cacheWhen failed`, cause)
+        }),
+        Effect.when(this.drop(request, hold), () => !isOutage(cause))
+      )
+    )
+  }
+}
+
+/** A store that is down or silent is not asked again: the claim runs out by itself. */
+const isOutage = (cause: Cause.Cause<CacheError>): boolean =>
+  Option.exists(Cause.failureOption(cause), (error) => error.reason === "Unavailable" || error.reason === "Timeout")

@@ -1,0 +1,151 @@
+/**
+ * The computations that run in this process, and who waits for whom. One registry a layer: two layers share nothing.
+ *
+ * A caller may take part in a running computation only if it can't be older than the call itself allows. Two cases are
+ * safe without asking the store again, and they are the two indices:
+ * - the computation has not begun (`claiming`): it begins after the call did;
+ * - the caller has just read the flight's own claim in the store (`computing`, by claim id): nothing has invalidated
+ *   it up to that read.
+ * While the store can't be read there is no claim to look at; then callers share by key (`unclaimed`).
+ */
+import { Deferred, Effect, type Exit, type Fiber, FiberId, FiberRef, GlobalValue } from "effect"
+
+export type Outcome<A, E> =
+  /** Another claimer was faster: the caller reads again. */
+  { readonly _tag: "Lost" } | { readonly _tag: "Done"; readonly exit: Exit.Exit<A, E> }
+
+export const lost: Outcome<never, never> = { _tag: "Lost" }
+
+/** Its types are those of the key: whoever waits for it knows them. */
+export class Flight {
+  phase: "claiming" | "computing" | "landed" = "claiming"
+  waiters = 0
+  /** A forced recalculation takes part: what it replaces must not outlive it. */
+  forced = false
+  /** The last one who wanted the value has left: what was claimed for it is given back. */
+  abandoned = false
+  fiber: Fiber.RuntimeFiber<void> | undefined
+  readonly outcome = Deferred.unsafeMake<Outcome<unknown, unknown>>(FiberId.none)
+  /** The flights that fibers of this one's computation wait for, with how many fibers do. */
+  private readonly waitsFor = new Map<Flight, number>()
+
+  constructor(
+    readonly registry: Flights,
+    readonly key: string,
+    readonly printed: string,
+    readonly id: string,
+    readonly groups: ReadonlyArray<string>,
+    /** Runs on without a waiter. */
+    readonly background: boolean,
+    /** The flight whose computation asked for this one. */
+    readonly parent: Flight | undefined
+  ) {}
+
+  wait(target: Flight): void {
+    this.waitsFor.set(target, (this.waitsFor.get(target) ?? 0) + 1)
+  }
+
+  unwait(target: Flight): void {
+    const count = this.waitsFor.get(target) ?? 0
+    if (count > 1) this.waitsFor.set(target, count - 1)
+    else this.waitsFor.delete(target)
+  }
+
+  reaches(target: Flight, seen: Set<Flight> = new Set()): boolean {
+    if (this === target) return true
+    for (const next of this.waitsFor.keys()) {
+      if (seen.has(next)) continue
+      seen.add(next)
+      if (next.reaches(target, seen)) return true
+    }
+    return false
+  }
+}
+
+/** The flight on whose behalf the fiber computes; inherited by the fibers that it forks. */
+export const currentFlight: FiberRef.FiberRef<Flight | undefined> = GlobalValue.globalValue(
+  Symbol.for("effect-cached/currentFlight"),
+  () => FiberRef.unsafeMake<Flight | undefined>(undefined)
+)
+
+export class Flights {
+  private readonly claimingByKey = new Map<string, Flight>()
+  private readonly computingByClaim = new Map<string, Flight>()
+  private readonly unclaimedByKey = new Map<string, Flight>()
+
+  claiming(key: string): Flight | undefined {
+    return this.claimingByKey.get(key)
+  }
+
+  computing(claimId: string): Flight | undefined {
+    return this.computingByClaim.get(claimId)
+  }
+
+  unclaimed(key: string): Flight | undefined {
+    return this.unclaimedByKey.get(key)
+  }
+
+  register(flight: Flight): void {
+    this.claimingByKey.set(flight.key, flight)
+  }
+
+  /** The claim is held: the computation begins. */
+  claimed(flight: Flight): void {
+    this.remove(flight)
+    flight.phase = "computing"
+    this.computingByClaim.set(flight.id, flight)
+  }
+
+  /** The store can't be reached: the computation begins without a claim. */
+  unreachable(flight: Flight): void {
+    this.remove(flight)
+    flight.phase = "computing"
+    this.unclaimedByKey.set(flight.key, flight)
+  }
+
+  /** By identity: a later flight under the same key stays. */
+  remove(flight: Flight): void {
+    if (this.claimingByKey.get(flight.key) === flight) this.claimingByKey.delete(flight.key)
+    if (this.unclaimedByKey.get(flight.key) === flight) this.unclaimedByKey.delete(flight.key)
+    this.computingByClaim.delete(flight.id)
+  }
+
+  land(flight: Flight, outcome: Outcome<unknown, unknown>): void {
+    this.remove(flight)
+    flight.phase = "landed"
+    Deferred.unsafeDone(flight.outcome, Effect.succeed(outcome))
+  }
+
+  /** After an invalidation nobody joins what runs without a claim; claimed flights are detached by their claim. */
+  detach(keys: ReadonlyArray<string>): void {
+    for (const key of keys) this.unclaimedByKey.delete(key)
+  }
+
+  detachGroup(group: string): void {
+    for (const [key, flight] of this.unclaimedByKey) {
+      if (flight.groups.includes(group)) this.unclaimedByKey.delete(key)
+    }
+  }
+
+  detachAll(): void {
+    this.unclaimedByKey.clear()
+  }
+
+  get size(): number {
+    return this.claimingByKey.size + this.computingByClaim.size + this.unclaimedByKey.size
+  }
+}
+
+/** The keys from the flight up to the one that computes `key` already, when there is one: a computation needs itself. */
+export const ancestry = (
+  flight: Flight | undefined,
+  registry: Flights,
+  key: string
+): ReadonlyArray<string> | undefined => {
+  const path: Array<string> = []
+  for (let at = flight; at !== undefined; at = at.parent) {
+    path.unshift(at.printed)
+    if (at.registry === registry && at.key === key && at.phase !== "landed") return path
+  }
+  return undefined
+}

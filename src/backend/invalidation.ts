@@ -1,0 +1,55 @@
+/**
+ * Making what is cached, and what is being computed, count no more.
+ */
+import { Effect } from "effect"
+import type { CacheError } from "../CacheError.js"
+import type { Flights } from "./flights.js"
+import { logAction, storeSpan } from "./instruments.js"
+import type { Name } from "./names.js"
+import type { Records } from "./records.js"
+
+export class Invalidation {
+  constructor(
+    private readonly records: Records,
+    private readonly flights: Flights
+  ) {}
+
+  /**
+   * Removes the records, with the claims in them: what is computed under such a claim will not be stored. Says how many
+   * records there were. Flights that run without a claim are detached even if the store fails.
+   */
+  keys(names: ReadonlyArray<Name>): Effect.Effect<number, CacheError> {
+    const keys = names.map((name) => name.finished)
+    const store = this.records.store
+    return storeSpan(
+      "remove",
+      store.name,
+      keys.length
+    )(store.remove(keys)).pipe(
+      Effect.ensuring(Effect.sync(() => this.flights.detach(keys))),
+      Effect.zipLeft(Effect.forEach(names, (name) => logAction("DELETE", name.printed), { discard: true }))
+    )
+  }
+
+  group(key: string, printed: string): Effect.Effect<void, CacheError> {
+    return this.records
+      .renewVersion(key)
+      .pipe(
+        storeSpan("invalidateGroup", this.records.store.name, 1),
+        Effect.ensuring(Effect.sync(() => this.flights.detachGroup(key))),
+        Effect.zipLeft(logAction("DELETE", `group ${printed}`))
+      )
+  }
+
+  get everything(): Effect.Effect<void, CacheError> {
+    const store = this.records.store
+    return storeSpan(
+      "clear",
+      store.name,
+      0
+    )(store.clear).pipe(
+      Effect.ensuring(Effect.sync(() => this.flights.detachAll())),
+      Effect.zipLeft(logAction("DELETE", "everything"))
+    )
+  }
+}

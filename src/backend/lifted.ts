@@ -1,0 +1,306 @@
+/**
+ * The making of memoized functions and effects. A call that hits a store of references is the hot path of the library:
+ * one operation of the runtime, a remembered key, a look-up, two counters.
+ */
+import { Effect, Effectable, Either } from "effect"
+import { CacheBackend, type CacheBackendService } from "../CacheBackend.js"
+import { CacheError, type NoCachedValue } from "../CacheError.js"
+import type { CachedEffect, CachedFunction, CachedOptions } from "../cached.js"
+import { escapeName, printEscapedCall } from "../keys/printKey.js"
+import { type Definition, define, policyOf } from "./definition.js"
+import { type Engine, engine } from "./engine.js"
+import { debugIsOn, type Meters, nowMillis } from "./instruments.js"
+import { during, type Name } from "./names.js"
+import type { ValueCodec } from "./records.js"
+import type { MemoRequest } from "./request.js"
+
+type Arguments = ReadonlyArray<unknown>
+
+/** So many names a function remembers for a backend before it forgets the older ones. */
+const rememberedNames = 20_000
+
+/** What a memoized function remembers of one backend. */
+interface Binding<A> {
+  readonly backend: CacheBackendService
+  readonly engine: Engine
+  readonly meters: Meters
+  readonly codec: ValueCodec<A>
+  /** Finished, where they do not depend on the arguments. */
+  readonly groups: ReadonlyArray<string> | CacheError | undefined
+  readonly names: Map<unknown, Name>
+}
+
+/** A call with everything about it settled but the computing. */
+interface Call<A> {
+  readonly binding: Binding<A>
+  readonly definition: Definition<A, Arguments>
+  readonly name: Name
+  readonly groups: ReadonlyArray<string>
+  readonly args: Arguments
+}
+
+const keyIsEmpty = new CacheError({
+  reason: "InvalidKey",
+  operation: "cached",
+  description: "the option key must be a text that is not empty"
+})
+
+const nothingToCompute = Effect.dieMessage("this operation never computes")
+
+export class Lifted<A, E, R> {
+  private readonly definition: Either.Either<Definition<A, Arguments>, CacheError>
+  private readonly bindings = new WeakMap<CacheBackendService, Binding<A>>()
+  private latest: Binding<A> | undefined
+
+  constructor(
+    private readonly options: CachedOptions<A, Arguments>,
+    private readonly print: (args: Arguments) => string | CacheError
+  ) {
+    // Called from JavaScript the key may be anything.
+    const valid = typeof options.key === "string" && options.key !== ""
+    this.definition = valid ? define("cached", options) : Either.left(keyIsEmpty)
+  }
+
+  /** The key as the user knows it, or why it has none. */
+  printed(args: Arguments): string | CacheError {
+    if (Either.isLeft(this.definition) && this.definition.left === keyIsEmpty) return keyIsEmpty
+    const { keyArgs } = this.options
+    if (keyArgs === undefined) return this.print(args)
+    const part = keyArgs(...args)
+    return this.print(Array.isArray(part) ? part : [part])
+  }
+
+  lookup(args: Arguments, compute: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R | CacheBackend> {
+    return Effect.withFiberRuntime<A, E, R | CacheBackend>((fiber) => {
+      // The map is untyped; under this key stands this service, or nothing.
+      const backend = fiber.currentContext.unsafeMap.get(CacheBackend.key) as CacheBackendService | undefined
+      if (backend === undefined) return Effect.flatMap(CacheBackend, () => Effect.never)
+      const call = this.prepare(backend, args)
+      if (call instanceof CacheError) return Effect.die(during("cached", call))
+      if (call.definition.policy.earlyRefresh === 0) {
+        const hit = call.binding.engine.records.unsafeFresh(call.name.finished, call.groups, nowMillis(fiber))
+        if (hit !== undefined && !debugIsOn(fiber)) {
+          call.binding.meters.unsafeCount(fiber, "hits")
+          // By the contract of a key, what stands under it is what its function computes.
+          return Effect.succeed(hit.payload as A)
+        }
+      }
+      return call.binding.engine.memoizer.lookup(this.request(call, Effect.suspend(compute)))
+    })
+  }
+
+  forceRecalc(args: Arguments, compute: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R | CacheBackend> {
+    return Effect.flatMap(CacheBackend, (backend) => {
+      const call = this.prepare(backend, args)
+      return call instanceof CacheError
+        ? Effect.die(during("forceRecalc", call))
+        : call.binding.engine.memoizer.forceRecalc(this.request(call, Effect.suspend(compute)))
+    })
+  }
+
+  requireCache(args: Arguments): Effect.Effect<A, NoCachedValue | CacheError, CacheBackend> {
+    return Effect.flatMap(CacheBackend, (backend) => {
+      const call = this.prepare(backend, args)
+      if (call instanceof CacheError) return Effect.fail(during("requireCache", call))
+      return Effect.mapError(
+        call.binding.engine.memoizer.requireCache(this.request(call, nothingToCompute)),
+        (error) => (error._tag === "CacheError" ? during("requireCache", error, call.name.printed) : error)
+      )
+    })
+  }
+
+  invalidate(args: Arguments): Effect.Effect<void, CacheError, CacheBackend> {
+    return Effect.flatMap(CacheBackend, (backend) => {
+      const call = this.prepare(backend, args)
+      if (call instanceof CacheError) return Effect.fail(during("invalidate", call))
+      return Effect.mapError(Effect.asVoid(call.binding.engine.invalidation.keys([call.name])), (error) =>
+        during("invalidate", error, call.name.printed)
+      )
+    })
+  }
+
+  private prepare(backend: CacheBackendService, args: Arguments): Call<A> | CacheError {
+    const definition = this.definition
+    if (Either.isLeft(definition)) return definition.left
+    const binding = this.bindingTo(backend, definition.right)
+    const name = this.nameOf(binding, args)
+    if (name instanceof CacheError) return name
+    const groups = binding.groups ?? this.groupsOf(binding.engine, definition.right, args)
+    if (groups instanceof CacheError) return groups
+    return { binding, definition: definition.right, name, groups, args }
+  }
+
+  private bindingTo(backend: CacheBackendService, definition: Definition<A, Arguments>): Binding<A> {
+    if (this.latest?.backend === backend) return this.latest
+    let binding = this.bindings.get(backend)
+    if (binding === undefined) {
+      const inside = backend[engine]
+      binding = {
+        backend,
+        engine: inside,
+        meters: inside.instruments.meters(this.options.key),
+        codec: inside.records.codec(definition.schema),
+        groups: typeof definition.groups === "function" ? undefined : this.groupsOf(inside, definition, []),
+        names: new Map()
+      }
+      this.bindings.set(backend, binding)
+    }
+    this.latest = binding
+    return binding
+  }
+
+  private groupsOf(
+    inside: Engine,
+    definition: Definition<A, Arguments>,
+    args: Arguments
+  ): ReadonlyArray<string> | CacheError {
+    const names = typeof definition.groups === "function" ? definition.groups(...args) : definition.groups
+    return Either.merge(inside.names.groups("cached", names))
+  }
+
+  /** Printing a key costs more than all the rest of a hit: those of single plain arguments are remembered. */
+  private nameOf(binding: Binding<A>, args: Arguments): Name | CacheError {
+    const argument = args[0]
+    const remembers =
+      args.length < 2 &&
+      this.options.keyArgs === undefined &&
+      // A Map can't tell -0 from 0, nor a missing argument from undefined.
+      (typeof argument === "string" || (typeof argument === "number" && argument !== 0))
+    if (remembers) {
+      const known = binding.names.get(argument)
+      if (known !== undefined) return known
+    }
+    const printed = this.printed(args)
+    if (printed instanceof CacheError) return printed
+    const name = { printed, finished: binding.engine.names.finish(printed) }
+    if (remembers) {
+      if (binding.names.size >= rememberedNames) binding.names.clear()
+      binding.names.set(argument, name)
+    }
+    return name
+  }
+
+  private request(call: Call<A>, compute: Effect.Effect<A, E, R>): MemoRequest<A, E, R> {
+    return {
+      key: call.name.finished,
+      printed: call.name.printed,
+      groups: call.groups,
+      policy: policyOf(call.definition, call.args, call.binding.engine.defaultTtl),
+      codec: call.binding.codec,
+      meters: call.binding.meters,
+      compute
+    }
+  }
+}
+
+type AnyMethod = (this: unknown, ...args: Arguments) => Effect.Effect<unknown, unknown, unknown>
+
+/** How a memoized function is made again for one instance. */
+const bound: unique symbol = Symbol.for("effect-cached/bound")
+
+type Memoized = CachedFunction<unknown, Arguments, unknown, unknown, unknown> & {
+  readonly [bound]: (self: unknown) => Memoized
+}
+
+/** @param self what the method is bound to; `undefined` takes the `this` of each call */
+const memoized = (
+  lifted: Lifted<unknown, unknown, unknown>,
+  method: AnyMethod,
+  self?: { readonly value: unknown }
+): Memoized => {
+  function call(this: unknown, ...args: Arguments) {
+    const receiver = self === undefined ? this : self.value
+    return lifted.lookup(args, () => Reflect.apply(method, receiver, args))
+  }
+  return Object.assign(call, {
+    invalidate: (...args: Arguments) => lifted.invalidate(args),
+    forceRecalc(this: unknown, ...args: Arguments) {
+      const receiver = self === undefined ? (this === call ? undefined : this) : self.value
+      return lifted.forceRecalc(args, () => Reflect.apply(method, receiver, args))
+    },
+    requireCache: (...args: Arguments) => lifted.requireCache(args),
+    cacheKey: (...args: Arguments) => keyOrThrow(lifted.printed(args)),
+    [bound]: (instance: unknown) => memoized(lifted, method, { value: instance })
+  })
+}
+
+const keyOrThrow = (printed: string | CacheError): string => {
+  if (printed instanceof CacheError) throw printed
+  return printed
+}
+
+const liftFunction = (method: AnyMethod, options: CachedOptions<unknown, Arguments>): Memoized => {
+  const name = escapeName(`${options.key}`)
+  return memoized(new Lifted(options, (args) => printEscapedCall(name, args)), method)
+}
+
+class MemoizedEffect
+  extends Effectable.Class<unknown, unknown, unknown>
+  implements CachedEffect<unknown, unknown, unknown>
+{
+  readonly cacheKey: string
+  readonly invalidate: CachedEffect<unknown, unknown, unknown>["invalidate"]
+  readonly forceRecalc: Effect.Effect<unknown, unknown, unknown>
+  readonly requireCache: CachedEffect<unknown, unknown, unknown>["requireCache"]
+  private readonly run: Effect.Effect<unknown, unknown, unknown>
+
+  constructor(effect: Effect.Effect<unknown, unknown, unknown>, options: CachedOptions<unknown>) {
+    super()
+    const name = escapeName(`${options.key}`)
+    const lifted = new Lifted<unknown, unknown, unknown>(options, () => name)
+    const compute = () => effect
+    this.cacheKey = name
+    this.run = lifted.lookup([], compute)
+    this.invalidate = lifted.invalidate([])
+    this.forceRecalc = lifted.forceRecalc([], compute)
+    this.requireCache = lifted.requireCache([])
+  }
+
+  override commit(): Effect.Effect<unknown, unknown, unknown> {
+    return this.run
+  }
+}
+
+/** On an instance the method is its own, bound; unless a subclass has put another in its place. */
+const decorate = (
+  method: AnyMethod,
+  options: CachedOptions<unknown, Arguments>,
+  context: ClassMethodDecoratorContext
+): Memoized => {
+  const lifted = liftFunction(method, options)
+  if (!context.private) {
+    context.addInitializer(function (this: unknown) {
+      // An initializer's `this` is the instance, or the class of a static method: an object either way.
+      const instance = this as Record<PropertyKey, unknown>
+      if (instance[context.name] !== lifted) return
+      Object.defineProperty(instance, context.name, {
+        value: lifted[bound](instance),
+        configurable: true,
+        enumerable: false,
+        writable: true
+      })
+    })
+  }
+  return lifted
+}
+
+type Target = AnyMethod | Effect.Effect<unknown, unknown, unknown>
+
+const lift = (target: Target, options: CachedOptions<unknown, Arguments>, context?: ClassMethodDecoratorContext) => {
+  if (Effect.isEffect(target)) return new MemoizedEffect(target, options)
+  return context === undefined ? liftFunction(target, options) : decorate(target, options, context)
+}
+
+function untyped(first: Target | CachedOptions<unknown, Arguments>, options?: CachedOptions<unknown, Arguments>) {
+  if (options !== undefined) return lift(first as Target, options)
+  return (target: Target, context?: ClassMethodDecoratorContext) =>
+    lift(target, first as CachedOptions<unknown, Arguments>, context)
+}
+
+export { untyped as cached }
+
+export const asCached = (method: unknown): Memoized => {
+  // Only memoized functions carry the symbol.
+  if (typeof method === "function" && bound in method) return method as Memoized
+  throw new TypeError("asCached: this function was not made by cached")
+}

@@ -1,0 +1,247 @@
+/**
+ * Reads through the cache: serves what is fresh, lets one caller of all processes compute what is not, and gives every
+ * other caller the best it can have meanwhile. The decisions are `mint.ts`, the bookkeeping of this process `flights.ts`.
+ */
+import { Cause, Effect, Exit, FiberRef, Random } from "effect"
+import { type CacheError, NoCachedValue } from "../CacheError.js"
+import type { Claim } from "../CacheStore.js"
+import type { Computations } from "./computation.js"
+import { currentFlight, type Flights, type Outcome } from "./flights.js"
+import { logAction, logFailure } from "./instruments.js"
+import { judge, refreshesEarly, type Servable, type Unservable, withoutValue } from "./mint.js"
+import { now, type Records, type Snapshot } from "./records.js"
+import type { MemoRequest } from "./request.js"
+import { inTransaction } from "./transaction.js"
+
+/** What a read found: a value that may be served, or nothing of the kind. */
+type Seen<A> =
+  | { readonly snapshot: Snapshot; readonly verdict: Servable; readonly found: { readonly value: A } }
+  | { readonly snapshot: Snapshot; readonly verdict: Unservable; readonly found: undefined }
+
+const firstPoll = 2
+const longestPoll = 100
+
+export class Memoizer {
+  constructor(
+    private readonly records: Records,
+    private readonly flights: Flights,
+    private readonly computations: Computations
+  ) {}
+
+  private readonly heldHere = (claimId: string): boolean => this.flights.computing(claimId) !== undefined
+
+  /** The value, from the cache or computed. */
+  lookup<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.flatMap(inTransaction, (inside) =>
+      inside ? this.withinTransaction(request) : this.attempt(request, 0, 0)
+    )
+  }
+
+  /** Computes now, stores and returns; takes part in a computation only if that has not begun yet. */
+  forceRecalc<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.flatMap(inTransaction, (inside) =>
+      inside
+        ? // What was there must not outlive this; what is computed here may never be committed.
+          Effect.tap(this.computations.alone(request), () => this.removeQuietly(request))
+        : this.force(request)
+    )
+  }
+
+  /** The value that is there, fresh or stale; never computes. */
+  requireCache<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, CacheError | NoCachedValue> {
+    return Effect.flatMap(this.see(request), (seen) =>
+      seen.found === undefined
+        ? Effect.zipRight(this.missed(request), Effect.fail(new NoCachedValue({ key: request.printed })))
+        : this.serve(request, seen.verdict, seen.found.value)
+    )
+  }
+
+  private serve<A, E, R>(request: MemoRequest<A, E, R>, verdict: Servable, value: A): Effect.Effect<A> {
+    const stale = verdict._tag === "Stale"
+    return Effect.as(
+      Effect.zipRight(
+        request.meters.count(stale ? "staleHits" : "hits"),
+        logAction(stale ? "STALE" : "HIT", request.printed)
+      ),
+      value
+    )
+  }
+
+  private missed<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<void> {
+    return Effect.zipRight(request.meters.count("misses"), logAction("MISS", request.printed))
+  }
+
+  /** Reads, judges and decodes; what can't be decoded is a miss that can be overwritten. */
+  private see<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<Seen<A>, CacheError> {
+    return Effect.flatMap(
+      Effect.zip(this.records.read(request.key, request.groups), now),
+      ([snapshot, time]): Effect.Effect<Seen<A>> => {
+        const { stored, versions } = snapshot
+        const verdict = judge(stored?.entry, versions, time, this.heldHere)
+        const undecodable = request.meters.count("undecodable")
+        if (verdict._tag === "Leased" || verdict._tag === "Gone") {
+          return Effect.as(stored !== undefined && stored.entry === undefined ? undecodable : Effect.void, {
+            snapshot,
+            verdict,
+            found: undefined
+          })
+        }
+        return Effect.matchEffect(request.codec.decode(verdict.value.payload), {
+          onSuccess: (value) => Effect.succeed({ snapshot, verdict, found: { value } }),
+          onFailure: () => Effect.as(undecodable, { snapshot, verdict: withoutValue(verdict.claim), found: undefined })
+        })
+      }
+    )
+  }
+
+  private attempt<A, E, R>(request: MemoRequest<A, E, R>, tries: number, waited: number): Effect.Effect<A, E, R> {
+    return Effect.matchEffect(this.see(request), {
+      onFailure: (error) => this.withoutStore(request, error),
+      onSuccess: (seen) => {
+        if (seen.found !== undefined) return this.serveOrRefresh(request, seen.snapshot, seen.verdict, seen.found.value)
+        const missing = this.miss(request, seen.snapshot, seen.verdict, tries, waited)
+        return tries === 0 ? Effect.zipRight(this.missed(request), missing) : missing
+      }
+    })
+  }
+
+  private serveOrRefresh<A, E, R>(
+    request: MemoRequest<A, E, R>,
+    snapshot: Snapshot,
+    verdict: Servable,
+    value: A
+  ): Effect.Effect<A, E, R> {
+    return Effect.flatMap(this.isDue(request, verdict), (due) => {
+      if (!due) return this.serve(request, verdict, value)
+      if (request.policy.background) {
+        return Effect.zipRight(
+          this.computations.flyBehind(request, "refresh", snapshot),
+          this.serve(request, verdict, value)
+        )
+      }
+      return Effect.flatMap(this.computations.fly(request, "refresh", snapshot), (outcome) => {
+        if (outcome._tag === "Lost") return this.serve(request, verdict, value)
+        return Exit.isFailure(outcome.exit) && request.policy.staleOnError && !Cause.isInterrupted(outcome.exit.cause)
+          ? this.serve(request, verdict, value)
+          : outcome.exit
+      })
+    })
+  }
+
+  /** Whether this caller should try to claim a key whose value it could also just take. */
+  private isDue<A, E, R>(request: MemoRequest<A, E, R>, verdict: Servable): Effect.Effect<boolean> {
+    if (verdict.claim !== undefined || this.flights.claiming(request.key) !== undefined) return Effect.succeed(false)
+    if (verdict._tag === "Stale") return Effect.succeed(true)
+    const beta = request.policy.earlyRefresh
+    if (beta === 0) return Effect.succeed(false)
+    return Effect.zipWith(now, Random.next, (time, random) => refreshesEarly(verdict.value, time, beta, random))
+  }
+
+  private miss<A, E, R>(
+    request: MemoRequest<A, E, R>,
+    snapshot: Snapshot,
+    verdict: Unservable,
+    tries: number,
+    waited: number
+  ): Effect.Effect<A, E, R> {
+    const again = (delay: number) =>
+      Effect.zipRight(delay === 0 ? Effect.void : Effect.sleep(delay), this.attempt(request, tries + 1, waited + delay))
+    const settle = (outcome: Outcome<A, E>): Effect.Effect<A, E, R> => {
+      if (outcome._tag === "Done") return outcome.exit
+      return tries === 0 ? again(0) : Effect.flatMap(this.backOff(tries), again)
+    }
+    if (verdict._tag === "Leased") {
+      const flight = this.flights.computing(verdict.claim.id)
+      return flight === undefined
+        ? this.awaitForeign(request, verdict.claim, tries, waited, again)
+        : Effect.flatMap(this.computations.join(request, flight), settle)
+    }
+    const flight = this.flights.claiming(request.key)
+    return Effect.flatMap(
+      flight === undefined ? this.computations.fly(request, "miss", snapshot) : this.computations.join(request, flight),
+      settle
+    )
+  }
+
+  /** Another process computes: ask again and again until its value is there or its lease ends. */
+  private awaitForeign<A, E, R>(
+    request: MemoRequest<A, E, R>,
+    claim: Claim,
+    tries: number,
+    waited: number,
+    again: (delay: number) => Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E, R> {
+    return Effect.flatMap(FiberRef.get(currentFlight), (asking) => {
+      // A computation that needs another's, which needs ours, would wait for ever with both leases being renewed. Only
+      // the computation itself can find that out: computed here, it meets its own key.
+      if (asking !== undefined && waited > request.policy.lease) return this.apart(request)
+      return Effect.flatMap(Effect.zip(now, this.backOff(tries)), ([time, delay]) =>
+        again(Math.min(delay, Math.max(1, claim.until - time)))
+      )
+    })
+  }
+
+  private removeQuietly<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<void> {
+    return Effect.catchAll(Effect.asVoid(this.records.store.remove([request.key])), (error) =>
+      Effect.zipRight(
+        request.meters.count("storeErrors"),
+        logFailure(`Cache failed removing ${request.printed}`, error)
+      )
+    )
+  }
+
+  private backOff(tries: number): Effect.Effect<number> {
+    const ceiling = Math.min(longestPoll, firstPoll * 2 ** Math.min(tries, 10))
+    return Effect.map(Random.next, (random) => Math.max(1, Math.round(ceiling * (0.5 + random / 2))))
+  }
+
+  private force<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.suspend(() => {
+      const flight = this.flights.claiming(request.key)
+      if (flight !== undefined) flight.forced = true
+      return Effect.flatMap(
+        flight === undefined ? this.computations.fly(request, "force") : this.computations.join(request, flight),
+        (outcome) => (outcome._tag === "Done" ? outcome.exit : this.force(request))
+      )
+    })
+  }
+
+  private withoutStore<A, E, R>(request: MemoRequest<A, E, R>, error: CacheError): Effect.Effect<A, E, R> {
+    return Effect.zipRight(
+      Effect.all([
+        request.meters.count("storeErrors"),
+        request.meters.count("misses"),
+        logFailure(`Cache unavailable, computing ${request.printed} without it`, error)
+      ]),
+      this.apart(request)
+    )
+  }
+
+  /** Computes without a claim, once for all callers of this process. */
+  private apart<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.suspend(() => {
+      const flight = this.flights.unclaimed(request.key)
+      return Effect.flatMap(
+        flight === undefined ? this.computations.fly(request, "apart") : this.computations.join(request, flight),
+        (outcome) => (outcome._tag === "Done" ? outcome.exit : this.apart(request))
+      )
+    })
+  }
+
+  private withinTransaction<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.matchEffect(this.see(request), {
+      onFailure: (error) =>
+        Effect.zipRight(
+          Effect.zipRight(
+            request.meters.count("storeErrors"),
+            logFailure(`Cache unavailable, computing ${request.printed} without it`, error)
+          ),
+          this.computations.alone(request)
+        ),
+      onSuccess: (seen) =>
+        seen.found === undefined
+          ? Effect.zipRight(this.missed(request), this.computations.alone(request))
+          : this.serve(request, seen.verdict, seen.found.value)
+    })
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * Options as users write them, checked and brought into the units of the inside: milliseconds.
+ */
+import { Duration, Either } from "effect"
+import { CacheError } from "../CacheError.js"
+
+const invalid = (operation: string, description: string): CacheError =>
+  new CacheError({ reason: "InvalidOption", operation, description })
+
+const hasNaN = (input: unknown): boolean =>
+  Array.isArray(input) ? input.some(Number.isNaN) : typeof input === "number" && Number.isNaN(input)
+
+/**
+ * A duration in milliseconds: `Infinity` for ever, 0 for anything that is not after now. `NaN`, which Effect's own
+ * decoder takes for zero, and a text that is no duration are refused.
+ */
+export const durationMillis = (
+  operation: string,
+  name: string,
+  input: Duration.DurationInput
+): Either.Either<number, CacheError> =>
+  hasNaN(input)
+    ? Either.left(invalid(operation, `${name} is NaN, not a duration`))
+    : Either.mapLeft(
+        Either.try(() => Duration.toMillis(input)),
+        () => invalid(operation, `${name} is not a duration: ${String(input)}`)
+      )
+
+/** A number within its bounds, both inclusive. */
+export const boundedNumber = (
+  operation: string,
+  name: string,
+  input: number,
+  min: number,
+  max: number
+): Either.Either<number, CacheError> =>
+  input >= min && input <= max
+    ? Either.right(input)
+    : Either.left(invalid(operation, `${name} must be a number from ${min} to ${max}, not ${input}`))
+
+/** A whole number of at least 1. */
+export const positiveInteger = (operation: string, name: string, input: number): Either.Either<number, CacheError> =>
+  Number.isSafeInteger(input) && input > 0
+    ? Either.right(input)
+    : Either.left(invalid(operation, `${name} must be a whole number of at least 1, not ${input}`))

@@ -1,0 +1,211 @@
+/**
+ * Records as the backend reads them: an entry together with the versions that its groups have now.
+ */
+import { randomBytes } from "node:crypto"
+import { Clock, Effect, Either, Option, ParseResult, type Schema } from "effect"
+import { CacheError } from "../CacheError.js"
+import type { CachedValue, CacheStore, Entry, GroupVersion, StoredEntry } from "../CacheStore.js"
+import { decodePlain, type EncodeRefusal, encodePlain } from "../values/plainData.js"
+import { nowMillis, storeSpan } from "./instruments.js"
+import { isFresh, madeUnder, settled } from "./mint.js"
+
+/** A record and the versions of the asked groups, read at one moment. */
+export interface Snapshot {
+  readonly stored: StoredEntry | undefined
+  /** Sorted by key; `undefined` when a version record is missing. */
+  readonly versions: ReadonlyArray<GroupVersion> | undefined
+}
+
+/** How values of one kind become payloads and back. */
+export interface ValueCodec<A> {
+  readonly encode: (value: A) => Effect.Effect<unknown, CacheError>
+  readonly decode: (payload: unknown) => Effect.Effect<A, unknown>
+}
+
+const unpredictable = (): string => randomBytes(9).toString("base64url")
+
+/** An id that no other layer in any process has. */
+export const uniqueId = unpredictable
+
+const encodeFailure = (description: string, cause?: unknown): CacheError =>
+  new CacheError({ reason: "Encode", operation: "encode", description, cause })
+
+const refused = ({ path, problem, cause }: EncodeRefusal): CacheError => encodeFailure(`${path} ${problem}`, cause)
+
+export class Records {
+  private readonly bytes: boolean
+
+  constructor(readonly store: CacheStore) {
+    this.bytes = store.payloads === "bytes"
+  }
+
+  /** The codec of plain data, or of a schema's values. A store that keeps references keeps them as they are. */
+  codec<A>(schema?: MemoSchema<A>): ValueCodec<A> {
+    if (!this.bytes) {
+      return {
+        encode: Effect.succeed,
+        // By the contract of a key, what stands under it is of the type that was stored under it.
+        decode: (payload) => Effect.succeed(payload as A)
+      }
+    }
+    if (schema === undefined) {
+      return {
+        encode: (value) => Either.mapLeft(encodePlain(value), refused),
+        // As above: the type is the key's contract.
+        decode: (payload) => decodePlain(payload as Uint8Array) as Either.Either<A, unknown>
+      }
+    }
+    const encode = ParseResult.encode(schema)
+    const decode = ParseResult.decodeUnknown(schema)
+    return {
+      encode: (value) =>
+        Effect.flatMap(
+          Effect.mapError(encode(value), (issue) =>
+            encodeFailure(ParseResult.TreeFormatter.formatIssueSync(issue), issue)
+          ),
+          (plain) => Either.mapLeft(encodePlain(plain), refused)
+        ),
+      // A store of bytes gives bytes.
+      decode: (payload) => Effect.flatMap(decodePlain(payload as Uint8Array), (plain) => decode(plain))
+    }
+  }
+
+  /** One round trip. */
+  readMany(keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<StoredEntry | undefined>, CacheError> {
+    const unsafeRead = this.store.unsafeRead
+    return unsafeRead === undefined
+      ? storeSpan("read", this.store.name, keys.length)(this.store.read(keys))
+      : Effect.withFiberRuntime((fiber) => {
+          const time = nowMillis(fiber)
+          return Effect.succeed(keys.map((key) => unsafeRead(key, time)))
+        })
+  }
+
+  /** The record under the key and the versions of the groups (finished, sorted), in one round trip. */
+  read(key: string, groups: ReadonlyArray<string>): Effect.Effect<Snapshot, CacheError> {
+    return Effect.map(this.readMany(groups.length === 0 ? [key] : [key, ...groups]), (records) => ({
+      stored: records[0],
+      versions: this.versions(groups, records, 1)
+    }))
+  }
+
+  /** A fresh value that a store of references has at hand, without suspending. */
+  unsafeFresh(key: string, groups: ReadonlyArray<string>, time: number): CachedValue | undefined {
+    const unsafeRead = this.store.unsafeRead
+    if (unsafeRead === undefined || this.bytes) return undefined
+    const entry = unsafeRead(key, time)?.entry
+    const value = entry?.value
+    if (entry === undefined || value === undefined || !isFresh(value, time)) return undefined
+    if (groups.length === 0) return entry.groups.length === 0 ? value : undefined
+    const versions = this.versions(
+      groups,
+      groups.map((group) => unsafeRead(group, time)),
+      0
+    )
+    return versions !== undefined && madeUnder(entry, versions) ? value : undefined
+  }
+
+  /** Entries with the versions that their own groups have now: one round trip, two if any entry has groups. */
+  readWithOwnGroups(keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Snapshot>, CacheError> {
+    return Effect.flatMap(this.readMany(keys), (records): Effect.Effect<ReadonlyArray<Snapshot>, CacheError> => {
+      const groups = new Set<string>()
+      for (const record of records) {
+        for (const group of record?.entry?.groups ?? []) groups.add(group.key)
+      }
+      if (groups.size === 0) return Effect.succeed(records.map((stored) => ({ stored, versions: noVersions })))
+      const asked = [...groups]
+      return Effect.map(this.readMany(asked), (versionRecords) => {
+        const current = new Map(asked.map((group, index) => [group, this.version(versionRecords[index])]))
+        return records.map((stored) => {
+          const versions: Array<GroupVersion> = []
+          for (const { key } of stored?.entry?.groups ?? []) {
+            const version = current.get(key)
+            if (version === undefined) return { stored, versions: undefined }
+            versions.push({ key, version })
+          }
+          return { stored, versions }
+        })
+      })
+    })
+  }
+
+  /**
+   * The versions that the groups have, before a computation or a write begins; a missing one is created, at random, so
+   * that what was made under an earlier one can't come alive again.
+   */
+  capture(groups: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<GroupVersion>, CacheError> {
+    if (groups.length === 0) return Effect.succeed(noVersions)
+    return Effect.flatMap(this.readMany(groups), (records) =>
+      Effect.forEach(groups, (key, index) =>
+        Effect.map(this.establish(key, records[index]), (version) => ({ key, version }))
+      )
+    )
+  }
+
+  /** A new version for the group: whatever was made under another is invalid from here on. */
+  renewVersion(group: string): Effect.Effect<void, CacheError> {
+    return Effect.flatMap(this.store.write([{ key: group, entry: this.versionEntry(unpredictable()) }]), (rejected) => {
+      const first = rejected[0]
+      return first === undefined ? Effect.void : Effect.fail(first.error)
+    })
+  }
+
+  private establish(group: string, stored: StoredEntry | undefined): Effect.Effect<string, CacheError> {
+    const version = this.version(stored)
+    if (version !== undefined) return Effect.succeed(version)
+    const fresh = unpredictable()
+    const entry = this.versionEntry(fresh)
+    const created = stored === undefined ? this.store.add(group, entry) : this.store.replace(group, stored.token, entry)
+    return Effect.flatMap(
+      created,
+      Option.match({
+        onSome: () => Effect.succeed(fresh),
+        onNone: () => Effect.flatMap(this.readMany([group]), (again) => this.establish(group, again[0]))
+      })
+    )
+  }
+
+  private versionEntry(version: string): Entry {
+    return settled(
+      {
+        payload: this.bytes ? Buffer.from(version, "latin1") : version,
+        freshUntil: Number.POSITIVE_INFINITY,
+        staleUntil: Number.POSITIVE_INFINITY,
+        computeMillis: 0
+      },
+      noVersions
+    )
+  }
+
+  private version(stored: StoredEntry | undefined): string | undefined {
+    const payload = stored?.entry?.value?.payload
+    if (typeof payload === "string") return payload
+    return payload instanceof Uint8Array
+      ? Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString("latin1")
+      : undefined
+  }
+
+  private versions(
+    groups: ReadonlyArray<string>,
+    records: ReadonlyArray<StoredEntry | undefined>,
+    offset: number
+  ): ReadonlyArray<GroupVersion> | undefined {
+    if (groups.length === 0) return noVersions
+    const versions: Array<GroupVersion> = []
+    for (let index = 0; index < groups.length; index++) {
+      const key = groups[index]
+      const version = this.version(records[index + offset])
+      if (key === undefined || version === undefined) return undefined
+      versions.push({ key, version })
+    }
+    return versions
+  }
+}
+
+// The schema's encoded side is its own affair; see MemoOptions.schema.
+// biome-ignore lint/suspicious/noExplicitAny: see above
+export type MemoSchema<A> = Schema.Schema<A, any>
+
+const noVersions: ReadonlyArray<GroupVersion> = []
+
+export const now = Clock.currentTimeMillis

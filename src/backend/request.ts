@@ -1,0 +1,32 @@
+/**
+ * One memoized call, all options checked and all names finished.
+ */
+import type { Effect, Either } from "effect"
+import type { CacheError } from "../CacheError.js"
+import type { Meters } from "./instruments.js"
+import type { ValueCodec } from "./records.js"
+
+/** How a computed value is kept: `MemoOptions` in milliseconds, its functions bound to the arguments. */
+export interface Policy<A> {
+  readonly ttl: (value: A) => Either.Either<number, CacheError>
+  readonly stale: number
+  readonly cacheWhen: (value: A) => boolean
+  readonly background: boolean
+  readonly staleOnError: boolean
+  readonly lease: number
+  readonly earlyRefresh: number
+  readonly jitter: number
+}
+
+export interface MemoRequest<A, E, R> {
+  /** The finished key. */
+  readonly key: string
+  /** The key as the user knows it. */
+  readonly printed: string
+  /** Finished, sorted, each once. */
+  readonly groups: ReadonlyArray<string>
+  readonly policy: Policy<A>
+  readonly codec: ValueCodec<A>
+  readonly meters: Meters
+  readonly compute: Effect.Effect<A, E, R>
+}

@@ -1,0 +1,151 @@
+/**
+ * Lifts functions, methods and effects into memoized ones.
+ *
+ * @since 0.1.0
+ */
+import type { Effect } from "effect"
+import * as internal from "./backend/lifted.js"
+import type { CacheBackend, MemoOptions } from "./CacheBackend.js"
+import type { CacheError, NoCachedValue } from "./CacheError.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface CachedOptions<A, Args extends ReadonlyArray<unknown> = []> extends MemoOptions<A, Args> {
+  /** Names the entries; the arguments are added to it. It survives refactoring and minifying, so it is required. */
+  readonly key: string
+  /**
+   * Which part of the arguments makes the key: one value, or an array of them. Needed where an argument is a function or
+   * an instance. Default: all of them.
+   */
+  readonly keyArgs?: (...args: Args) => unknown
+}
+
+/**
+ * A memoized function. Its error and requirement channels are the lifted effect's, plus `CacheBackend`: while the store
+ * fails it computes as if there were no cache. A key that can't be spelled and an option out of its range are mistakes of
+ * the program, hence defects (`CacheError` with reason `InvalidKey` or `InvalidOption`).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CachedFunction<in This, Args extends ReadonlyArray<unknown>, out A, out E, out R> {
+  /** The value, from the cache or computed by one caller of all processes. 1 RT on a hit. */
+  (this: This, ...args: Args): Effect.Effect<A, E, R | CacheBackend>
+  /** Makes what is cached, and what is being computed, for these arguments count no more. 1 RT. */
+  readonly invalidate: (...args: Args) => Effect.Effect<void, CacheError, CacheBackend>
+  /**
+   * Computes now, stores and returns. What was there is served to others until then, and never after. 3 RT.
+   * For a method that uses `this`: `service.method.forceRecalc.call(service, …)`, or the decorator, which binds it.
+   */
+  readonly forceRecalc: (this: unknown, ...args: Args) => Effect.Effect<A, E, R | CacheBackend>
+  /** The cached value, fresh or stale; never computes: fails with `NoCachedValue`. 1 RT. */
+  readonly requireCache: (...args: Args) => Effect.Effect<A, NoCachedValue | CacheError, CacheBackend>
+  /** The readable key, without namespace and version, for the direct operations. Throws `CacheError` (`InvalidKey`). */
+  readonly cacheKey: (...args: Args) => string
+}
+
+/**
+ * A memoized effect, with the operations of `CachedFunction`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CachedEffect<out A, out E, out R> extends Effect.Effect<A, E, R | CacheBackend> {
+  readonly invalidate: Effect.Effect<void, CacheError, CacheBackend>
+  readonly forceRecalc: Effect.Effect<A, E, R | CacheBackend>
+  readonly requireCache: Effect.Effect<A, NoCachedValue | CacheError, CacheBackend>
+  readonly cacheKey: string
+}
+
+/**
+ * What `cached(options)` gives: takes a function, decorates a method, or ends a pipe.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Lift<A, Args extends ReadonlyArray<unknown>> {
+  /**
+   * Decorates a method whose declared requirements include `CacheBackend` (a decorator can't add them). On an instance
+   * the method is bound to it, its four operations too: `asCached(city.bySlug).invalidate("lisbon")`.
+   */
+  <This, Own extends Args, B extends A, E, R>(
+    method: (this: This, ...args: Own) => Effect.Effect<B, E, R | CacheBackend>,
+    context: ClassMethodDecoratorContext<This, (this: This, ...args: Own) => Effect.Effect<B, E, R | CacheBackend>>
+  ): (this: This, ...args: Own) => Effect.Effect<B, E, R | CacheBackend>
+  <This, Own extends Args, B extends A, E, R>(
+    f: (this: This, ...args: Own) => Effect.Effect<B, E, R>
+  ): CachedFunction<This, Own, B, E, R>
+  <E, R>(effect: Effect.Effect<A, E, R>): CachedEffect<A, E, R>
+}
+
+/**
+ * Memoizes an effect, or what a function or method returns, in the `CacheBackend` of the program.
+ *
+ * One caller of all processes computes a missing value (Facebook's leases: Nishtala et al., NSDI 2013) or a stale one
+ * (MintCache: the others are served the stale value meanwhile); callers in one process wait on one computation, which
+ * none of them owns: it is interrupted when the last of them is. What was invalidated while it was computed is not
+ * stored. Inside a SQL transaction it reads the cache and stores nothing.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { cached, MemoryBackend } from "effect-cached"
+ *
+ * const square = cached((n: number) => Effect.sync(() => n * n), { key: "square", ttl: "1 hour" })
+ *
+ * const program = Effect.gen(function* () {
+ *   yield* square(12) // computes
+ *   yield* square(12) // from the cache
+ *   yield* square.invalidate(12)
+ *   return square.cacheKey(12) // "square(12)"
+ * })
+ *
+ * Effect.runPromise(program.pipe(Effect.provide(MemoryBackend.layer({ maxEntries: 1_000 }))))
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { cached } from "effect-cached"
+ *
+ * const report = Effect.succeed({ total: 3 }).pipe(cached({ key: "report", ttl: "5 minutes", groups: ["sales"] }))
+ * const recalculated = report.forceRecalc
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const cached: {
+  <This, Args extends ReadonlyArray<unknown>, A, E, R>(
+    f: (this: This, ...args: Args) => Effect.Effect<A, E, R>,
+    options: CachedOptions<NoInfer<A>, NoInfer<Args>>
+  ): CachedFunction<This, Args, A, E, R>
+  <A, E, R>(effect: Effect.Effect<A, E, R>, options: CachedOptions<NoInfer<A>>): CachedEffect<A, E, R>
+  <A, Args extends ReadonlyArray<unknown>>(options: CachedOptions<A, Args>): Lift<A, Args>
+  // The implementation tells its cases apart at run time, where there are no types: these signatures are its types.
+} = internal.cached as never
+
+/**
+ * The memoized function that a decorated method is, with its four operations, which a decorator can't show in the
+ * method's type. Throws a `TypeError` for a function that `cached` did not make.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { asCached, type CacheBackend, cached } from "effect-cached"
+ *
+ * class Cities {
+ *   \@cached({ key: "Cities.bySlug", ttl: "1 day" })
+ *   bySlug(slug: string): Effect.Effect<string, never, CacheBackend> {
+ *     return Effect.succeed(slug.toUpperCase())
+ *   }
+ * }
+ *
+ * const cities = new Cities()
+ * const invalidated = asCached(cities.bySlug).invalidate("lisbon")
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const asCached: <This, Args extends ReadonlyArray<unknown>, A, E, R>(
+  method: (this: This, ...args: Args) => Effect.Effect<A, E, R>
+) => CachedFunction<This, Args, A, E, R> =
+  // As above.
+  internal.asCached as never

@@ -1,0 +1,157 @@
+/**
+ * The store in this process: an LRU of values beside a table of leases. Leases are few and short, one a running
+ * computation; kept apart, no crowd of new values can evict the claim that keeps a stampede off.
+ */
+import { Clock, Effect, Metric, MetricKey, MetricLabel, Option, Schedule, type Scope } from "effect"
+import { LRUCache } from "lru-cache"
+import { CacheError } from "../CacheError.js"
+import {
+  type CacheStore,
+  type Entry,
+  expiresAt,
+  type RejectedItem,
+  type StoredEntry,
+  type Token
+} from "../CacheStore.js"
+import { approximateBytes } from "./approximateBytes.js"
+
+export interface MemoryStoreOptions {
+  readonly maxEntries: number
+  readonly maxBytes: number | undefined
+  /** Keep bytes instead of references. */
+  readonly copy: boolean
+}
+
+/** A record is its own token: a new write is a new object. */
+class MemoryRecord implements StoredEntry {
+  readonly expiresAt: number
+
+  constructor(readonly entry: Entry) {
+    this.expiresAt = expiresAt(entry)
+  }
+
+  get token(): Token {
+    return this
+  }
+}
+
+const sweepEvery = "30 seconds"
+/** So many records are looked at before other fibers have their turn. */
+const sweepSlice = 1_000
+const recordBytes = 150
+
+const evicted = Metric.fromMetricKey(
+  MetricKey.taggedWithLabels(
+    MetricKey.counter("effect_cached_evicted_total", {
+      description: "records dropped for want of room",
+      incremental: true
+    }),
+    [MetricLabel.make("store", "memory")]
+  )
+)
+
+export const make = (options: MemoryStoreOptions): Effect.Effect<CacheStore, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    let evictions = 0
+    const sizeOf = (record: MemoryRecord, key: string): number =>
+      recordBytes + key.length + approximateBytes(record.entry.value?.payload)
+    const values = new LRUCache<string, MemoryRecord>({
+      max: options.maxEntries,
+      ...(options.maxBytes === undefined ? {} : { maxSize: options.maxBytes, sizeCalculation: sizeOf }),
+      dispose: (_record, _key, reason) => {
+        if (reason !== "evict") return
+        evictions++
+        evicted.unsafeUpdate(1, [])
+      }
+    })
+    const leases = new Map<string, MemoryRecord>()
+
+    const discard = (key: string): boolean => leases.delete(key) || values.delete(key)
+
+    const live = (key: string, now: number): MemoryRecord | undefined => {
+      const record = values.get(key) ?? leases.get(key)
+      if (record === undefined || now < record.expiresAt) return record
+      discard(key)
+      return undefined
+    }
+
+    const put = (key: string, entry: Entry, operation: string): Token | CacheError => {
+      const record = new MemoryRecord(entry)
+      if (entry.value === undefined) {
+        values.delete(key)
+        leases.set(key, record)
+        return record
+      }
+      leases.delete(key)
+      values.set(key, record)
+      // The LRU drops silently what alone is over its size, and the value that was there before it.
+      if (options.maxBytes !== undefined && !values.has(key)) {
+        return new CacheError({
+          reason: "TooLarge",
+          operation,
+          key,
+          description: `the value takes about ${sizeOf(record, key)} bytes, the whole cache ${options.maxBytes}`
+        })
+      }
+      return record
+    }
+
+    const putIf = (
+      key: string,
+      entry: Entry,
+      operation: string,
+      allowed: (record: MemoryRecord | undefined) => boolean
+    ): Effect.Effect<Option.Option<Token>, CacheError> =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        if (!allowed(live(key, now))) return Effect.succeed(Option.none())
+        const token = put(key, entry, operation)
+        return token instanceof CacheError ? Effect.fail(token) : Effect.succeed(Option.some(token))
+      })
+
+    const sweep = Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      let looked = 0
+      for (const table of [values, leases]) {
+        for (const key of [...table.keys()]) {
+          const record = table === values ? values.peek(key) : leases.get(key)
+          if (record !== undefined && record.expiresAt <= now) discard(key)
+          if (++looked % sweepSlice === 0) yield* Effect.yieldNow()
+        }
+      }
+    })
+    yield* Effect.forkScoped(Effect.repeat(Effect.delay(sweep, sweepEvery), Schedule.forever))
+
+    return {
+      name: "memory",
+      payloads: options.copy ? "bytes" : "references",
+      unsafeRead: live,
+      read: (keys) => Effect.map(Clock.currentTimeMillis, (now) => keys.map((key) => live(key, now))),
+      write: (items) =>
+        Effect.sync(() => {
+          const rejected: Array<RejectedItem> = []
+          for (const { key, entry } of items) {
+            const token = put(key, entry, "write")
+            if (token instanceof CacheError) rejected.push({ key, error: token })
+          }
+          return rejected
+        }),
+      add: (key, entry) => putIf(key, entry, "add", (record) => record === undefined),
+      replace: (key, token, entry) =>
+        putIf(key, entry, "replace", (record) => record !== undefined && record === token),
+      remove: (keys) =>
+        Effect.map(Clock.currentTimeMillis, (now) => {
+          let removed = 0
+          for (const key of keys) if (live(key, now) !== undefined && discard(key)) removed++
+          return removed
+        }),
+      clear: Effect.sync(() => {
+        leases.clear()
+        values.clear()
+      }),
+      size: Effect.sync(() => ({
+        entries: Option.some(values.size),
+        bytes: options.maxBytes === undefined ? Option.none() : Option.some(values.calculatedSize),
+        evictions: Option.some(evictions)
+      }))
+    }
+  })
