@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto"
 import { Either } from "effect"
 import { CacheError } from "../CacheError.js"
+import { percentEscape } from "./percentEscape.js"
 
 /** What memcached takes, and hence the promise to every store. */
 const maxKeyBytes = 250
@@ -18,36 +19,13 @@ const hashMark = "%~"
 
 const maxHeadBytes = maxKeyBytes - hashMark.length - 64
 
-const unsafe = /[^!-$&-~]/
-
-const hexByte = (byte: number): string => `%${byte < 16 ? "0" : ""}${byte.toString(16).toUpperCase()}`
-
-/**
- * The UTF-8 bytes of everything outside `!` to `~`, and of `%`, as `%XX`. A lone surrogate takes the three bytes that
- * UTF-8 would give it if it allowed any, so no well-formed text shares its spelling.
- */
-const percentEscape = (text: string): string => {
-  let escaped = ""
-  for (let index = 0; index < text.length; index++) {
-    const code = text.codePointAt(index) ?? 0
-    if (code > 0x20 && code < 0x7f && code !== 0x25) {
-      escaped += text[index]
-    } else if (code < 0x80) {
-      escaped += hexByte(code)
-    } else if (code < 0x800) {
-      escaped += hexByte(0xc0 | (code >> 6)) + hexByte(0x80 | (code & 0x3f))
-    } else if (code < 0x10000) {
-      escaped += hexByte(0xe0 | (code >> 12)) + hexByte(0x80 | ((code >> 6) & 0x3f)) + hexByte(0x80 | (code & 0x3f))
-    } else {
-      index++
-      escaped +=
-        hexByte(0xf0 | (code >> 18)) +
-        hexByte(0x80 | ((code >> 12) & 0x3f)) +
-        hexByte(0x80 | ((code >> 6) & 0x3f)) +
-        hexByte(0x80 | (code & 0x3f))
-    }
+/** Whether the text from `start` on is its own percent-escape. A loop beats a regular expression on keys this short. */
+const isSafe = (text: string, start: number): boolean => {
+  for (let index = start; index < text.length; index++) {
+    const unit = text.charCodeAt(index)
+    if (unit <= 0x20 || unit >= 0x7f || unit === 0x25) return false
   }
-  return escaped
+  return true
 }
 
 /** Without the colon too, so that the parts of a key can be told apart by splitting at colons. */
@@ -97,8 +75,11 @@ export const validatePrefix = (version: string | number, namespace: string): Eit
  * @since 0.1.0
  * @category finishing
  */
-export const finishKey = (prefix: string, printed: string): string =>
-  bounded(prefix + (unsafe.test(printed) ? percentEscape(printed) : printed))
+export const finishKey = (prefix: string, printed: string): string => {
+  // Joined before it is tested: the engine would have to do so anyway to look the key up.
+  const key = prefix + printed
+  return bounded(isSafe(key, prefix.length) ? key : prefix + percentEscape(printed))
+}
 
 /**
  * The key of a group's version record: `v3:shop:%group:cities`. No entry's key has `%g`. An empty name is `InvalidKey`.

@@ -1,5 +1,5 @@
 /**
- * An entry as one record of bytes:
+ * An entry as one record of bytes, numbers little-endian:
  *
  * ```text
  * 0      magic byte 0xEC
@@ -8,16 +8,17 @@
  * 3..6   length of the whole record
  * 7..8   number of groups
  * then   with a value: freshUntil, staleUntil, computeMillis
- *        with a claim: until, id
- *        each group:   key, version
+ *        with a claim: until
+ *        with a claim or groups: the texts (the claim's id, each group's key and version) in one
  *        with a value: the payload, to the end
  * ```
  *
- * Numbers are little-endian; times are float64, so `Infinity` needs no convention. A text is its length in bytes (16 bits)
- * and its UTF-8. Groups' keys are kept whole: a reader that was not told the groups has to find their versions by them.
+ * Times are float64, so `Infinity` needs no convention. The texts are a 32-bit length in bytes, a 16-bit length in UTF-16
+ * units for each, and the UTF-8 of all of them. Groups' keys are kept whole: a reader that was not told the groups has to
+ * find their versions by them.
  */
 import { Buffer } from "node:buffer"
-import type { CachedValue, Claim, Entry, GroupVersion } from "../CacheStore.js"
+import type { CachedValue, Entry, GroupVersion } from "../CacheStore.js"
 
 const magic = 0xec
 const formatVersion = 1
@@ -26,32 +27,36 @@ const hasClaim = 2
 
 const headerSize = 9
 const valueSize = 24
-
-const textSize = (text: string): number => 2 + Buffer.byteLength(text, "utf8")
-
-const writeText = (record: Buffer, offset: number, text: string): number => {
-  const size = record.write(text, offset + 2, "utf8")
-  record.writeUInt16LE(size, offset)
-  return offset + 2 + size
-}
+const claimSize = 8
 
 const payloadOf = (value: CachedValue): Uint8Array => {
   if (value.payload instanceof Uint8Array) return value.payload
   throw new TypeError("effect-cached: the payload of an entry to be encoded must be a Uint8Array")
 }
 
+const textsOf = ({ claim, groups }: Entry): ReadonlyArray<string> => {
+  const texts = claim === undefined ? [] : [claim.id]
+  for (const { key, version } of groups) texts.push(key, version)
+  return texts
+}
+
+const noTexts: ReadonlyArray<string> = []
+
 /**
  * The record of an entry whose payload, if it has a value, is a `Uint8Array`.
  *
- * Throws where its caller is at fault: another payload, more than 65535 groups, a text of more than 65535 bytes.
+ * Throws where its caller is at fault: another payload, more than 65535 groups, a text of more than 65535 characters.
  */
 export const encodeEntry = (entry: Entry): Uint8Array => {
   const { claim, groups, value } = entry
   const payload = value === undefined ? undefined : payloadOf(value)
+  const texts = claim === undefined && groups.length === 0 ? noTexts : textsOf(entry)
+  const text = texts.join("")
+  const textBytes = Buffer.byteLength(text, "utf8")
   let size = headerSize
   if (payload !== undefined) size += valueSize + payload.length
-  if (claim !== undefined) size += 8 + textSize(claim.id)
-  for (const group of groups) size += textSize(group.key) + textSize(group.version)
+  if (claim !== undefined) size += claimSize
+  if (texts.length > 0) size += 4 + 2 * texts.length + textBytes
 
   const record = Buffer.allocUnsafe(size)
   record[0] = magic
@@ -68,62 +73,53 @@ export const encodeEntry = (entry: Entry): Uint8Array => {
   }
   if (claim !== undefined) {
     record.writeDoubleLE(claim.until, offset)
-    offset = writeText(record, offset + 8, claim.id)
+    offset += claimSize
   }
-  for (const group of groups) {
-    offset = writeText(record, offset, group.key)
-    offset = writeText(record, offset, group.version)
+  if (texts.length > 0) {
+    record.writeUInt32LE(textBytes, offset)
+    offset += 4
+    for (const { length } of texts) {
+      record.writeUInt16LE(length, offset)
+      offset += 2
+    }
+    record.write(text, offset, "utf8")
+    offset += textBytes
   }
   if (payload !== undefined) record.set(payload, offset)
   return record
 }
 
-/** Reads on from where it stopped; `undefined` past the end. */
-class Reader {
-  constructor(
-    readonly record: Buffer,
-    public offset: number
-  ) {}
-
-  number(): number | undefined {
-    const end = this.offset + 8
-    if (end > this.record.length) return undefined
-    const number = this.record.readDoubleLE(this.offset)
-    this.offset = end
-    return Number.isNaN(number) ? undefined : number
+/** The texts, and where they end; `undefined` unless they fill exactly the space they claim. */
+const readTexts = (
+  record: Buffer,
+  start: number,
+  count: number
+): { readonly texts: ReadonlyArray<string>; readonly end: number } | undefined => {
+  const textStart = start + 4 + 2 * count
+  if (textStart > record.length) return undefined
+  const end = textStart + record.readUInt32LE(start)
+  if (end > record.length) return undefined
+  const text = record.toString("utf8", textStart, end)
+  const texts: Array<string> = []
+  let position = 0
+  for (let index = 0; index < count; index++) {
+    const length = record.readUInt16LE(start + 4 + 2 * index)
+    texts.push(text.slice(position, position + length))
+    position += length
   }
+  return position === text.length ? { texts, end } : undefined
+}
 
-  text(): string | undefined {
-    const start = this.offset + 2
-    if (start > this.record.length) return undefined
-    const end = start + this.record.readUInt16LE(this.offset)
-    if (end > this.record.length) return undefined
-    this.offset = end
-    return this.record.toString("utf8", start, end)
-  }
+const noGroups: ReadonlyArray<GroupVersion> = []
 
-  claim(): Claim | undefined {
-    const until = this.number()
-    const id = this.text()
-    return until === undefined || id === undefined ? undefined : { id, until }
+const pairs = (texts: ReadonlyArray<string>, start: number): ReadonlyArray<GroupVersion> => {
+  if (texts.length === start) return noGroups
+  const groups: Array<GroupVersion> = []
+  for (let index = start; index < texts.length; index += 2) {
+    // Their number was counted as two for each group.
+    groups.push({ key: texts[index] as string, version: texts[index + 1] as string })
   }
-
-  groups(count: number): ReadonlyArray<GroupVersion> | undefined {
-    const groups: Array<GroupVersion> = []
-    for (let index = 0; index < count; index++) {
-      const key = this.text()
-      const version = this.text()
-      if (key === undefined || version === undefined) return undefined
-      groups.push({ key, version })
-    }
-    return groups
-  }
-
-  rest(): Uint8Array {
-    const { offset } = this
-    this.offset = this.record.length
-    return this.record.subarray(offset)
-  }
+  return groups
 }
 
 const asBuffer = (bytes: Uint8Array): Buffer =>
@@ -138,27 +134,25 @@ export const decodeEntry = (bytes: Uint8Array): Entry | undefined => {
   const record = asBuffer(bytes)
   const flags = record.readUInt8(2)
   if (flags > (hasValue | hasClaim) || record.readUInt32LE(3) !== record.length) return undefined
-  const reader = new Reader(record, headerSize)
+  const withValue = (flags & hasValue) !== 0
+  const withClaim = (flags & hasClaim) !== 0
+  const textCount = (withClaim ? 1 : 0) + 2 * record.readUInt16LE(7)
+  const claimStart = headerSize + (withValue ? valueSize : 0)
+  const textsStart = claimStart + (withClaim ? claimSize : 0)
+  if (record.length < textsStart) return undefined
 
-  let freshUntil: number | undefined
-  let staleUntil: number | undefined
-  let computeMillis: number | undefined
-  if (flags & hasValue) {
-    freshUntil = reader.number()
-    staleUntil = reader.number()
-    computeMillis = reader.number()
-    if (freshUntil === undefined || staleUntil === undefined || computeMillis === undefined) return undefined
-  }
-  let claim: Claim | undefined
-  if (flags & hasClaim) {
-    claim = reader.claim()
-    if (claim === undefined) return undefined
-  }
-  const groups = reader.groups(record.readUInt16LE(7))
-  if (groups === undefined) return undefined
-  const value =
-    freshUntil === undefined || staleUntil === undefined || computeMillis === undefined
-      ? undefined
-      : { payload: reader.rest(), freshUntil, staleUntil, computeMillis }
-  return reader.offset === record.length ? { value, claim, groups } : undefined
+  const until = withClaim ? record.readDoubleLE(claimStart) : 0
+  if (Number.isNaN(until)) return undefined
+  const read = textCount === 0 ? { texts: noTexts, end: textsStart } : readTexts(record, textsStart, textCount)
+  if (read === undefined) return undefined
+  // A claim's id is the first text, and one was read for it.
+  const claim = withClaim ? { id: read.texts[0] as string, until } : undefined
+  const groups = pairs(read.texts, withClaim ? 1 : 0)
+  if (!withValue) return read.end === record.length ? { value: undefined, claim, groups } : undefined
+
+  const freshUntil = record.readDoubleLE(headerSize)
+  const staleUntil = record.readDoubleLE(headerSize + 8)
+  const computeMillis = record.readDoubleLE(headerSize + 16)
+  if (Number.isNaN(freshUntil) || Number.isNaN(staleUntil) || Number.isNaN(computeMillis)) return undefined
+  return { value: { payload: record.subarray(read.end), freshUntil, staleUntil, computeMillis }, claim, groups }
 }

@@ -1,0 +1,158 @@
+/**
+ * The spelling of one value, whatever it is made of; `printKey` tells how things are spelled.
+ */
+import { Data, PrimaryKey } from "effect"
+import { arrayShape } from "../values/arrayShape.js"
+import { type PathStep, printPath } from "../values/valuePath.js"
+import { instancePrinter } from "./instances.js"
+
+/** Everything but a quote, a backslash, a control character and a surrogate: what JSON puts between quotes as it is. */
+const needsNoEscape = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/
+
+const printString = (text: string): string => (needsNoEscape.test(text) ? `"${text}"` : JSON.stringify(text))
+
+/** `undefined` for anything that is not a primitive with a spelling. */
+export const printPrimitive = (value: unknown): string | undefined => {
+  switch (typeof value) {
+    case "string":
+      return printString(value)
+    case "number":
+      return value === 0 && 1 / value < 0 ? "-0" : `${value}`
+    case "boolean":
+      return value ? "true" : "false"
+    case "bigint":
+      return `${value}n`
+    case "undefined":
+      return "undefined"
+    default:
+      return value === null ? "null" : undefined
+  }
+}
+
+/** Why a value has no spelling: `path` leads to the part (`.filter.fn`), `problem` says what it is (`is a function`). */
+export interface PrintRefusal {
+  readonly path: string
+  readonly problem: string
+  readonly cause?: unknown
+}
+
+/** Far above any sensible key, far below where the stack ends. */
+const maxDepth = 500
+
+/** An object that is reachable along many paths prints once for each, which can double at every level. */
+const maxObjects = 1_000_000
+
+const structPrototype: object = Object.getPrototypeOf(Data.struct({}))
+const dataArrayPrototype: object = Object.getPrototypeOf(Data.array([]))
+
+const hasPrimaryKey = (value: object): value is PrimaryKey.PrimaryKey => PrimaryKey.symbol in value
+
+/** Thrown inside this file only. */
+class Refusal {
+  constructor(readonly problem: string) {}
+}
+
+class Printing {
+  readonly path: Array<PathStep> = []
+  private readonly ancestors: Array<object> = []
+  private objects = 0
+
+  printOther(value: unknown): string {
+    if (typeof value === "function") throw new Refusal("is a function")
+    if (typeof value !== "object" || value === null) throw new Refusal("is a symbol")
+    if (this.ancestors.includes(value)) throw new Refusal("refers back to an object that contains it")
+    if (this.ancestors.length === maxDepth) throw new Refusal(`is nested more than ${maxDepth} levels deep`)
+    if (++this.objects > maxObjects) throw new Refusal(`comes after more than ${maxObjects} objects`)
+    this.ancestors.push(value)
+    const printed = this.printObject(value)
+    this.ancestors.pop()
+    return printed
+  }
+
+  private printPart(part: unknown, step: PathStep): string {
+    const primitive = printPrimitive(part)
+    if (primitive !== undefined) return primitive
+    this.path.push(step)
+    const printed = this.printOther(part)
+    this.path.pop()
+    return printed
+  }
+
+  private printObject(value: object): string {
+    const prototype: object | null = Object.getPrototypeOf(value)
+    if (prototype === Object.prototype || prototype === null) return this.printPlainObject(value)
+    if (hasPrimaryKey(value)) return this.printPrimaryKey(value)
+    if (Array.isArray(value) && (prototype === Array.prototype || prototype === dataArrayPrototype)) {
+      return this.printArray(value)
+    }
+    if (prototype === structPrototype) return this.printProperties(value)
+    const printInstance = instancePrinter(prototype)
+    if (printInstance !== undefined) return printInstance(value, (part, step) => this.printPart(part, step))
+    const name: unknown = value.constructor?.name
+    throw new Refusal(
+      `is an instance of ${typeof name === "string" && name !== "" ? name : "a class"} without a PrimaryKey`
+    )
+  }
+
+  private printPrimaryKey(value: PrimaryKey.PrimaryKey): string {
+    const primaryKey: unknown = PrimaryKey.value(value)
+    if (typeof primaryKey !== "string") throw new Refusal("has a PrimaryKey that is not a string")
+    // Two classes may both take their database id for a primary key.
+    return "_tag" in value && typeof value._tag === "string"
+      ? `PrimaryKey(${printString(value._tag)},${printString(primaryKey)})`
+      : `PrimaryKey(${printString(primaryKey)})`
+  }
+
+  private printPlainObject(value: object): string {
+    if (Object.getOwnPropertySymbols(value).length === 0) return this.printProperties(value)
+    if (hasPrimaryKey(value)) return this.printPrimaryKey(value)
+    throw new Refusal("has a symbol for a property name")
+  }
+
+  /** All of them, hidden ones too. */
+  private printProperties(value: object): string {
+    let printed = ""
+    for (const name of Object.getOwnPropertyNames(value).sort()) {
+      // Reading a property by a name that the object itself has just listed.
+      const part = this.printPart((value as Record<string, unknown>)[name], name)
+      printed = printed === "" ? `${printString(name)}:${part}` : `${printed},${printString(name)}:${part}`
+    }
+    return `{${printed}}`
+  }
+
+  private printArray(array: ReadonlyArray<unknown>): string {
+    switch (arrayShape(array)) {
+      case "dense": {
+        let printed = ""
+        for (let index = 0; index < array.length; index++) {
+          const part = this.printPart(array[index], index)
+          printed = index === 0 ? part : `${printed},${part}`
+        }
+        return `[${printed}]`
+      }
+      case "sparse": {
+        // Object.keys skips the holes, of which there can be four thousand million.
+        const elements = Object.keys(array).map((index) => `${index}:${this.printPart(array[+index], +index)}`)
+        return `Array(${array.length}){${elements.join(",")}}`
+      }
+      case "extended":
+        throw new Refusal("is an array with properties of its own")
+    }
+  }
+}
+
+/**
+ * The spelling of a value that is no primitive.
+ */
+export const printStructure = (value: unknown): string | PrintRefusal => {
+  const printing = new Printing()
+  try {
+    return printing.printOther(value)
+  } catch (thrown) {
+    const path = printPath(printing.path)
+    // A getter, a proxy or a PrimaryKey of the caller's threw, or the stack was almost used up when we came.
+    return thrown instanceof Refusal
+      ? { path, problem: thrown.problem }
+      : { path, problem: "threw when it was read", cause: thrown }
+  }
+}
