@@ -1,5 +1,6 @@
 /** Starts one PostgreSQL server for the whole run; tests find it through `inject("postgresUrl")`. */
 import { Effect, Exit, Scope } from "effect"
+import type {} from "vitest"
 import type { TestProject } from "vitest/node"
 import { postgres } from "./postgres.js"
 

@@ -129,7 +129,7 @@ const embedded = Effect.gen(function* () {
 })
 
 /** The server's address, valid as long as the scope. */
-export const postgres: Effect.Effect<PostgresServer, PostgresServerError, Scope.Scope> = Effect.suspend(() => {
+export const postgres: Effect.Effect<PostgresServer, PostgresServerError, Scope.Scope> = Effect.gen(function* () {
   const url = process.env["DATABASE_URL"]
-  return url === undefined || url === "" ? embedded : Effect.succeed({ url, embedded: undefined })
+  return url === undefined || url === "" ? yield* embedded : { url, embedded: undefined }
 })

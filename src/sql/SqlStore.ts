@@ -1,0 +1,125 @@
+/**
+ * A `ByteStore` in a table of the SQL database that the program already has.
+ */
+import { SqlClient } from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
+import { type Duration, Effect, Option, type Scope } from "effect"
+import type { ByteItem, ByteRecord, ByteStore } from "../ByteStore.js"
+import { CacheError } from "../CacheError.js"
+import type { RejectedItem } from "../CacheStore.js"
+import { keyPrefix } from "../keys/finishKey.js"
+import { clear } from "./clear.js"
+import { ownConnection, type Run, whereTransaction } from "./connection.js"
+import { inside } from "./inside.js"
+import { outside } from "./outside.js"
+import { purge } from "./purge.js"
+import { SqlToken, type State } from "./records.js"
+import { statements } from "./statements.js"
+import { createTable, parseTable } from "./table.js"
+
+export interface SqlStoreOptions {
+  readonly table: string
+  readonly namespace: string
+  /** How many records the table keeps, of all namespaces together; `undefined` for no bound. */
+  readonly maxEntries: number | undefined
+  readonly purgeEvery: Duration.Duration
+  readonly unlogged: boolean
+  readonly createTable: boolean
+  /** After which a statement outside a user's transaction is given up. */
+  readonly timeout: Duration.Duration
+}
+
+/** Beyond it the driver can't read the value back: it arrives in hexadecimal, and a string ends at 512 MB. */
+const maxBytes = 250 * 1024 * 1024
+
+const tooLarge = (operation: string, key: string, record: ByteRecord): CacheError | undefined =>
+  record.bytes.byteLength <= maxBytes
+    ? undefined
+    : new CacheError({
+        reason: "TooLarge",
+        operation,
+        key,
+        description: `${record.bytes.byteLength} bytes are more than the ${maxBytes} that a value may have`
+      })
+
+const toStored = (state: State) => (state.value === undefined ? undefined : { token: state.token, bytes: state.value })
+
+export const make = (
+  options: SqlStoreOptions
+): Effect.Effect<ByteStore, CacheError | SqlError, SqlClient | Scope.Scope> =>
+  Effect.gen(function* () {
+    const sql = yield* SqlClient
+    const table = yield* parseTable(options.table)
+    if (options.createTable) yield* createTable(table, options.unlogged)
+    const namespace = keyPrefix(0, options.namespace).split(":")[1] ?? ""
+    const sharedKey = `clear ${namespace}`
+    const texts = statements(table)
+    const run: Run = ownConnection(sql, options.timeout, "store")
+    const own = yield* outside(texts, run, sharedKey)
+    const inner = inside(texts, { namespace, sharedKey })
+    const purging = yield* purge({ ...options, table, run, own })
+
+    const write = (items: ReadonlyArray<ByteItem>): Effect.Effect<ReadonlyArray<RejectedItem>, CacheError> => {
+      const rejected: Array<RejectedItem> = []
+      const accepted = items.filter(({ key, record }) => {
+        const error = tooLarge("write", key, record)
+        if (error !== undefined) rejected.push({ key, error })
+        return error === undefined
+      })
+      if (accepted.length === 0) return Effect.succeed(rejected)
+      return whereTransaction({
+        inside: (connection) => Effect.as(inner.write(connection, accepted), rejected),
+        outside: Effect.map(own.write(accepted), (failed) => {
+          purging.grown(accepted.length)
+          for (const { key } of accepted) {
+            const error = failed.get(key)
+            if (error !== undefined) rejected.push({ key, error })
+          }
+          return rejected
+        })
+      })
+    }
+
+    const add = (key: string, record: ByteRecord): Effect.Effect<Option.Option<SqlToken>, CacheError> => {
+      const error = tooLarge("add", key, record)
+      if (error !== undefined) return Effect.fail(error)
+      return whereTransaction({
+        inside: (connection) => inner.add(connection, key, record),
+        outside: Effect.tap(own.add(key, record), (token) => {
+          if (Option.isSome(token)) purging.grown(1)
+          return Effect.void
+        })
+      })
+    }
+
+    return {
+      name: "sql",
+      read: (keys) =>
+        keys.length === 0
+          ? Effect.succeed([])
+          : Effect.map(
+              whereTransaction({ inside: (connection) => inner.read(connection, keys), outside: own.read(keys) }),
+              (states) => states.map(toStored)
+            ),
+      write,
+      add,
+      replace: (key, token, record) => {
+        const error = tooLarge("replace", key, record)
+        if (error !== undefined) return Effect.fail(error)
+        if (!(token instanceof SqlToken)) return Effect.succeedNone
+        return whereTransaction<Option.Option<SqlToken>>({
+          inside: (connection) => inner.replace(connection, key, token, record),
+          outside: own.replace(key, token, record)
+        })
+      },
+      remove: (keys) =>
+        keys.length === 0
+          ? Effect.succeed(0)
+          : whereTransaction({ inside: (connection) => inner.remove(connection, keys), outside: own.remove(keys) }),
+      clear: whereTransaction({
+        inside: (connection) => inner.clear(connection),
+        outside: clear({ texts, run, own, namespace, sharedKey })
+      }),
+      size: purging.size
+    }
+  })

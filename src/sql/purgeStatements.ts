@@ -1,0 +1,51 @@
+/** The statements of the purge. They skip what is locked, so they wait for nobody. */
+import { settled, type Table } from "./table.js"
+
+export const purgeStatements = (table: Table) => {
+  const t = table.quoted
+  return {
+    // the subselect makes the time a constant, which a volatile function is not, so that the index can be used
+    expired: `WITH victim AS MATERIALIZED (
+  SELECT key FROM ${t} WHERE change = ${settled} AND expires_at <= (SELECT clock_timestamp())
+  ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
+), gone AS (
+  DELETE FROM ${t} r USING victim WHERE r.key = victim.key AND r.change = ${settled} RETURNING 1
+) SELECT count(*)::int AS removed FROM gone`,
+
+    /**
+     * Of the records beyond the `$1` that live longest, at most `$2`: those that expire next, but later than in `$3`
+     * seconds. Walks an index of at most `$1 + $2` entries. One process at a time, or all would remove the same excess.
+     */
+    excess: `WITH excess AS MATERIALIZED (
+  SELECT CASE WHEN pg_try_advisory_xact_lock(hashtextextended('evict ${t}', 0)) THEN (
+    SELECT count(*) FROM (SELECT 1 FROM ${t} WHERE change = ${settled} ORDER BY expires_at DESC OFFSET $1 LIMIT $2) beyond
+  ) ELSE 0 END AS n
+), victim AS MATERIALIZED (
+  SELECT key FROM ${t} WHERE change = ${settled}
+    AND expires_at > (SELECT clock_timestamp() + $3::float8 * interval '1 second')
+  ORDER BY expires_at LIMIT (SELECT n FROM excess) FOR UPDATE SKIP LOCKED
+), gone AS (
+  DELETE FROM ${t} r USING victim WHERE r.key = victim.key AND r.change = ${settled} RETURNING 1
+) SELECT (SELECT count(*)::int FROM gone) AS removed, n::int AS excess FROM excess`,
+
+    changedKeys: `SELECT DISTINCT key FROM ${t} WHERE change <> ${settled} LIMIT $1`,
+
+    /** How long the change lives on, null for ever. */
+    lifetime: `SELECT CASE WHEN expires_at = 'infinity' THEN NULL
+  ELSE extract(epoch FROM expires_at - clock_timestamp())::float8 * 1000 END AS lifetime
+FROM ${t} WHERE key = $1 AND change = $2::uuid`,
+
+    /** Records of the namespace `$1` after the key `$2` that were written before its change `$3`. */
+    unseen: `WITH victim AS MATERIALIZED (
+  SELECT key FROM ${t} WHERE change = ${settled} AND split_part(key, ':', 2) = $1 AND key > $2
+    AND $3::uuid <> ALL (coalesce(seen, '{}')) ORDER BY key LIMIT $4 FOR UPDATE SKIP LOCKED
+), gone AS (
+  DELETE FROM ${t} r USING victim WHERE r.key = victim.key AND r.change = ${settled}
+) SELECT key FROM victim ORDER BY key`,
+
+    /** Forgets the change `$3` of the whole namespace once all that it concerns is gone. */
+    forgetShared: `DELETE FROM ${t} s WHERE s.key = $2 AND s.change = $3::uuid AND NOT EXISTS (
+  SELECT 1 FROM ${t} r WHERE split_part(r.key, ':', 2) = $1 AND r.key <> $2 AND $3::uuid <> ALL (coalesce(r.seen, '{}'))
+)`
+  } as const
+}

@@ -1,0 +1,95 @@
+/**
+ * What a key's rows mean together: the record itself, and the changes that user transactions left beside it.
+ *
+ * A change knows which other changes its transaction had `seen` when it was made, so it comes after them. A record knows
+ * the same of the changes that concern every key of the namespace and that it was written after.
+ */
+
+/** A row as the statements return it. `change` is null in the record itself, `value` where nothing lives. */
+export interface Row {
+  readonly key: string
+  readonly change: string | null
+  readonly token: string | null
+  readonly seen: ReadonlyArray<string> | null
+  readonly value: Uint8Array | null
+}
+
+/** Which state of a key was read: its record if one lived, and every change beside it if one of them counted. */
+export class SqlToken {
+  constructor(
+    readonly record: string | undefined,
+    /** Sorted, as the database compares them. */
+    readonly changes: ReadonlyArray<string>
+  ) {}
+
+  equals(that: SqlToken): boolean {
+    return (
+      this.record === that.record &&
+      this.changes.length === that.changes.length &&
+      this.changes.every((id, index) => id === that.changes[index])
+    )
+  }
+}
+
+export interface State {
+  readonly token: SqlToken
+  /** Undefined where nothing lives. */
+  readonly value: Uint8Array | undefined
+  /** The change that `value` stands in, where it is not the record. */
+  readonly change: string | undefined
+}
+
+const absent: State = { token: new SqlToken(undefined, []), value: undefined, change: undefined }
+
+const unchanged = (record: Row): State => ({
+  token: new SqlToken(record.token ?? undefined, []),
+  value: record.value ?? undefined,
+  change: undefined
+})
+
+/**
+ * Of several changes the one counts that came after all others. Where none did, two transactions changed the key without
+ * seeing each other; nothing tells whose commit came last, so neither value may be served.
+ */
+const lastOf = (changes: ReadonlyArray<Row>): Row | undefined =>
+  changes.find((last) => changes.every((other) => other === last || last.seen?.includes(other.change ?? "") === true))
+
+/** The state of one key from its own rows and those that concern the whole namespace. */
+export const resolve = (own: ReadonlyArray<Row>, shared: ReadonlyArray<Row>): State => {
+  let record: Row | undefined
+  const changes: Array<Row> = []
+  for (const row of own) {
+    if (row.change === null) record = row
+    else changes.push(row)
+  }
+  if (changes.length === 0 && shared.length === 0) {
+    if (record === undefined) return absent
+    return unchanged(record)
+  }
+  const seen = record?.seen ?? []
+  const pending = [...changes, ...shared.filter((row) => !seen.includes(row.change ?? ""))]
+  if (pending.length === 0) return record === undefined ? absent : unchanged(record)
+  const ids = [...changes, ...shared].map((row) => row.change ?? "").sort()
+  const last = lastOf(pending)
+  return {
+    token: new SqlToken(record?.token ?? undefined, ids),
+    value: last?.value ?? undefined,
+    change: last?.change ?? undefined
+  }
+}
+
+/** The states of all keys, in order. `sharedKey` is the key under which the namespace's own changes stand. */
+export const resolveAll = (
+  keys: ReadonlyArray<string>,
+  sharedKey: string,
+  rows: ReadonlyArray<Row>
+): ReadonlyArray<State> => {
+  const byKey = new Map<string, Array<Row>>()
+  for (const row of rows) {
+    const same = byKey.get(row.key)
+    if (same === undefined) byKey.set(row.key, [row])
+    else same.push(row)
+  }
+  const shared = byKey.get(sharedKey) ?? []
+  return keys.map((key) => resolve(byKey.get(key) ?? [], shared))
+}

@@ -1,0 +1,169 @@
+/**
+ * The statements for PostgreSQL. Three rules keep them free of dead-locks, with each other and with user transactions:
+ *
+ * - A user transaction that invalidates or sets only inserts rows under new ids, so it waits for nobody.
+ * - All else locks in one order: changes by id, then records by key.
+ * - A user transaction that adds or replaces must lock the record until it ends. It announces that by an advisory lock,
+ *   which it only ever tries; a statement that holds one record never goes on to wait for a record so announced.
+ */
+import { settled, type Table } from "./table.js"
+
+const alive = (alias: string) => `${alias}.expires_at > clock_timestamp()`
+/** From milliseconds, null for ever. */
+const expiry = (lifetime: string) =>
+  `CASE WHEN ${lifetime} IS NULL THEN 'infinity'::timestamptz ELSE clock_timestamp() + ${lifetime} * interval '1 millisecond' END`
+const item = (columns: string, types: string) => `unnest(${types}) AS i(${columns})`
+
+export const statements = (table: Table) => {
+  const t = table.quoted
+  // the table is part of it, so that two tables with the same key do not hold each other up
+  const lockOf = (key: string) => `hashtextextended('${t} ' || ${key}, 0)`
+  const unannounced = (key: string) => `pg_try_advisory_xact_lock_shared(${lockOf(key)})`
+  const announcedEnds = (key: string) => `pg_advisory_xact_lock_shared(${lockOf(key)})::text = ''`
+
+  /** Whatever the batch may take now (`free`), or what it waits for (`wait`): holding nothing else meanwhile. */
+  const items = (mode: "free" | "wait", columns: string, types: string) => `item AS MATERIALIZED (
+  SELECT * FROM ${item(columns, types)} WHERE ${mode === "free" ? unannounced("i.key") : announcedEnds("i.key")}
+)`
+  const lockedChanges = `old AS MATERIALIZED (
+  SELECT c.key, c.change, c.seen, CASE WHEN ${alive("c")} THEN c.value END AS value FROM ${t} c
+  WHERE c.key IN (SELECT key FROM item) AND c.change <> ${settled} ORDER BY c.change FOR UPDATE
+)`
+  const deletedChanges = `gone AS (DELETE FROM ${t} r USING old WHERE r.key = old.key AND r.change = old.change)`
+  const put = `value = EXCLUDED.value, token = EXCLUDED.token, seen = EXCLUDED.seen, expires_at = EXCLUDED.expires_at`
+
+  const write = (
+    mode: "free" | "wait"
+  ) => `WITH ${items(mode, "key, value, lifetime", "$1::text[], $2::bytea[], $3::float8[]")},
+${lockedChanges},
+put AS (
+  INSERT INTO ${t} AS r (key, value, token, seen, expires_at)
+  SELECT i.key, i.value, gen_random_uuid(),
+    (SELECT array_agg(change) FROM ${t} WHERE key = $4 AND change <> ${settled}), ${expiry("i.lifetime")}
+  FROM item i, (SELECT count(*) AS n FROM old) o WHERE o.n >= 0 ORDER BY i.key COLLATE "C"
+  ON CONFLICT (key, change) DO UPDATE SET ${put} RETURNING r.key
+),
+${deletedChanges}
+SELECT key FROM put`
+
+  const remove = (mode: "free" | "wait") => `WITH ${items(mode, "key", "$1::text[]")},
+${lockedChanges},
+record AS MATERIALIZED (
+  SELECT r.key, r.token, r.seen, CASE WHEN ${alive("r")} THEN ''::bytea END AS value FROM ${t} r
+  WHERE r.key IN (SELECT key FROM item) AND r.change = ${settled} AND (SELECT count(*) FROM old) >= 0
+  ORDER BY r.key FOR UPDATE
+),
+removed AS (DELETE FROM ${t} r USING record WHERE r.key = record.key AND r.change = ${settled}),
+${deletedChanges}
+SELECT key, NULL::uuid AS change, token, seen, value FROM record WHERE value IS NOT NULL
+UNION ALL SELECT key, change, NULL, seen, value FROM old
+UNION ALL SELECT key, change, NULL, seen, NULL FROM ${t} WHERE key = $2 AND change <> ${settled}
+UNION ALL SELECT key, NULL, NULL, NULL, NULL FROM item`
+
+  /** Locks the changes of one key and tells whether they are still those that were read. */
+  const unchanged = (
+    key: string,
+    shared: string,
+    ids: string
+  ) => `item AS MATERIALIZED (SELECT ${key}::text AS key WHERE ${unannounced(`${key}::text`)}),
+${lockedChanges},
+shared AS MATERIALIZED (SELECT change FROM ${t} WHERE key = ${shared} AND change <> ${settled}),
+same AS MATERIALIZED (
+  SELECT (SELECT array_agg(change) FROM shared) AS seen FROM item
+  WHERE ${ids}::uuid[] = (
+    SELECT coalesce(array_agg(change ORDER BY change), '{}') FROM (SELECT change FROM old UNION ALL SELECT change FROM shared) both_kinds
+  )
+)`
+
+  return {
+    read: `SELECT r.key, nullif(r.change, ${settled}) AS change, r.token, r.seen, CASE WHEN ${alive("r")} THEN r.value END AS value
+FROM ${t} r WHERE r.key = ANY($1) AND (${alive("r")} OR r.change <> ${settled})`,
+
+    write: write("free"),
+    writeWaiting: write("wait"),
+
+    /** Tells of each key either the token that its adder got, or that changes stand there, which `over…` takes in. */
+    add: `WITH ${items("free", "key, value, lifetime", "$1::text[], $2::bytea[], $3::float8[]")},
+pending AS MATERIALIZED (SELECT DISTINCT key FROM ${t} WHERE change <> ${settled} AND key = ANY($1::text[] || $4::text)),
+put AS (
+  INSERT INTO ${t} AS r (key, value, token, expires_at)
+  SELECT i.key, i.value, gen_random_uuid(), ${expiry("i.lifetime")} FROM item i
+  WHERE NOT EXISTS (SELECT 1 FROM pending p WHERE p.key = i.key OR p.key = $4) ORDER BY i.key COLLATE "C"
+  ON CONFLICT (key, change) DO UPDATE SET ${put} WHERE r.expires_at <= clock_timestamp() RETURNING r.key, r.token
+)
+SELECT key, token FROM put
+UNION ALL SELECT i.key, NULL FROM item i WHERE EXISTS (SELECT 1 FROM pending p WHERE p.key = i.key OR p.key = $4)`,
+
+    /** Over records beside which no change stands that they have not seen. */
+    replace: `WITH ${items("free", "key, value, lifetime, token", "$1::text[], $2::bytea[], $3::float8[], $4::uuid[]")},
+held AS MATERIALIZED (
+  SELECT r.key, i.value, i.lifetime FROM ${t} r JOIN item i ON r.key = i.key AND r.token = i.token
+  WHERE r.change = ${settled} AND ${alive("r")} AND NOT EXISTS (
+    SELECT 1 FROM ${t} c WHERE c.key IN (r.key, $5) AND c.change <> ${settled} AND c.change <> ALL (coalesce(r.seen, '{}'))
+  )
+  ORDER BY r.key FOR UPDATE OF r
+)
+UPDATE ${t} r SET value = held.value, token = gen_random_uuid(), expires_at = ${expiry("held.lifetime")}
+FROM held WHERE r.key = held.key AND r.change = ${settled} RETURNING r.key, r.token`,
+
+    /** Over the changes `$5` and the live record `$6`; takes the changes in. */
+    overRecord: `WITH ${unchanged("$1", "$4", "$5")},
+put AS (
+  UPDATE ${t} r SET value = $2::bytea, token = gen_random_uuid(), seen = same.seen, expires_at = ${expiry("$3::float8")} FROM same
+  WHERE r.key = $1 AND r.change = ${settled} AND r.token = $6::uuid AND ${alive("r")} RETURNING r.key, r.token
+),
+gone AS (DELETE FROM ${t} r USING old WHERE r.key = old.key AND r.change = old.change AND EXISTS (SELECT 1 FROM put))
+SELECT key, token FROM put`,
+
+    /** Over the changes `$5` where no record lives. */
+    overAbsence: `WITH ${unchanged("$1", "$4", "$5")},
+put AS (
+  INSERT INTO ${t} AS r (key, value, token, seen, expires_at)
+  SELECT $1::text, $2::bytea, gen_random_uuid(), same.seen, ${expiry("$3::float8")} FROM same
+  ON CONFLICT (key, change) DO UPDATE SET ${put} WHERE r.expires_at <= clock_timestamp() RETURNING r.key, r.token
+),
+gone AS (DELETE FROM ${t} r USING old WHERE r.key = old.key AND r.change = old.change AND EXISTS (SELECT 1 FROM put))
+SELECT key, token FROM put`,
+
+    /** Removes the changes `$3` and, if there was one, the record `$4` under them. */
+    settleAbsent: `WITH ${unchanged("$1", "$2", "$3")},
+record AS (
+  DELETE FROM ${t} r USING same WHERE r.key = $1 AND r.change = ${settled} AND r.token = $4::uuid RETURNING r.key
+),
+gone AS (
+  DELETE FROM ${t} r USING old, same
+  WHERE r.key = old.key AND r.change = old.change AND ($4::uuid IS NULL OR EXISTS (SELECT 1 FROM record))
+)
+SELECT count(*) FROM record`,
+
+    remove: remove("free"),
+    removeWaiting: remove("wait"),
+
+    /** Inside a user transaction: what is to hold from its commit on. Null bytes are a tombstone. */
+    change: `INSERT INTO ${t} (key, change, seen, value, expires_at)
+SELECT i.key, gen_random_uuid(),
+  (SELECT coalesce(array_agg(c.change), '{}') FROM ${t} c WHERE c.key IN (i.key, $4) AND c.change <> ${settled}),
+  i.value, ${expiry("i.lifetime")}
+FROM ${item("key, value, lifetime", "$1::text[], $2::bytea[], $3::float8[]")}`,
+
+    /** Inside a user transaction: a tombstone over all keys of the namespace `$2`. */
+    changeAll: `INSERT INTO ${t} (key, change, seen, expires_at)
+SELECT $1::text, gen_random_uuid(), coalesce(array_agg(c.change), '{}'), 'infinity'
+FROM ${t} c WHERE c.change <> ${settled} AND (c.key = $1 OR split_part(c.key, ':', 2) = $2)`,
+
+    /** Announces that this transaction will hold the record; otherwise lets the holder finish a little. */
+    announce: `SELECT CASE WHEN pg_try_advisory_xact_lock(${lockOf("$1::text")}) THEN true ELSE pg_sleep(0.002) IS NULL END AS announced`,
+    lockRecord: `UPDATE ${t} r SET value = $2::bytea, token = gen_random_uuid(), expires_at = ${expiry("$3::float8")}
+WHERE r.key = $1 AND r.change = ${settled} AND r.token = $4::uuid AND ${alive("r")} RETURNING r.key, r.token`,
+    lockAbsence: `INSERT INTO ${t} AS r (key, value, token, expires_at) VALUES ($1, $2::bytea, gen_random_uuid(), ${expiry("$3::float8")})
+ON CONFLICT (key, change) DO UPDATE SET ${put} WHERE r.expires_at <= clock_timestamp() RETURNING r.key, r.token`,
+
+    /** The keys of the namespace `$1` after `$2`, a page at a time. */
+    keysOf: `SELECT DISTINCT key FROM ${t} WHERE split_part(key, ':', 2) = $1 AND key > $2 AND key <> $3 ORDER BY key LIMIT $4`,
+    /** By the statistics that the server keeps anyway. */
+    size: `SELECT greatest(reltuples, 0)::bigint AS entries, pg_total_relation_size(oid) AS bytes FROM pg_class WHERE oid = '${t}'::regclass`,
+    forgetChanges: `DELETE FROM ${t} WHERE key = $1 AND change = ANY($2::uuid[])`
+  } as const
+}
+
+export type Statements = ReturnType<typeof statements>

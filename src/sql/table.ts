@@ -1,0 +1,96 @@
+/** The table: its name, its definition, and how it comes into being. */
+import type { ResolvedMigration } from "@effect/sql/Migrator"
+import { SqlClient } from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Effect } from "effect"
+import { CacheError } from "../CacheError.js"
+
+export interface Table {
+  /** Quoted, with its schema if one was given. */
+  readonly quoted: string
+  readonly name: string
+}
+
+/** What stands in the column `change` of a record proper; any other value marks a change that a transaction left. */
+export const settled = "'00000000-0000-0000-0000-000000000000'::uuid"
+
+const part = /^[A-Za-z_][A-Za-z0-9_$]{0,47}$/
+
+/**
+ * `name` or `schema.name`. Letters, digits, `_` and `$` only, at most 48 of them, so that neither quoting nor PostgreSQL's
+ * silent cut at 63 bytes can ever turn one name into another.
+ */
+export const parseTable = (name: string): Effect.Effect<Table, CacheError> => {
+  const parts = name.split(".")
+  const table = parts.at(-1)
+  if (table === undefined || parts.length > 2 || !parts.every((one) => part.test(one))) {
+    return Effect.fail(
+      new CacheError({
+        reason: "InvalidOption",
+        operation: "layer",
+        description: `table ${JSON.stringify(name)} is not a name like "effect_cache" or "schema.effect_cache" (letters, digits, _ and $, at most 48)`
+      })
+    )
+  }
+  return Effect.succeed({ quoted: parts.map((one) => `"${one}"`).join("."), name: table })
+}
+
+/**
+ * One table holds the records and, beside them, the changes of user transactions that no record has taken in yet. The
+ * primary key spans both, so one index scan reads all there is to know about a key.
+ */
+export const definition = (table: Table, unlogged: boolean): ReadonlyArray<string> => [
+  `CREATE ${unlogged ? "UNLOGGED " : ""}TABLE IF NOT EXISTS ${table.quoted} (
+  key text COLLATE "C" NOT NULL,
+  change uuid NOT NULL DEFAULT ${settled},
+  token uuid,
+  seen uuid[],
+  value bytea,
+  expires_at timestamptz NOT NULL,
+  PRIMARY KEY (key, change)
+)`,
+  `CREATE INDEX IF NOT EXISTS "${table.name}_expires_at" ON ${table.quoted} (expires_at) WHERE change = ${settled}`,
+  `CREATE INDEX IF NOT EXISTS "${table.name}_changes" ON ${table.quoted} (key) WHERE change <> ${settled}`
+]
+
+/** Creates the table where it is missing. Safe when many processes start at once. */
+export const createTable = (table: Table, unlogged: boolean): Effect.Effect<void, SqlError, SqlClient> =>
+  Effect.gen(function* () {
+    const sql = yield* SqlClient
+    // looked up first: `CREATE TABLE IF NOT EXISTS` wants the right to create even where there is nothing to do
+    const exists = sql.unsafe<{ readonly found: boolean }>(`SELECT to_regclass($1) IS NOT NULL AS found`, [
+      table.quoted
+    ])
+    if ((yield* exists.withoutTransform)[0]?.found === true) return
+    yield* sql.withTransaction(
+      Effect.gen(function* () {
+        // two `CREATE TABLE IF NOT EXISTS` at once collide in the catalog
+        yield* sql.unsafe(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, [`create ${table.quoted}`])
+        for (const statement of definition(table, unlogged)) yield* sql.unsafe(statement)
+      })
+    )
+  })
+
+/** The definition as SQL text, for those who run their migrations by hand. */
+export const printDefinition = (
+  options: { readonly table?: string; readonly unlogged?: boolean } = {}
+): Effect.Effect<string, CacheError> =>
+  Effect.map(parseTable(options.table ?? "effect_cache"), (table) =>
+    definition(table, options.unlogged ?? true)
+      .map((statement) => `${statement};\n`)
+      .join("\n")
+  )
+
+/** The definition as one migration for the Migrator of `@effect/sql`. */
+export const migration = (
+  id: number,
+  options: { readonly table?: string; readonly unlogged?: boolean; readonly name?: string } = {}
+): ResolvedMigration => [
+  id,
+  options.name ?? "create_effect_cache",
+  Effect.succeed({
+    default: Effect.flatMap(parseTable(options.table ?? "effect_cache"), (table) =>
+      createTable(table, options.unlogged ?? true)
+    )
+  })
+]

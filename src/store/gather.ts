@@ -1,0 +1,112 @@
+/**
+ * Gathers the requests of concurrent fibers into batches: what is asked while the scheduler still runs other fibers, or
+ * while every batch that may be under way is, goes out together.
+ *
+ * - A lone caller waits for no timer: only for the fibers that are ready to run anyway.
+ * - A request is only ever answered by a batch that was sent after it was asked. Otherwise a read could return what stood
+ *   there before a write that its own caller had seen completed.
+ * - Batches run in fibers of the scope, so that a caller who is interrupted takes nothing from the others.
+ */
+import { Effect, Exit, Runtime, type Scope } from "effect"
+
+export interface GatherOptions<Request, Answer, E> {
+  /** One exit a request, in order. Failing as a whole fails every caller of the batch. */
+  readonly run: (requests: ReadonlyArray<Request>) => Effect.Effect<ReadonlyArray<Exit.Exit<Answer, E>>, E>
+  /** What a request counts for against `maxSize`. */
+  readonly sizeOf: (request: Request) => number
+  /** A batch holds at least one request, and no more of them than fit into this. */
+  readonly maxSize: number
+  /** How many batches may be under way at once. */
+  readonly concurrency: number
+  /** The error of those who still wait when the scope closes, or ask afterwards. */
+  readonly closed: () => E
+}
+
+interface Waiter<Request, Answer, E> {
+  readonly request: Request
+  readonly resume: (exit: Exit.Exit<Answer, E>) => void
+}
+
+/** The function that hands in one request. */
+export const make = <Request, Answer, E>(
+  options: GatherOptions<Request, Answer, E>
+): Effect.Effect<(request: Request) => Effect.Effect<Answer, E>, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const scope = yield* Effect.scope
+    const runFork = Runtime.runFork(yield* Effect.runtime<never>())
+    let queue: Array<Waiter<Request, Answer, E>> = []
+    let sending = 0
+    // a batch fiber has been started that has not yet taken its share
+    let gathering = false
+    let isClosed = false
+
+    const take = (): ReadonlyArray<Waiter<Request, Answer, E>> => {
+      let size = 0
+      let count = 0
+      for (const waiter of queue) {
+        size += options.sizeOf(waiter.request)
+        if (count > 0 && size > options.maxSize) break
+        count++
+      }
+      const batch = queue.slice(0, count)
+      queue = queue.slice(count)
+      return batch
+    }
+
+    const settle = (
+      batch: ReadonlyArray<Waiter<Request, Answer, E>>,
+      exit: Exit.Exit<ReadonlyArray<Exit.Exit<Answer, E>>, E>
+    ) => {
+      batch.forEach((waiter, index) => {
+        const answer = Exit.isSuccess(exit) ? exit.value[index] : undefined
+        if (answer !== undefined) waiter.resume(answer)
+        else if (Exit.isFailure(exit) && !Exit.isInterrupted(exit)) waiter.resume(Exit.failCause(exit.cause))
+        else waiter.resume(Exit.fail(options.closed()))
+      })
+    }
+
+    const send = Effect.suspend(() => {
+      const batch = take()
+      gathering = false
+      if (queue.length > 0) start()
+      if (batch.length === 0) return Effect.void
+      return Effect.onExit(options.run(batch.map((waiter) => waiter.request)), (exit) =>
+        Effect.sync(() => settle(batch, exit))
+      ).pipe(Effect.ignore)
+    })
+
+    const finish = Effect.sync(() => {
+      sending--
+      if (queue.length > 0) start()
+    })
+
+    // yielding first lets the fibers that are about to ask join this batch
+    const batchFiber = Effect.ensuring(Effect.zipRight(Effect.yieldNow(), send), finish)
+
+    const start = () => {
+      if (gathering || isClosed || sending >= options.concurrency) return
+      gathering = true
+      sending++
+      runFork(batchFiber, { scope })
+    }
+
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        isClosed = true
+        const left = queue
+        queue = []
+        for (const waiter of left) waiter.resume(Exit.fail(options.closed()))
+      })
+    )
+
+    return (request) =>
+      Effect.async<Answer, E>((resume) => {
+        if (isClosed) return resume(Effect.fail(options.closed()))
+        const waiter = { request, resume }
+        queue.push(waiter)
+        start()
+        return Effect.sync(() => {
+          queue = queue.filter((other) => other !== waiter)
+        })
+      })
+  })
