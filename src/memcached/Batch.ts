@@ -70,7 +70,7 @@ export class Batch {
       call = this.calls[this.call]
     }
     if (call === undefined || place < this.before) return false
-    if (!call.abandoned) call.answer(place - this.before, answer)
+    call.answer(place - this.before, answer)
     return true
   }
 
@@ -90,15 +90,11 @@ export class Batch {
   }
 
   settle(): void {
-    for (const call of this.calls) {
-      if (!call.abandoned) call.settle(this.generations.current(call.home))
-    }
+    for (const call of this.calls) call.settle(this.generations.current(call.home))
   }
 
   fail(problem: Problem): void {
-    for (const call of this.calls) {
-      if (!call.abandoned) call.fail(problem)
-    }
+    for (const call of this.calls) call.fail(problem)
   }
 }
 

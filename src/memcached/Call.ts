@@ -31,7 +31,7 @@ export type Superseded = typeof superseded
 export abstract class Call {
   /** The server that the call's keys belong to: another than the one that is asked while that one is down. */
   readonly home: number
-  /** Nobody listens any more: answers are read off the connection and dropped. */
+  /** Nobody waits any more: what was not sent yet is not sent. */
   abandoned = false
 
   constructor(home: number) {

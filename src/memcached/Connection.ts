@@ -9,7 +9,7 @@
  * @since 0.1.0
  */
 import { connect, type Socket } from "node:net"
-import { Redacted } from "effect"
+import { Effect, Redacted } from "effect"
 import { Server } from "memjs"
 import { type Answer, AnswerReader } from "./AnswerReader.js"
 import { Batch } from "./Batch.js"
@@ -41,6 +41,8 @@ export interface Surroundings {
 }
 
 const keepAliveDelay = 30_000
+
+const isAwaited = (call: Call): boolean => !call.abandoned
 
 export class Connection extends Server {
   /** Why calls are refused, while they are. */
@@ -76,15 +78,25 @@ export class Connection extends Server {
     this.open()
   }
 
-  /** Sends the call together with all others of this moment, or fails it at once. */
-  enqueue(call: Call): void {
+  /**
+   * Sends the call together with all others of this moment, or fails it at once. The answer, if any, is how to give up
+   * on a call that waits for a connection. A call about to be sent needs none, and costs less without: its answer comes
+   * or its time passes, and a fiber that does not wait any more takes no notice.
+   */
+  ask(call: Call): Effect.Effect<void> | undefined {
     if (this.refusal !== undefined) {
       call.fail(this.refusal)
-      return
+      return undefined
     }
     this.queue.push(call)
-    if (this.phase === "ready") this.flushSoon()
-    else if (this.queue.length === 1) this.startQueue()
+    if (this.phase === "ready") {
+      this.flushSoon()
+      return undefined
+    }
+    if (this.queue.length === 1) this.startQueue()
+    return Effect.sync(() => {
+      call.abandoned = true
+    })
   }
 
   private startQueue(): void {
@@ -101,9 +113,7 @@ export class Connection extends Server {
   private readonly flush = (): void => {
     this.flushing = false
     if (this.phase !== "ready") return
-    const calls = this.queue.filter((call) => !call.abandoned)
-    this.queue = []
-    this.queueDeadline = Number.POSITIVE_INFINITY
+    const calls = this.takeQueue()
     if (calls.length > 0) this.send(calls)
   }
 
@@ -244,10 +254,14 @@ export class Connection extends Server {
   }
 
   private failQueue(problem: Problem): void {
-    const calls = this.queue
+    for (const call of this.takeQueue()) call.fail(problem)
+  }
+
+  private takeQueue(): ReadonlyArray<Call> {
+    const calls = this.queue.filter(isAwaited)
     this.queue = []
     this.queueDeadline = Number.POSITIVE_INFINITY
-    for (const call of calls) if (!call.abandoned) call.fail(problem)
+    return calls
   }
 
   private hangUp(): void {

@@ -36,6 +36,7 @@ const invalidKey = (operation: Operation, key: string): CacheError =>
 
 /** Runs an operation on the keys, none of which may harm the connection. */
 const checked = <A>(
+  pool: Pool,
   operation: Operation,
   keys: ReadonlyArray<string>,
   run: Effect.Effect<A, Problem>
@@ -44,8 +45,27 @@ const checked = <A>(
     const bad = keys.find((key) => !isKey(key))
     if (bad !== undefined) return Effect.fail(invalidKey(operation, bad))
     const key = keys.length === 1 ? keys[0] : undefined
-    return Effect.mapError(run, (problem) => cacheError(operation, problem, key))
+    const failingOver = pool.settings.failover ? againElsewhere(pool, keys, run) : run
+    return Effect.mapError(failingOver, (problem) => cacheError(operation, problem, key))
   })
+
+/**
+ * Runs the operation again when a server went down under it and another one stands in now. Not on the same server, where
+ * it may have happened already.
+ */
+const againElsewhere = <A>(
+  pool: Pool,
+  keys: ReadonlyArray<string>,
+  run: Effect.Effect<A, Problem>
+): Effect.Effect<A, Problem> => {
+  const asked = keys.map((key) => pool.route(key).holder)
+  const moved = () => keys.some((key, index) => pool.route(key).holder !== asked[index])
+  return Effect.catchIf(
+    run,
+    (problem) => problem.reason === "Unavailable" && moved(),
+    () => run
+  )
+}
 
 const add = (pool: Pool, key: string, record: ByteRecord): Effect.Effect<Option.Option<Token>, Problem> =>
   Effect.suspend(() => {
@@ -131,16 +151,17 @@ export const make = (options: MemcachedOptions, namespace: string): Effect.Effec
     )
     return {
       name: "memcached",
-      read: (keys) => checked("read", keys, readMany(pool, keys)),
+      read: (keys) => (keys.length === 0 ? Effect.succeed([]) : checked(pool, "read", keys, readMany(pool, keys))),
       write: (items) =>
         checked(
+          pool,
           "write",
           items.map(({ key }) => key),
           writeMany(pool, items, (key, problem) => cacheError("write", problem, key))
         ),
-      add: (key, record) => checked("add", [key], add(pool, key, record)),
-      replace: (key, token, record) => checked("replace", [key], replace(pool, key, token, record)),
-      remove: (keys) => checked("remove", keys, remove(pool, keys)),
-      clear: checked("clear", [], clearAll(pool))
+      add: (key, record) => checked(pool, "add", [key], add(pool, key, record)),
+      replace: (key, token, record) => checked(pool, "replace", [key], replace(pool, key, token, record)),
+      remove: (keys) => checked(pool, "remove", keys, remove(pool, keys)),
+      clear: checked(pool, "clear", [], clearAll(pool))
     }
   })

@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import { Client } from "memjs"
-import type { Problem } from "./Call.js"
 import { Connection, type ConnectionSettings, type Surroundings } from "./Connection.js"
 import { generationKey } from "./Generation.js"
 import { Generations } from "./Generations.js"
@@ -27,10 +26,12 @@ export interface Route {
 export class Pool extends Client {
   readonly connections: ReadonlyArray<Connection>
   private readonly ring: Ring
+  /** Each server as the holder of its own keys. */
+  private readonly directs: ReadonlyArray<Route>
   private readonly byLabel: ReadonlyMap<string, Connection>
 
   constructor(
-    private readonly settings: PoolSettings,
+    readonly settings: PoolSettings,
     log: Surroundings["log"]
   ) {
     const connections: Array<Connection> = []
@@ -49,6 +50,7 @@ export class Pool extends Client {
       )
       connections.push(new Connection(index, address, new Generations(index, keys), settings, surroundings))
     })
+    this.directs = connections.map((holder) => ({ home: holder.index, holder }))
     this.byLabel = new Map(connections.map((connection) => [connection.address.label, connection]))
   }
 
@@ -64,16 +66,11 @@ export class Pool extends Client {
 
   route(key: string): Route {
     const home = this.ring.home(key)
-    const holder = this.at(home)
-    if (holder.refusal === undefined || !this.settings.failover) return { home, holder }
-    const standIn = this.ring.order(key).find((index) => this.at(index).refusal === undefined)
-    return { home, holder: standIn === undefined ? holder : this.at(standIn) }
-  }
-
-  private at(index: number): Connection {
-    const connection = this.connections[index]
-    if (connection === undefined) throw new Error(`the pool has no server ${index}`)
-    return connection
+    const direct = this.directs[home]
+    if (direct === undefined) throw new Error(`the pool has no server ${home}`)
+    if (!this.settings.failover || direct.holder.refusal === undefined) return direct
+    const standIn = this.ring.order(key).find((index) => this.connections[index]?.refusal === undefined)
+    return { home, holder: this.connections[standIn ?? home] ?? direct.holder }
   }
 
   /**
@@ -84,10 +81,5 @@ export class Pool extends Client {
     if (!this.settings.failover) return
     server.owesGeneration = true
     for (const other of this.connections) if (other !== server) other.generations.saw(server.index, undefined)
-  }
-
-  /** Whether a call that failed may be made again, on the server that now stands in for the one that was asked. */
-  movedOn(key: string, asked: Route, problem: Problem): boolean {
-    return this.settings.failover && problem.reason === "Unavailable" && this.route(key).holder !== asked.holder
   }
 }

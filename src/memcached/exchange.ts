@@ -9,8 +9,8 @@ import { GenerationCall } from "./GenerationCall.js"
 import type { Route } from "./Pool.js"
 
 /**
- * Makes a call and waits for its result. Interruption abandons it: what the server still answers is read and dropped, and
- * the connection stays as good as it was.
+ * Makes a call and waits for its result. After an interruption what the server still answers is read and dropped, and the
+ * connection stays as good as it was.
  */
 export const exchange = <A>(route: Route, make: (listener: Listener<A>) => Call): Effect.Effect<A, Problem> =>
   Effect.async<A, Problem>((resume) => {
@@ -18,10 +18,7 @@ export const exchange = <A>(route: Route, make: (listener: Listener<A>) => Call)
       done: (result) => resume(Effect.succeed(result)),
       failed: (problem) => resume(Effect.fail(problem))
     })
-    route.holder.enqueue(call)
-    return Effect.sync(() => {
-      call.abandoned = true
-    })
+    return route.holder.ask(call)
   })
 
 const generation = (route: Route, home: number, how: "ensure" | "renew") =>

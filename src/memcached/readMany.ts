@@ -1,53 +1,99 @@
 /**
- * Reads keys from all servers concerned at once. The hot path of every hit: one Effect and one callback, whatever the
- * number of servers.
+ * Reads keys from all servers concerned at once. The hot path of every hit, so written for few objects: one Effect and
+ * one listener, whatever the number of keys and servers.
  *
  * @since 0.1.0
  */
 import { Effect } from "effect"
 import type { StoredBytes } from "../ByteStore.js"
-import type { Problem } from "./Call.js"
+import type { Listener, Problem } from "./Call.js"
 import { standIn } from "./exchange.js"
-import type { Pool } from "./Pool.js"
+import type { Pool, Route } from "./Pool.js"
 import { ReadCall } from "./ReadCall.js"
 import { type Part, split } from "./split.js"
 
-type Records = ReadonlyArray<StoredBytes | undefined>
+export type Records = ReadonlyArray<StoredBytes | undefined>
+type Resume = (result: Effect.Effect<Records, Problem>) => void
+
+/** Hands the records of the only server on. */
+class Whole implements Listener<Records> {
+  constructor(private readonly resume: Resume) {}
+
+  done(found: Records): void {
+    this.resume(Effect.succeed(found))
+  }
+
+  failed(problem: Problem): void {
+    this.resume(Effect.fail(problem))
+  }
+}
+
+/** Waits for the records of all servers; the first failure is the result. */
+class Assembly {
+  private readonly records: Array<StoredBytes | undefined>
+  private open: number
+
+  constructor(
+    size: number,
+    parts: number,
+    private readonly resume: Resume
+  ) {
+    this.records = new Array(size).fill(undefined)
+    this.open = parts
+  }
+
+  part(positions: ReadonlyArray<number>): Listener<Records> {
+    return {
+      done: (found) => {
+        for (let index = 0; index < found.length; index++) this.records[positions[index] ?? 0] = found[index]
+        this.open -= 1
+        if (this.open === 0) this.resume(Effect.succeed(this.records))
+      },
+      failed: (problem) => this.resume(Effect.fail(problem))
+    }
+  }
+}
+
+const readOne = (route: Route, keys: ReadonlyArray<string>, resume: Resume): Effect.Effect<void> | undefined =>
+  route.holder.ask(new ReadCall(route.home, route.holder.index, keys, new Whole(resume)))
+
+const readParts = (
+  size: number,
+  parts: ReadonlyArray<Part<string>>,
+  resume: Resume
+): Effect.Effect<void> | undefined => {
+  const assembly = new Assembly(size, parts.length, resume)
+  const abandons = parts.flatMap(({ elements, positions, route: { holder, home } }) => {
+    const abandon = holder.ask(new ReadCall(home, holder.index, elements, assembly.part(positions)))
+    return abandon === undefined ? [] : [abandon]
+  })
+  return abandons.length === 0 ? undefined : Effect.all(abandons, { discard: true })
+}
 
 const self = (key: string): string => key
 
-const ask = (keys: ReadonlyArray<string>, parts: ReadonlyArray<Part<string>>): Effect.Effect<Records, Problem> =>
-  Effect.async<Records, Problem>((resume) => {
-    const records: Array<StoredBytes | undefined> = new Array(keys.length).fill(undefined)
-    const calls: Array<ReadCall> = []
-    let open = parts.length
-    const abandon = () => {
-      for (const call of calls) call.abandoned = true
-    }
-    const failed = (problem: Problem) => {
-      abandon()
-      resume(Effect.fail(problem))
-    }
-    for (const { elements, positions, route } of parts) {
-      const done = (found: Records) => {
-        open -= 1
-        for (let index = 0; index < found.length; index++) records[positions[index] ?? 0] = found[index]
-        if (open === 0) resume(Effect.succeed(records))
-      }
-      calls.push(new ReadCall(route.home, route.holder.index, elements, { done, failed }))
-    }
-    calls.forEach((call, index) => {
-      if (!call.abandoned) parts[index]?.route.holder.enqueue(call)
-    })
-    return Effect.sync(abandon)
-  })
+/** The route that all keys share, if they do and it can be used as it is. */
+const sharedRoute = (pool: Pool, keys: ReadonlyArray<string>): Route | undefined => {
+  const route = pool.route(keys[0] ?? "")
+  if (pool.connections.length === 1) return route
+  for (let index = 1; index < keys.length; index++) {
+    const other = pool.route(keys[index] ?? "")
+    if (other.home !== route.home || other.holder !== route.holder) return undefined
+  }
+  return route.holder.generations.standsInFor(route.home) ? route : undefined
+}
 
+const readStrangers = (parts: ReadonlyArray<Part<string>>): Effect.Effect<void, Problem> =>
+  Effect.forEach(parts, ({ route }) => standIn(route), { concurrency: "unbounded", discard: true })
+
+/** Registers for the records of at least one key; the answer tells how to give up on them. */
 export const readMany = (pool: Pool, keys: ReadonlyArray<string>): Effect.Effect<Records, Problem> =>
-  Effect.suspend(() => {
-    if (keys.length === 0) return Effect.succeed([])
+  Effect.async<Records, Problem>((resume) => {
+    const route = sharedRoute(pool, keys)
+    if (route !== undefined) return readOne(route, keys, resume)
     const parts = split(pool, keys, self)
     const strangers = parts.filter(({ route }) => !route.holder.generations.standsInFor(route.home))
-    if (strangers.length === 0) return ask(keys, parts)
-    const ready = Effect.forEach(strangers, ({ route }) => standIn(route), { concurrency: "unbounded", discard: true })
-    return Effect.zipRight(ready, ask(keys, parts))
+    if (strangers.length === 0) return readParts(keys.length, parts, resume)
+    resume(Effect.zipRight(readStrangers(strangers), readMany(pool, keys)))
+    return undefined
   })

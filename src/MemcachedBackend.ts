@@ -1,0 +1,77 @@
+/**
+ * The cache on one memcached or a pool of them, shared by all processes that name the same servers. Needs `memjs`.
+ *
+ * @since 0.1.0
+ */
+import { Config, type ConfigError, Effect, Layer } from "effect"
+import type { CacheBackend } from "./CacheBackend.js"
+import type { CacheError } from "./CacheError.js"
+import * as MemcachedStore from "./memcached/MemcachedStore.js"
+import type { MemcachedOptions } from "./memcached/settings.js"
+import * as StoreBackend from "./StoreBackend.js"
+import { toCacheStore } from "./values/toCacheStore.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface MemcachedBackendOptions extends StoreBackend.BackendOptions, MemcachedOptions {}
+
+const defaultNamespace = "default"
+
+/**
+ * Connects in the background and never fails for want of a server: without one, `cached` computes and the direct
+ * operations fail with `Unavailable`. Fails with `InvalidOption` for an option out of its range.
+ *
+ * `clear` costs one write a server, whatever the number of entries, and touches no other namespace. It fails when a
+ * server can't be reached; the others are cleared all the same.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { getOrSet } from "effect-cached"
+ * import * as MemcachedBackend from "effect-cached/MemcachedBackend"
+ *
+ * const program = getOrSet("answer", Effect.succeed(42), { ttl: "1 hour" })
+ *
+ * const CacheLive = MemcachedBackend.layer({ servers: "10.0.0.1:11211,10.0.0.2:11211:2,[::1]:11211" })
+ *
+ * program.pipe(Effect.provide(CacheLive))
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: MemcachedBackendOptions): Layer.Layer<CacheBackend, CacheError> =>
+  StoreBackend.layer(
+    Effect.map(MemcachedStore.make(options, options.namespace ?? defaultNamespace), toCacheStore),
+    options
+  )
+
+const fromEnvironment = {
+  servers: Config.string("MEMCACHED_SERVERS"),
+  username: Config.withDefault(Config.string("MEMCACHED_USERNAME"), undefined),
+  password: Config.withDefault(Config.redacted("MEMCACHED_PASSWORD"), undefined)
+}
+
+/**
+ * A `Config` for each option that is not left to its default.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type MemcachedBackendConfig = {
+  readonly [Name in keyof MemcachedBackendOptions]?: Config.Config<Exclude<MemcachedBackendOptions[Name], undefined>>
+}
+
+/**
+ * The same with its options out of a `Config`. Unless given, `servers` comes from `MEMCACHED_SERVERS`, and user and
+ * password from `MEMCACHED_USERNAME` and `MEMCACHED_PASSWORD` if they are set.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  options: MemcachedBackendConfig = {}
+): Layer.Layer<CacheBackend, CacheError | ConfigError.ConfigError> =>
+  Layer.unwrapEffect(
+    Effect.map(Config.unwrap<MemcachedBackendOptions>({ ...fromEnvironment, ...options }), (found) => layer(found))
+  )
