@@ -42,6 +42,19 @@ const tooLarge = (operation: string, key: string, record: ByteRecord): CacheErro
         description: `${record.bytes.byteLength} bytes are more than the ${maxBytes} that a value may have`
       })
 
+const dialect = (sql: SqlClient): Effect.Effect<string, CacheError> =>
+  sql.onDialectOrElse({
+    pg: () => Effect.succeed("postgresql"),
+    orElse: () =>
+      Effect.fail(
+        new CacheError({
+          reason: "InvalidOption",
+          operation: "layer",
+          description: "the SQL backend needs the SqlClient of @effect/sql-pg"
+        })
+      )
+  })
+
 const toStored = (state: State) => (state.value === undefined ? undefined : { token: state.token, bytes: state.value })
 
 export const make = (
@@ -49,6 +62,7 @@ export const make = (
 ): Effect.Effect<ByteStore, CacheError | SqlError, SqlClient | Scope.Scope> =>
   Effect.gen(function* () {
     const sql = yield* SqlClient
+    const name = yield* dialect(sql)
     const table = yield* parseTable(options.table)
     if (options.createTable) yield* createTable(table, options.unlogged)
     const namespace = keyPrefix(0, options.namespace).split(":")[1] ?? ""
@@ -93,7 +107,7 @@ export const make = (
     }
 
     return {
-      name: "sql",
+      name,
       read: (keys) =>
         keys.length === 0
           ? Effect.succeed([])

@@ -34,7 +34,7 @@ const evicted = Metric.fromMetricKey(
       description: "records dropped for want of room",
       incremental: true
     }),
-    [MetricLabel.make("store", "sql")]
+    [MetricLabel.make("store", "postgresql")]
   )
 )
 

@@ -1,0 +1,101 @@
+/**
+ * The cache in the database that the program already has: for whoever wants one cache for all processes and no further
+ * server. PostgreSQL, through the `SqlClient` of `@effect/sql-pg`.
+ *
+ * Inside `sql.withTransaction`, what is set, deleted or invalidated takes effect with the commit and vanishes with the
+ * rollback. Such changes wait for no lock, so they can't dead-lock, in whatever order they are made.
+ *
+ * @since 0.1.0
+ */
+import type { SqlClient } from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Config, type ConfigError, Duration, Effect, Layer } from "effect"
+import { type BackendOptions, defaultNamespace, make } from "./backend/make.js"
+import { durationMillis, positiveInteger } from "./backend/options.js"
+import { CacheBackend } from "./CacheBackend.js"
+import { CacheError } from "./CacheError.js"
+import * as SqlStore from "./sql/SqlStore.js"
+import { toCacheStore } from "./values/toCacheStore.js"
+
+export { migration, printDefinition } from "./sql/table.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface SqlBackendOptions extends BackendOptions {
+  /** `name` or `schema.name`. Default `effect_cache`. */
+  readonly table?: string
+  /**
+   * How many entries the table keeps, those of all its namespaces together, within 10 %; those that expire first go
+   * first. Default: no bound but their time to live.
+   */
+  readonly maxEntries?: number
+  /** The time between two removals of expired entries, give or take a quarter. Default 1 minute. */
+  readonly purgeEvery?: Duration.DurationInput
+  /** A table without a write-ahead log: faster, and empty after a crash of the database. Default true. */
+  readonly unlogged?: boolean
+  /** Creates the table where it is missing. Default true; otherwise see `migration` and `printDefinition`. */
+  readonly createTable?: boolean
+  /** After which a statement is given up with `Timeout`, unless it is part of the caller's transaction. Default 5 seconds. */
+  readonly timeout?: Duration.DurationInput
+}
+
+const positive = (name: string, input: Duration.DurationInput) =>
+  Effect.filterOrFail(
+    durationMillis("layer", name, input),
+    (millis) => millis > 0,
+    () => new CacheError({ reason: "InvalidOption", operation: "layer", description: `${name} must be more than 0` })
+  )
+
+/**
+ * Fails with `InvalidOption` for a table name that would need more than quotes, or a bound that is not positive; with
+ * `SqlError` where the table can't be created.
+ *
+ * @example
+ * import { PgClient } from "@effect/sql-pg"
+ * import { Config, Effect, Layer } from "effect"
+ * import { getOrSet } from "effect-cached"
+ * import * as SqlBackend from "effect-cached/SqlBackend"
+ *
+ * const Cache = SqlBackend.layer({ table: "effect_cache" }).pipe(
+ *   Layer.provide(PgClient.layerConfig({ url: Config.redacted("DATABASE_URL") }))
+ * )
+ *
+ * const program = getOrSet("answer", Effect.succeed(42), { ttl: "1 hour" })
+ *
+ * Effect.runPromise(program.pipe(Effect.provide(Cache)))
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: SqlBackendOptions = {}): Layer.Layer<CacheBackend, CacheError | SqlError, SqlClient> =>
+  Layer.scoped(
+    CacheBackend,
+    Effect.gen(function* () {
+      const store = yield* SqlStore.make({
+        table: options.table ?? "effect_cache",
+        namespace: options.namespace ?? defaultNamespace,
+        maxEntries:
+          options.maxEntries === undefined
+            ? undefined
+            : yield* positiveInteger("layer", "maxEntries", options.maxEntries),
+        purgeEvery: Duration.millis(yield* positive("purgeEvery", options.purgeEvery ?? "1 minute")),
+        unlogged: options.unlogged ?? true,
+        createTable: options.createTable ?? true,
+        timeout: Duration.millis(yield* positive("timeout", options.timeout ?? "5 seconds"))
+      })
+      return yield* make(toCacheStore(store), options)
+    })
+  )
+
+/**
+ * The same with its options out of a `Config`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  options: Config.Config.Wrap<SqlBackendOptions>
+): Layer.Layer<CacheBackend, CacheError | ConfigError.ConfigError | SqlError, SqlClient> =>
+  Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))
