@@ -3,11 +3,13 @@
  *
  * @since 0.1.0
  */
-import { Effect, Layer, type Scope } from "effect"
+import { type Duration, Effect, Either, Layer, type Scope } from "effect"
 import { make, type BackendOptions as Options } from "./backend/make.js"
+import { durationMillis, positiveInteger } from "./backend/options.js"
 import { CacheBackend } from "./CacheBackend.js"
 import type { CacheError } from "./CacheError.js"
 import type { CacheStore } from "./CacheStore.js"
+import { guard } from "./store/breaker.js"
 
 /**
  * What every layer takes.
@@ -16,6 +18,43 @@ import type { CacheStore } from "./CacheStore.js"
  * @category models
  */
 export interface BackendOptions extends Options {}
+
+/**
+ * What every layer over a server takes besides.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OutageOptions {
+  /**
+   * The circuit breaker in front of the store: after `failures` (default 5) outages in a row calls skip the store, and
+   * every `retryAfter` (default 1 second) one probe finds out whether it is back. `false`: every call asks the store.
+   */
+  readonly breaker?: { readonly failures?: number; readonly retryAfter?: Duration.DurationInput } | false
+  /**
+   * Keep an invalidation that fails for an outage, succeed, and replay it before this process reads those keys again.
+   * Other processes that still reach the store read the old values until then. Default false: invalidations fail loudly.
+   */
+  readonly queueInvalidations?: boolean
+}
+
+const defaultFailures = 5
+const oneSecond = 1_000
+
+const guarded = (
+  store: CacheStore,
+  { breaker = {}, queueInvalidations = false }: OutageOptions
+): Effect.Effect<CacheStore, CacheError, Scope.Scope> => {
+  // A store in this process can't be away.
+  if (store.unsafeRead !== undefined || breaker === false) return Effect.succeed(store)
+  return Effect.flatMap(
+    Either.all({
+      failures: positiveInteger("layer", "breaker.failures", breaker.failures ?? defaultFailures),
+      retryAfter: durationMillis("layer", "breaker.retryAfter", breaker.retryAfter ?? oneSecond)
+    }),
+    (settings) => guard(store, { ...settings, queueInvalidations })
+  )
+}
 
 /**
  * @param store makes the store; what it acquires is released with the layer
@@ -34,9 +73,12 @@ export interface BackendOptions extends Options {}
  */
 export const layer = <E, R>(
   store: Effect.Effect<CacheStore, E, R>,
-  options: BackendOptions = {}
+  options: BackendOptions & OutageOptions = {}
 ): Layer.Layer<CacheBackend, E | CacheError, Exclude<R, Scope.Scope>> =>
   Layer.scoped(
     CacheBackend,
-    Effect.flatMap(store, (made) => make(made, options))
+    Effect.flatMap(
+      Effect.flatMap(store, (made) => guarded(made, options)),
+      (made) => make(made, options)
+    )
   )

@@ -5,6 +5,7 @@
 import { Cause, Deferred, Effect, Exit, Fiber, FiberRef, Option, Random, type Scope } from "effect"
 import type { CacheError } from "../CacheError.js"
 import type { Entry, Token } from "../CacheStore.js"
+import { isOutage } from "../store/outage.js"
 import { ancestry, currentFlight, Flight, type Flights, lost, type Outcome } from "./flights.js"
 import { logAction, logFailure } from "./instruments.js"
 import { claimed, judge, lifespan, settled, tombstone } from "./mint.js"
@@ -355,12 +356,11 @@ export class Computations {
           onSome: (error) => this.failedStore(request, "storing", error),
           onNone: () => Effect.logError(`Could not store ${printed}: its ttl or cacheWhen failed`, cause)
         }),
-        Effect.when(this.drop(request, hold), () => !isOutage(cause))
+        Effect.when(this.drop(request, hold), () => !wasOutage(cause))
       )
     )
   }
 }
 
-/** A store that is down or silent is not asked again: the claim runs out by itself. */
-const isOutage = (cause: Cause.Cause<CacheError>): boolean =>
-  Option.exists(Cause.failureOption(cause), (error) => error.reason === "Unavailable" || error.reason === "Timeout")
+/** A store that is away is not asked again: the claim runs out by itself. */
+const wasOutage = (cause: Cause.Cause<CacheError>): boolean => Option.exists(Cause.failureOption(cause), isOutage)

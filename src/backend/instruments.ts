@@ -16,6 +16,7 @@ import {
   Tracer
 } from "effect"
 import type { CacheError } from "../CacheError.js"
+import { CircuitOpen } from "../store/outage.js"
 
 const descriptions = {
   hits: "fresh values served from the cache",
@@ -128,10 +129,16 @@ export const logAction = (
   printed: string
 ): Effect.Effect<void> => Effect.logDebug(`Cache ${action} ${printed}`)
 
+/** An open breaker has told of itself when it opened; the calls that skip the store need not repeat it. */
 export const logFailure = (what: string, error: CacheError): Effect.Effect<void> =>
-  Effect.logWarning(`${what}: ${error.message}`).pipe(
-    Effect.annotateLogs({ reason: error.reason, operation: error.operation })
-  )
+  Effect.withFiberRuntime((fiber) => {
+    const skipped = error.cause instanceof CircuitOpen
+    if (skipped && !debugIsOn(fiber)) return Effect.void
+    return Effect.annotateLogs(
+      Effect.logWithLevel(skipped ? LogLevel.Debug : LogLevel.Warning, `${what}: ${error.message}`),
+      { reason: error.reason, operation: error.operation }
+    )
+  })
 
 // Effect's default tracer keeps spans for nobody, and a span costs as much as a fast store's answer.
 const defaultTracer = DefaultServices.liveServices.unsafeMap.get(Tracer.Tracer.key)

@@ -1,0 +1,178 @@
+/**
+ * A circuit breaker in front of a store that can fail (Nygard, "Release It!", 2007): after a few failures in a row calls
+ * skip the store at once, and one probe at a time finds out when it is back. No caller ever waits for a probe.
+ *
+ * It also keeps the invalidations that an outage would swallow, where asked to: what is pending is replayed before
+ * anything under those keys is read again, so that an outage can't bring back what was invalidated.
+ */
+import { Effect, type Exit, Metric, MetricKey, MetricLabel, type Scope } from "effect"
+import { inTransaction } from "../backend/transaction.js"
+import { CacheError } from "../CacheError.js"
+import type { CacheStore } from "../CacheStore.js"
+import { CircuitOpen, isOutage } from "./outage.js"
+
+export interface BreakerSettings {
+  /** So many failures in a row open the breaker. */
+  readonly failures: number
+  /** Milliseconds between probes. */
+  readonly retryAfter: number
+  /** Keep invalidations that fail for an outage, and replay them. */
+  readonly queueInvalidations: boolean
+}
+
+/** Beyond this the whole namespace is cleared instead. */
+const mostPending = 10_000
+
+const gauge = (store: string) =>
+  Metric.fromMetricKey(
+    MetricKey.taggedWithLabels(
+      MetricKey.gauge("effect_cached_breaker_open", {
+        description: "1 while calls skip the store because it fails, else 0"
+      }),
+      [MetricLabel.make("store", store)]
+    )
+  )
+
+export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effect<CacheStore, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const scope = yield* Effect.scope
+    const isOpen = gauge(store.name)
+    const skipped = (description: string) =>
+      new CacheError({
+        reason: "Unavailable",
+        operation: "breaker",
+        description,
+        cause: new CircuitOpen({ store: store.name })
+      })
+    // Made once: an error takes its stack each time it is made, which costs more than the call that it skips.
+    const open = skipped(`the ${store.name} store keeps failing and is not asked until a probe succeeds`)
+    const awaitingReplay = skipped("the key was invalidated during an outage, and that could not be replayed yet")
+
+    let failuresInARow = 0
+    let tripped = false
+    let probing = false
+    let lastFailed = "v0:effect-cached:probe"
+    // By the moment they were queued, so that one which is queued again during its replay is replayed again.
+    let moment = 0
+    const pending = new Map<string, number>()
+    let pendingClear: number | undefined
+
+    const hasPending = () => pendingClear !== undefined || pending.size > 0
+    const isPending = (keys: ReadonlyArray<string>) =>
+      pendingClear !== undefined || (pending.size > 0 && keys.some((key) => pending.has(key)))
+
+    const replay = Effect.suspend(() => {
+      const until = moment
+      const replayed = pendingClear === undefined ? Effect.asVoid(store.remove([...pending.keys()])) : store.clear
+      return Effect.map(replayed, () => {
+        if (pendingClear !== undefined && pendingClear <= until) pendingClear = undefined
+        for (const [key, queued] of pending) if (queued <= until) pending.delete(key)
+      })
+    })
+
+    const probe: Effect.Effect<void, CacheError> = Effect.suspend(() =>
+      hasPending() ? replay : Effect.asVoid(store.read([lastFailed]))
+    )
+
+    const probeUntilWell: Effect.Effect<void> = Effect.suspend(() =>
+      Effect.flatMap(Effect.exit(Effect.delay(probe, settings.retryAfter)), (exit: Exit.Exit<void, CacheError>) => {
+        if (exit._tag === "Failure") return probeUntilWell
+        if (hasPending()) return probeUntilWell
+        probing = false
+        if (!tripped) return Effect.void
+        tripped = false
+        failuresInARow = 0
+        isOpen.unsafeUpdate(0, [])
+        return Effect.logInfo(`Cache store ${store.name} is back`)
+      })
+    )
+
+    const startProbing = Effect.suspend(() => {
+      if (probing) return Effect.void
+      probing = true
+      return Effect.asVoid(Effect.forkIn(Effect.interruptible(probeUntilWell), scope))
+    })
+
+    const failed = (key: string | undefined, error: CacheError): Effect.Effect<never, CacheError> => {
+      if (!isOutage(error) || tripped) return Effect.fail(error)
+      if (key !== undefined) lastFailed = key
+      if (++failuresInARow < settings.failures) return Effect.fail(error)
+      tripped = true
+      isOpen.unsafeUpdate(1, [])
+      return Effect.uninterruptible(
+        Effect.zipRight(
+          startProbing,
+          Effect.logWarning(
+            `Cache store ${store.name} failed ${failuresInARow} times in a row: calls go on without it`,
+            error
+          )
+        )
+      ).pipe(Effect.zipRight(Effect.fail(error)))
+    }
+
+    const guarded = <A>(
+      keys: ReadonlyArray<string>,
+      operation: Effect.Effect<A, CacheError>
+    ): Effect.Effect<A, CacheError> =>
+      Effect.flatMap(inTransaction, (inside) => {
+        // A transaction has its own connection, whose failure is the user's to hear of.
+        if (inside) return operation
+        if (tripped) return Effect.fail(open)
+        return Effect.matchEffect(operation, {
+          onFailure: (error) => failed(keys[0], error),
+          onSuccess: (value) => {
+            failuresInARow = 0
+            return Effect.succeed(value)
+          }
+        })
+      })
+
+    /** `otherwise` where the invalidation is kept for later. */
+    const kept = <A>(
+      operation: Effect.Effect<A, CacheError>,
+      keep: () => void,
+      otherwise: A
+    ): Effect.Effect<A, CacheError> =>
+      settings.queueInvalidations
+        ? Effect.catchIf(operation, isOutage, (error) =>
+            Effect.flatMap(inTransaction, (inside) => {
+              if (inside) return Effect.fail(error)
+              keep()
+              return Effect.as(Effect.uninterruptible(startProbing), otherwise)
+            })
+          )
+        : operation
+
+    return {
+      ...store,
+      read: (keys) =>
+        Effect.suspend(() => (isPending(keys) ? Effect.fail(awaitingReplay) : guarded(keys, store.read(keys)))),
+      write: (items) => {
+        const keys = items.map((item) => item.key)
+        return Effect.map(guarded(keys, store.write(items)), (rejected) => {
+          // What was written after an invalidation is newer than it.
+          if (pending.size > 0 && rejected.length === 0) for (const key of keys) pending.delete(key)
+          return rejected
+        })
+      },
+      add: (key, entry) => guarded([key], store.add(key, entry)),
+      replace: (key, token, entry) => guarded([key], store.replace(key, token, entry)),
+      remove: (keys) =>
+        kept(
+          guarded(keys, store.remove(keys)),
+          () => {
+            moment++
+            for (const key of keys) pending.set(key, moment)
+            if (pending.size > mostPending) pendingClear = moment
+          },
+          0
+        ),
+      clear: kept(
+        guarded([], store.clear),
+        () => {
+          pendingClear = ++moment
+        },
+        undefined
+      )
+    }
+  })
