@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { Config, type ConfigError, Effect, Layer } from "effect"
+import { defaultNamespace } from "./backend/make.js"
 import type { CacheBackend } from "./CacheBackend.js"
 import type { CacheError } from "./CacheError.js"
 import * as MemcachedStore from "./memcached/MemcachedStore.js"
@@ -15,9 +16,10 @@ import { toCacheStore } from "./values/toCacheStore.js"
  * @since 0.1.0
  * @category models
  */
-export interface MemcachedBackendOptions extends StoreBackend.BackendOptions, MemcachedOptions {}
-
-const defaultNamespace = "default"
+export interface MemcachedBackendOptions
+  extends StoreBackend.BackendOptions,
+    StoreBackend.OutageOptions,
+    MemcachedOptions {}
 
 /**
  * Connects in the background and never fails for want of a server: without one, `cached` computes and the direct

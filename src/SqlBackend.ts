@@ -10,10 +10,11 @@
 import type { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Config, type ConfigError, Duration, Effect, Layer } from "effect"
-import { type BackendOptions, defaultNamespace, make } from "./backend/make.js"
+import { defaultNamespace } from "./backend/make.js"
 import { durationMillis, positiveInteger } from "./backend/options.js"
-import { CacheBackend } from "./CacheBackend.js"
+import type { CacheBackend } from "./CacheBackend.js"
 import { CacheError } from "./CacheError.js"
+import * as StoreBackend from "./StoreBackend.js"
 import * as SqlStore from "./sql/SqlStore.js"
 import { toCacheStore } from "./values/toCacheStore.js"
 
@@ -23,7 +24,7 @@ export { migration, printDefinition } from "./sql/table.js"
  * @since 0.1.0
  * @category models
  */
-export interface SqlBackendOptions extends BackendOptions {
+export interface SqlBackendOptions extends StoreBackend.BackendOptions, StoreBackend.OutageOptions {
   /** `name` or `schema.name`. Default `effect_cache`. */
   readonly table?: string
   /**
@@ -70,8 +71,7 @@ const positive = (name: string, input: Duration.DurationInput) =>
  * @category layers
  */
 export const layer = (options: SqlBackendOptions = {}): Layer.Layer<CacheBackend, CacheError | SqlError, SqlClient> =>
-  Layer.scoped(
-    CacheBackend,
+  StoreBackend.layer(
     Effect.gen(function* () {
       const store = yield* SqlStore.make({
         table: options.table ?? "effect_cache",
@@ -85,8 +85,9 @@ export const layer = (options: SqlBackendOptions = {}): Layer.Layer<CacheBackend
         createTable: options.createTable ?? true,
         timeout: Duration.millis(yield* positive("timeout", options.timeout ?? "5 seconds"))
       })
-      return yield* make(toCacheStore(store), options)
-    })
+      return toCacheStore(store)
+    }),
+    options
   )
 
 /**
