@@ -70,6 +70,8 @@ export class Computations {
         if (asking !== undefined && flight.reaches(asking)) {
           return cyclic([asking.printed, flight.printed, asking.printed])
         }
+        // It ended for want of a waiter between being found and being joined: its end is not this caller's.
+        if (flight.abandoned) return Effect.succeed(lost)
         flight.waiters++
         request.meters.unsafeCount(fiber, "joined")
         return this.await<A, E>(flight, restore)

@@ -7,7 +7,7 @@ import { type CacheError, NoCachedValue } from "../CacheError.js"
 import type { Claim } from "../CacheStore.js"
 import type { Computations } from "./computation.js"
 import { currentFlight, type Flights, type Outcome } from "./flights.js"
-import { logAction, logFailure } from "./instruments.js"
+import { debugIsOn, logAction, logFailure, nowMillis } from "./instruments.js"
 import { judge, refreshesEarly, type Servable, type Unservable, withoutValue } from "./mint.js"
 import { now, type Records, type Snapshot } from "./records.js"
 import type { MemoRequest } from "./request.js"
@@ -57,14 +57,13 @@ export class Memoizer {
   }
 
   private serve<A, E, R>(request: MemoRequest<A, E, R>, verdict: Servable, value: A): Effect.Effect<A> {
-    const stale = verdict._tag === "Stale"
-    return Effect.as(
-      Effect.zipRight(
-        request.meters.count(stale ? "staleHits" : "hits"),
-        logAction(stale ? "STALE" : "HIT", request.printed)
-      ),
-      value
-    )
+    return Effect.withFiberRuntime((fiber) => {
+      const stale = verdict._tag === "Stale"
+      request.meters.unsafeCount(fiber, stale ? "staleHits" : "hits")
+      return debugIsOn(fiber)
+        ? Effect.as(logAction(stale ? "STALE" : "HIT", request.printed), value)
+        : Effect.succeed(value)
+    })
   }
 
   private missed<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<void> {
@@ -73,24 +72,22 @@ export class Memoizer {
 
   /** Reads, judges and decodes; what can't be decoded is a miss that can be overwritten. */
   private see<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<Seen<A>, CacheError> {
-    return Effect.flatMap(
-      Effect.zip(this.records.read(request.key, request.groups), now),
-      ([snapshot, time]): Effect.Effect<Seen<A>> => {
+    return Effect.flatMap(this.records.read(request.key, request.groups), (snapshot) =>
+      Effect.withFiberRuntime<Seen<A>>((fiber) => {
         const { stored, versions } = snapshot
-        const verdict = judge(stored?.entry, versions, time, this.heldHere)
-        const undecodable = request.meters.count("undecodable")
+        const verdict = judge(stored?.entry, versions, nowMillis(fiber), this.heldHere)
         if (verdict._tag === "Leased" || verdict._tag === "Gone") {
-          return Effect.as(stored !== undefined && stored.entry === undefined ? undecodable : Effect.void, {
-            snapshot,
-            verdict,
-            found: undefined
-          })
+          if (stored !== undefined && stored.entry === undefined) request.meters.unsafeCount(fiber, "undecodable")
+          return Effect.succeed({ snapshot, verdict, found: undefined })
         }
         return Effect.matchEffect(request.codec.decode(verdict.value.payload), {
           onSuccess: (value) => Effect.succeed({ snapshot, verdict, found: { value } }),
-          onFailure: () => Effect.as(undecodable, { snapshot, verdict: withoutValue(verdict.claim), found: undefined })
+          onFailure: () => {
+            request.meters.unsafeCount(fiber, "undecodable")
+            return Effect.succeed({ snapshot, verdict: withoutValue(verdict.claim), found: undefined })
+          }
         })
-      }
+      })
     )
   }
 

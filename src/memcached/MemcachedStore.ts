@@ -129,39 +129,44 @@ const remove = (pool: Pool, keys: ReadonlyArray<string>): Effect.Effect<number, 
   })
 
 /**
- * A store on one memcached or a pool of them, whose connections live as long as the scope. They are made in the
- * background: building the store does not wait for a server and does not fail without one.
+ * The connections to the servers, which live as long as the scope. They are made in the background: this does not wait
+ * for a server and does not fail without one.
+ */
+export const connect = (options: MemcachedOptions, namespace: string): Effect.Effect<Pool, CacheError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const settings = yield* poolSettings(options, namespace)
+    const runtime = yield* Effect.runtime<never>()
+    const log = { Debug: Effect.logDebug, Info: Effect.logInfo, Warning: Effect.logWarning }
+    return yield* Effect.acquireRelease(
+      Effect.sync(() => new Pool(settings, (level, message) => Runtime.runFork(runtime)(log[level](message)))),
+      (pool) => Effect.sync(() => pool.close())
+    )
+  })
+
+/**
+ * The store over the connections.
  *
  * - `read`, `remove`, `write`: 1 round trip, to all servers concerned at once
  * - `add`: 1, or 2 where a dead record stands; `replace`: 1; `clear`: 1
  *
  * The first write to a server, and the first after its generation record was evicted, takes one more.
- *
- * @since 0.1.0
- * @category constructors
  */
+export const over = (pool: Pool): ByteStore => ({
+  name: "memcached",
+  read: (keys) => (keys.length === 0 ? Effect.succeed([]) : checked(pool, "read", keys, readMany(pool, keys))),
+  write: (items) =>
+    checked(
+      pool,
+      "write",
+      items.map(({ key }) => key),
+      writeMany(pool, items, (key, problem) => cacheError("write", problem, key))
+    ),
+  add: (key, record) => checked(pool, "add", [key], add(pool, key, record)),
+  replace: (key, token, record) => checked(pool, "replace", [key], replace(pool, key, token, record)),
+  remove: (keys) => (keys.length === 0 ? Effect.succeed(0) : checked(pool, "remove", keys, remove(pool, keys))),
+  clear: checked(pool, "clear", [], clearAll(pool))
+})
+
+/** A store with connections of its own. */
 export const make = (options: MemcachedOptions, namespace: string): Effect.Effect<ByteStore, CacheError, Scope.Scope> =>
-  Effect.gen(function* () {
-    const settings = yield* poolSettings(options, namespace)
-    const runtime = yield* Effect.runtime<never>()
-    const log = { Debug: Effect.logDebug, Info: Effect.logInfo, Warning: Effect.logWarning }
-    const pool = yield* Effect.acquireRelease(
-      Effect.sync(() => new Pool(settings, (level, message) => Runtime.runFork(runtime)(log[level](message)))),
-      (pool) => Effect.sync(() => pool.close())
-    )
-    return {
-      name: "memcached",
-      read: (keys) => (keys.length === 0 ? Effect.succeed([]) : checked(pool, "read", keys, readMany(pool, keys))),
-      write: (items) =>
-        checked(
-          pool,
-          "write",
-          items.map(({ key }) => key),
-          writeMany(pool, items, (key, problem) => cacheError("write", problem, key))
-        ),
-      add: (key, record) => checked(pool, "add", [key], add(pool, key, record)),
-      replace: (key, token, record) => checked(pool, "replace", [key], replace(pool, key, token, record)),
-      remove: (keys) => checked(pool, "remove", keys, remove(pool, keys)),
-      clear: checked(pool, "clear", [], clearAll(pool))
-    }
-  })
+  Effect.map(connect(options, namespace), over)
