@@ -3,6 +3,7 @@
  */
 import { Effect } from "effect"
 import type { CacheError } from "../CacheError.js"
+import { isOutage } from "../store/outage.js"
 import type { Flights } from "./flights.js"
 import { logAction, storeSpan } from "./instruments.js"
 import type { Name } from "./names.js"

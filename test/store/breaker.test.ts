@@ -1,0 +1,199 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Either, Metric, Option, TestClock } from "effect"
+import { CacheBackend, CacheError, type CacheStore, cached, StoreBackend } from "effect-cached"
+import * as MemoryStore from "../../src/memory/MemoryStore.js"
+
+/** A server that can be switched off and counts what it is asked. */
+class Server {
+  up = true
+  asked = 0
+  mode: "Unavailable" | "Timeout" | "StoreFailed" = "Unavailable"
+
+  readonly store = Effect.map(
+    MemoryStore.make({ maxEntries: 1_000, maxBytes: undefined, copy: true }),
+    ({ unsafeRead: _, ...memory }): CacheStore.CacheStore => {
+      const reached = <A>(operation: string, effect: Effect.Effect<A, CacheError>): Effect.Effect<A, CacheError> =>
+        Effect.suspend(() => {
+          this.asked++
+          return this.up
+            ? effect
+            : Effect.fail(new CacheError({ reason: this.mode, operation, description: "switched off" }))
+        })
+      return {
+        ...memory,
+        name: "switched",
+        read: (keys) => reached("read", memory.read(keys)),
+        write: (items) => reached("write", memory.write(items)),
+        add: (key, entry) => reached("add", memory.add(key, entry)),
+        replace: (key, token, entry) => reached("replace", memory.replace(key, token, entry)),
+        remove: (keys) => reached("remove", memory.remove(keys)),
+        clear: reached("clear", memory.clear)
+      }
+    }
+  )
+}
+
+const withServer = <A, E>(
+  options: StoreBackend.OutageOptions,
+  use: (server: Server, cache: CacheBackend["Type"]) => Effect.Effect<A, E, CacheBackend>
+) => {
+  const server = new Server()
+  return Effect.flatMap(CacheBackend, (cache) => use(server, cache)).pipe(
+    Effect.provide(StoreBackend.layer(server.store, options))
+  )
+}
+
+let computations = 0
+const counted = cached((n: number) => Effect.sync(() => n * 100 + ++computations), {
+  key: "counted",
+  ttl: "1 hour",
+  groups: ["all"]
+})
+
+const isOpen = Effect.map(Metric.snapshot, (pairs) =>
+  pairs.some(
+    ({ metricKey, metricState }) =>
+      metricKey.name === "effect_cached_breaker_open" &&
+      metricKey.tags.some((tag) => tag.value === "switched") &&
+      "value" in metricState &&
+      metricState.value === 1
+  )
+)
+
+describe("the circuit breaker", () => {
+  it.effect("opens after five failures in a row, skips the store, and closes by a probe that no caller waits for", () =>
+    withServer({ breaker: { failures: 5, retryAfter: "1 second" } }, (server, cache) =>
+      Effect.gen(function* () {
+        const first = yield* counted(1)
+        server.up = false
+        for (let call = 0; call < 4; call++) yield* counted(1)
+        assert.isFalse(yield* isOpen)
+        yield* counted(1)
+        assert.isTrue(yield* isOpen)
+
+        const asked = server.asked
+        for (let call = 0; call < 100; call++) assert.notStrictEqual(yield* counted(1), first)
+        const failure = yield* Effect.flip(cache.get("other"))
+        assert.strictEqual(failure.reason, "Unavailable")
+        assert.strictEqual(server.asked, asked)
+
+        yield* TestClock.adjust("3500 millis")
+        assert.strictEqual(server.asked, asked + 3)
+        server.up = true
+        yield* counted(1)
+        assert.strictEqual(server.asked, asked + 3)
+        yield* TestClock.adjust("1 second")
+        assert.isFalse(yield* isOpen)
+        assert.strictEqual(yield* counted(1), first)
+      })
+    )
+  )
+
+  it.effect("a success in between, and an error that the store answered with, do not count", () =>
+    withServer({ breaker: { failures: 2 } }, (server, cache) =>
+      Effect.gen(function* () {
+        for (let round = 0; round < 5; round++) {
+          server.up = false
+          yield* Effect.flip(cache.get("key"))
+          server.up = true
+          yield* cache.get("key")
+        }
+        server.up = false
+        server.mode = "StoreFailed"
+        for (let round = 0; round < 5; round++) yield* Effect.flip(cache.get("key"))
+        assert.isFalse(yield* isOpen)
+        server.mode = "Timeout"
+        yield* Effect.flip(cache.get("key"))
+        yield* Effect.flip(cache.get("key"))
+        assert.isTrue(yield* isOpen)
+      })
+    )
+  )
+
+  it.effect("breaker: false asks the store each time", () =>
+    withServer({ breaker: false }, (server, cache) =>
+      Effect.gen(function* () {
+        server.up = false
+        for (let call = 0; call < 20; call++) yield* Effect.flip(cache.get("key"))
+        assert.strictEqual(server.asked, 20)
+      })
+    )
+  )
+
+  it.effect("refuses settings out of range when the layer is built", () =>
+    Effect.gen(function* () {
+      const built = yield* Effect.flip(withServer({ breaker: { failures: 0 } }, () => Effect.void))
+      assert.strictEqual(built.reason, "InvalidOption")
+    })
+  )
+})
+
+describe("an invalidation during an outage", () => {
+  it.effect("fails loudly", () =>
+    withServer({}, (server, cache) =>
+      Effect.gen(function* () {
+        server.up = false
+        for (const operation of [counted.invalidate(1), cache.invalidateGroup("all"), cache.clear]) {
+          const failed = yield* Effect.either(operation)
+          assert.isTrue(Either.isLeft(failed) && failed.left.reason === "Unavailable")
+        }
+      })
+    )
+  )
+
+  const kept = [
+    ["invalidate", (_cache: CacheBackend["Type"]) => counted.invalidate(1)],
+    ["invalidateGroup", (cache: CacheBackend["Type"]) => cache.invalidateGroup("all")],
+    ["clear", (cache: CacheBackend["Type"]) => cache.clear]
+  ] as const
+
+  for (const [name, invalidate] of kept) {
+    it.effect(`queueInvalidations: ${name} is replayed before its keys are read again`, () =>
+      withServer({ queueInvalidations: true, breaker: { failures: 3, retryAfter: "1 second" } }, (server, cache) =>
+        Effect.gen(function* () {
+          const before = yield* counted(1)
+          server.up = false
+          yield* invalidate(cache)
+          server.up = true
+          // Back before any probe: the old value is in the store, and must not be read.
+          const unprobed = yield* counted(1)
+          assert.notStrictEqual(unprobed, before)
+          yield* TestClock.adjust("1 second")
+          const after = yield* counted(1)
+          assert.notStrictEqual(after, before)
+          assert.strictEqual(yield* counted(1), after)
+        })
+      )
+    )
+  }
+
+  it.effect("queueInvalidations: an invalidation that is repeated while it is replayed is replayed again", () =>
+    withServer({ queueInvalidations: true, breaker: { failures: 1, retryAfter: "1 second" } }, (server) =>
+      Effect.gen(function* () {
+        yield* counted(1)
+        for (let outage = 0; outage < 3; outage++) {
+          server.up = false
+          yield* counted.invalidate(1)
+          yield* counted.invalidate(1)
+          server.up = true
+          yield* TestClock.adjust("2 seconds")
+        }
+        const value = yield* counted(1)
+        assert.strictEqual(yield* counted(1), value)
+      })
+    )
+  )
+
+  it.effect("queueInvalidations: a value set after the invalidation is newer than it", () =>
+    withServer({ queueInvalidations: true, breaker: { failures: 9, retryAfter: "1 hour" } }, (server, cache) =>
+      Effect.gen(function* () {
+        yield* counted(1)
+        server.up = false
+        yield* counted.invalidate(1)
+        server.up = true
+        yield* cache.set("counted(1)", "set later")
+        assert.deepStrictEqual(yield* cache.get("counted(1)"), Option.some("set later"))
+      })
+    )
+  )
+})
