@@ -1,6 +1,7 @@
 /**
  * What `cached` needs of a backend beyond its public operations, behind a symbol.
  */
+import type { Flights } from "./flights.js"
 import type { Instruments } from "./instruments.js"
 import type { Invalidation } from "./invalidation.js"
 import type { Memoizer } from "./memoize.js"
@@ -14,6 +15,7 @@ export interface Engine {
   readonly records: Records
   readonly memoizer: Memoizer
   readonly invalidation: Invalidation
+  readonly flights: Flights
   readonly instruments: Instruments
   /** Milliseconds. */
   readonly defaultTtl: number

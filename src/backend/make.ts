@@ -98,6 +98,6 @@ export const make = (
         (size) => ({ ...size, ...instruments.counts })
       ),
 
-      [engine]: { names, records, memoizer, invalidation, instruments, defaultTtl }
+      [engine]: { names, records, memoizer, invalidation, flights, instruments, defaultTtl }
     }
   })
