@@ -123,7 +123,7 @@ const launch = (port: number, options: MemcachedServerOptions): Effect.Effect<Ru
     const asRoot = process.getuid?.() === 0 ? ["-u", "root"] : []
     const command = ["memcached", ...asRoot, "-l", "127.0.0.1", "-p", `${port}`, "-U", "0", ...(options.args ?? [])]
     const shell = spawn("sh", ["-c", supervisor, "sh", ...command], {
-      stdio: ["pipe", "pipe", "ignore"],
+      stdio: ["pipe", "pipe", "pipe"],
       env: { ...process.env, ...options.env },
       detached: true
     })
@@ -131,7 +131,14 @@ const launch = (port: number, options: MemcachedServerOptions): Effect.Effect<Ru
       shell.on("error", (error) => resume(Effect.fail(error)))
       shell.stdout.once("data", (line: Buffer) => resume(Effect.succeed(Number(line.toString()))))
     })
-    yield* answers(port).pipe(Effect.retry(Schedule.spaced("10 millis").pipe(Schedule.upTo("5 seconds"))))
+    let said = ""
+    shell.stderr.on("data", (chunk: Buffer) => {
+      said += chunk.toString()
+    })
+    yield* answers(port).pipe(
+      Effect.retry(Schedule.spaced("10 millis").pipe(Schedule.upTo("5 seconds"))),
+      Effect.mapError((cause) => new Error(`memcached does not answer: ${said}`, { cause }))
+    )
     return { shell, pid }
   })
 

@@ -64,10 +64,10 @@ const answer = (relay: Relay, client: Socket, chunk: Buffer, close: () => void):
 }
 
 /** Relays a port of its own to the target for as long as the scope lives. */
-export const relayTo = (target: {
-  readonly host: string
-  readonly port: number
-}): Effect.Effect<Relay, Error, Scope.Scope> =>
+export const relayTo = (
+  target: { readonly host: string; readonly port: number },
+  host = "127.0.0.1"
+): Effect.Effect<Relay, Error, Scope.Scope> =>
   Effect.gen(function* () {
     const sockets = new Set<Socket>()
     const state = {
@@ -87,7 +87,7 @@ export const relayTo = (target: {
     yield* Effect.acquireRelease(
       Effect.async<void, Error>((resume) => {
         server.on("error", (error) => resume(Effect.fail(error)))
-        server.listen(0, "127.0.0.1", () => resume(Effect.void))
+        server.listen(0, host, () => resume(Effect.void))
       }),
       () =>
         Effect.async<void>((resume) => {
@@ -97,6 +97,6 @@ export const relayTo = (target: {
     )
     const bound = server.address()
     if (typeof bound === "object" && bound !== null) state.port = bound.port
-    state.address = `127.0.0.1:${state.port}`
+    state.address = `${host}:${state.port}`
     return state
   })
