@@ -33,24 +33,29 @@ export class Invalidation {
   }
 
   group(key: string, printed: string): Effect.Effect<void, CacheError> {
-    return this.records
-      .renewVersion(key)
-      .pipe(
-        storeSpan("invalidateGroup", this.records.store.name, 1),
-        Effect.ensuring(Effect.sync(() => this.flights.detachGroup(key))),
-        Effect.zipLeft(logAction("DELETE", `group ${printed}`))
-      )
+    const { store } = this.records
+    // A removed version record invalidates as well, and it is removals that a store keeps during an outage.
+    const renewed = Effect.catchIf(this.records.renewVersion(key), isOutage, (error) =>
+      Effect.asVoid(Effect.mapError(store.remove([key]), () => error))
+    )
+    return Effect.zipRight(
+      Effect.ensuring(
+        storeSpan("invalidateGroup", store.name, 1)(renewed),
+        Effect.sync(() => this.flights.detachGroup(key))
+      ),
+      logAction("DELETE", `group ${printed}`)
+    )
   }
 
   get everything(): Effect.Effect<void, CacheError> {
     const store = this.records.store
-    return storeSpan(
-      "clear",
-      store.name,
-      0
-    )(store.clear).pipe(
-      Effect.ensuring(Effect.sync(() => this.flights.detachAll())),
-      Effect.zipLeft(logAction("DELETE", "everything"))
+    const cleared = storeSpan("clear", store.name, 0)(store.clear)
+    return Effect.zipRight(
+      Effect.ensuring(
+        cleared,
+        Effect.sync(() => this.flights.detachAll())
+      ),
+      logAction("DELETE", "everything")
     )
   }
 }
