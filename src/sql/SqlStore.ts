@@ -25,6 +25,8 @@ export interface SqlStoreOptions {
   readonly purgeEvery: Duration.Duration
   readonly unlogged: boolean
   readonly createTable: boolean
+  /** Prepares its statements, which a pooler between may not allow. */
+  readonly prepare: boolean
   /** After which a statement outside a user's transaction is given up. */
   readonly timeout: Duration.Duration
 }
@@ -68,7 +70,7 @@ export const make = (
     const namespace = keyPrefix(0, options.namespace).split(":")[1] ?? ""
     const sharedKey = `clear ${namespace}`
     const texts = statements(table)
-    const run: Run = ownConnection(sql, options.timeout, "store")
+    const run: Run = ownConnection({ sql, timeout: options.timeout, prepare: options.prepare })
     const own = yield* outside(texts, run, sharedKey)
     const inner = inside(texts, { namespace, sharedKey })
     const purging = yield* purge({ ...options, table, run, own })

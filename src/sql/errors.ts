@@ -18,6 +18,9 @@ const tooLargeMessage = /invalid (memory alloc request|string length|buffer)|str
 const property = (value: unknown, name: string): unknown =>
   typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined
 
+/** The SQLSTATE, or empty. */
+export const codeOf = (error: SqlError): string => String(property(error.cause, "code") ?? "")
+
 const reasonOf = (error: SqlError): CacheErrorReason => {
   const code = property(error.cause, "code")
   const message = `${error.message} ${String(property(error.cause, "message"))}`

@@ -6,7 +6,7 @@ import { Effect, Exit, Option } from "effect"
 import type { ByteItem, ByteRecord } from "../ByteStore.js"
 import { CacheError } from "../CacheError.js"
 import * as Gather from "../store/gather.js"
-import type { Run } from "./connection.js"
+import type { Run, Statement } from "./connection.js"
 import { columns, distinct, lifetimeOf } from "./parameters.js"
 import { type Row, resolveAll, SqlToken, type State } from "./records.js"
 import type { Statements } from "./statements.js"
@@ -83,7 +83,7 @@ export const outside = (statements: Statements, run: Run, sharedKey: string) =>
         )
       })
 
-    const writeEach = (statement: string, items: ReadonlyArray<ByteItem>) =>
+    const writeEach = (statement: Statement, items: ReadonlyArray<ByteItem>) =>
       Effect.map(
         Effect.forEach(items, (item) =>
           run(statement, [...columns([item]), sharedKey]).pipe(
@@ -116,7 +116,10 @@ export const outside = (statements: Statements, run: Run, sharedKey: string) =>
     })
 
     /** A batch has one exclusive write a key; another caller with the same token has lost against it. */
-    const exclusive = (statement: string, parametersOf: (batch: ReadonlyArray<Exclusive>) => ReadonlyArray<unknown>) =>
+    const exclusive = (
+      statement: Statement,
+      parametersOf: (batch: ReadonlyArray<Exclusive>) => ReadonlyArray<unknown>
+    ) =>
       Gather.make({
         ...limits,
         maxSize: maxKeys,

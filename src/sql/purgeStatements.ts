@@ -1,9 +1,10 @@
 /** The statements of the purge. They skip what is locked, so they wait for nobody. */
+import { named } from "./named.js"
 import { settled, type Table } from "./table.js"
 
 export const purgeStatements = (table: Table) => {
   const t = table.quoted
-  return {
+  return named({
     // the subselect makes the time a constant, which a volatile function is not, so that the index can be used
     expired: `WITH victim AS MATERIALIZED (
   SELECT key FROM ${t} WHERE change = ${settled} AND expires_at <= (SELECT clock_timestamp())
@@ -47,5 +48,5 @@ FROM ${t} WHERE key = $1 AND change = $2::uuid`,
     forgetShared: `DELETE FROM ${t} s WHERE s.key = $2 AND s.change = $3::uuid AND NOT EXISTS (
   SELECT 1 FROM ${t} r WHERE split_part(r.key, ':', 2) = $1 AND r.key <> $2 AND $3::uuid <> ALL (coalesce(r.seen, '{}'))
 )`
-  } as const
+  })
 }

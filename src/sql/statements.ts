@@ -6,6 +6,7 @@
  * - A user transaction that adds or replaces must lock the record until it ends. It announces that by an advisory lock,
  *   which it only ever tries; a statement that holds one record never goes on to wait for a record so announced.
  */
+import { named } from "./named.js"
 import { settled, type Table } from "./table.js"
 
 const alive = (alias: string) => `${alias}.expires_at > clock_timestamp()`
@@ -75,7 +76,7 @@ same AS MATERIALIZED (
   )
 )`
 
-  return {
+  return named({
     read: `SELECT r.key, nullif(r.change, ${settled}) AS change, r.token, r.seen, CASE WHEN ${alive("r")} THEN r.value END AS value
 FROM ${t} r WHERE r.key = ANY($1) AND (${alive("r")} OR r.change <> ${settled})`,
 
@@ -163,7 +164,7 @@ ON CONFLICT (key, change) DO UPDATE SET ${put} WHERE r.expires_at <= clock_times
     /** By the statistics that the server keeps anyway. */
     size: `SELECT greatest(reltuples, 0)::bigint AS entries, pg_total_relation_size(oid) AS bytes FROM pg_class WHERE oid = '${t}'::regclass`,
     forgetChanges: `DELETE FROM ${t} WHERE key = $1 AND change = ANY($2::uuid[])`
-  } as const
+  })
 }
 
 export type Statements = ReturnType<typeof statements>
