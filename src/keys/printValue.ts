@@ -40,7 +40,7 @@ export interface PrintRefusal {
 const maxDepth = 500
 
 /** An object that is reachable along many paths prints once for each, which can double at every level. */
-const maxObjects = 1_000_000
+const maxObjects = 100_000
 
 const structPrototype: object = Object.getPrototypeOf(Data.struct({}))
 const dataArrayPrototype: object = Object.getPrototypeOf(Data.array([]))

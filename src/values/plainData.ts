@@ -40,15 +40,17 @@ const marked = (mark: number, bytes: Uint8Array): Uint8Array => {
   return encoded
 }
 
-const encodeBytes = (value: Uint8Array): Uint8Array | undefined => {
-  if (!(value.buffer instanceof ArrayBuffer)) return undefined
+const encodeBytes = (value: unknown): Uint8Array | undefined => {
+  // Not all that is `instanceof Uint8Array` is a view, and not every view is of memory that can be kept.
+  if (!(value instanceof Uint8Array && ArrayBuffer.isView(value) && value.buffer instanceof ArrayBuffer))
+    return undefined
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === Uint8Array.prototype) return marked(bytesMark, value)
   return prototype === Buffer.prototype ? marked(bufferMark, value) : undefined
 }
 
 const encode = (value: unknown): Uint8Array | EncodeRefusal => {
-  const bytes = value instanceof Uint8Array ? encodeBytes(value) : undefined
+  const bytes = encodeBytes(value)
   if (bytes !== undefined) return bytes
   const form = isJson(value) ? "json" : examine(value)
   switch (form) {
