@@ -249,7 +249,7 @@ describe("memjs, mended", () => {
       const lines: Array<string> = []
       const logger = Logger.make(({ logLevel, message }) => lines.push(`${logLevel.label} ${message}`))
       yield* Effect.gen(function* () {
-        const store = yield* storeOn(`127.0.0.1:${port}`)
+        const store = yield* MemcachedStore.make({ servers: `127.0.0.1:${port}` }, freshNamespace())
         for (let round = 0; round < 20; round++)
           expect(Exit.isFailure(yield* Effect.exit(store.read(["a"])))).toBe(true)
         yield* Effect.sleep(50)

@@ -1,4 +1,4 @@
-import { Effect, Option, type Scope } from "effect"
+import { Effect, Logger, LogLevel, Option, type Scope } from "effect"
 import { Client } from "memjs"
 import type { ByteItem, ByteRecord, ByteStore, StoredBytes } from "../../src/ByteStore.js"
 import type { CacheError } from "../../src/CacheError.js"
@@ -34,6 +34,9 @@ export const readRecord = (store: ByteStore, key: string): Effect.Effect<StoredB
 export const added = (store: ByteStore, key: string, text: string) =>
   Effect.map(store.add(key, record(text)), Option.isSome)
 
+/** Outages are what many tests are about; what is said of them would drown the rest. */
+const quietly = Logger.withMinimumLogLevel(LogLevel.None)
+
 /** A namespace that no other test uses, also not on servers that outlive the run. */
 export const freshNamespace = (): string => `test-${process.pid}-${Math.random().toString(36).slice(2)}`
 
@@ -41,7 +44,7 @@ export const storeOn = (
   servers: string,
   options: Omit<Partial<MemcachedOptions>, "servers"> = {},
   namespace = freshNamespace()
-): Effect.Effect<ByteStore, CacheError, Scope.Scope> => MemcachedStore.make({ servers, ...options }, namespace)
+): Effect.Effect<ByteStore, CacheError, Scope.Scope> => quietly(MemcachedStore.make({ servers, ...options }, namespace))
 
 /** memjs as it comes, for what is wrong with it. */
 export const bareMemjs = (servers: string, options: ConstructorParameters<typeof Client>[1] = {}) =>
