@@ -1,0 +1,241 @@
+/**
+ * The promises of the library, as questions to a history. Each checker gives the violations it found and how many cases
+ * it could judge at all: a verdict over nothing is none.
+ */
+import type { Computation, History, Operation } from "./history.js"
+import { groupsOf, type Plan } from "./plan.js"
+
+export interface Verdict {
+  readonly promise: string
+  readonly judged: number
+  readonly violations: ReadonlyArray<string>
+}
+
+const reads: ReadonlySet<Operation["kind"]> = new Set([
+  "call",
+  "hurriedCall",
+  "requireCache",
+  "get",
+  "getMany",
+  "forceRecalc"
+])
+
+/** Operations after which nothing that was computed or written for the key before may be seen. */
+const replacing: ReadonlySet<Operation["kind"]> = new Set([
+  "invalidate",
+  "delete",
+  "set",
+  "add",
+  "forceRecalc",
+  "invalidateGroup"
+])
+
+const concerns = (operation: Operation, key: string): boolean =>
+  operation.kind === "invalidateGroup" ? groupsOf(key).includes(operation.target) : operation.target === key
+
+/** Whether the operation says that it did replace what was there. */
+const replaced = ({ kind, outcome }: Operation): boolean => {
+  if (outcome === undefined || !replacing.has(kind)) return false
+  if (kind === "forceRecalc") return outcome._tag === "Value"
+  if (kind === "add") return outcome._tag === "Done" && outcome.changed === true
+  return outcome._tag === "Done"
+}
+
+const keysIn = (history: History): ReadonlyArray<string> => [
+  ...new Set([
+    ...history.computations.map(({ key }) => key),
+    ...history.operations.filter(({ kind }) => kind !== "invalidateGroup").map(({ target }) => target)
+  ])
+]
+
+const byBegin = (left: { readonly begin: number }, right: { readonly begin: number }) => left.begin - right.begin
+const at = (moment: number) => moment.toFixed(3)
+const told = (operation: Operation) =>
+  `${operation.kind} ${operation.target} of process ${operation.process} [${at(operation.begin)}, ${operation.end === undefined ? "…" : at(operation.end)}]`
+
+const overlaps = (span: { readonly begin: number; readonly end: number | undefined }, begin: number, end: number) =>
+  span.begin <= end && (span.end ?? Number.POSITIVE_INFINITY) >= begin
+
+/**
+ * (b) Nothing that was invalidated is seen again. With I an operation that replaced what was there (an `invalidate`,
+ * `delete`, group invalidation, `set`, successful `add` or `forceRecalc`) and R a read of the same key:
+ *
+ * > violated if  origin(R's value) < I.begin  and  I.end < R.begin
+ *
+ * where the origin of a computed value is the begin of its computation, and that of a written one the end of the write
+ * (never, if it did not return). Whatever overlaps in time may have happened in either order and is not judged.
+ *
+ * A forced recalculation counts only where the store was well: while it can't be reached it computes, and says so.
+ */
+export const nothingOutlivesItsInvalidation = (history: History): Verdict => {
+  const origins = new Map<string, number>()
+  for (const { begin, id } of history.computations) origins.set(id, begin)
+  for (const { end, outcome, writes } of history.operations) {
+    if (writes !== undefined) origins.set(writes, outcome?._tag === "Done" && end !== undefined ? end : Infinity)
+  }
+  const troubled = (operation: Operation) =>
+    operation.kind === "forceRecalc" &&
+    (history.disturbances.some((one) => overlaps(one, operation.begin, operation.end ?? Infinity)) ||
+      history.troubles.some(
+        (one) => one.process === operation.process && one.at >= operation.begin && one.at <= (operation.end ?? Infinity)
+      ))
+  const replacers = history.operations.filter((operation) => replaced(operation) && !troubled(operation))
+  const violations: Array<string> = []
+  let judged = 0
+  for (const key of keysIn(history)) {
+    // By their end; beside each the latest begin of all up to it.
+    const ended = replacers
+      .filter((operation) => concerns(operation, key))
+      .sort((left, right) => (left.end ?? 0) - (right.end ?? 0))
+    const latest: Array<Operation> = []
+    for (const operation of ended) {
+      const before = latest.at(-1)
+      latest.push(before === undefined || operation.begin > before.begin ? operation : before)
+    }
+    for (const read of history.operations) {
+      if (read.target !== key || !reads.has(read.kind) || read.outcome?._tag !== "Value") continue
+      let low = 0
+      let high = ended.length
+      while (low < high) {
+        const middle = (low + high) >> 1
+        if ((ended[middle]?.end ?? Infinity) < read.begin) low = middle + 1
+        else high = middle
+      }
+      const last = latest[low - 1]
+      if (last === undefined) continue
+      judged++
+      const origin = origins.get(read.outcome.id)
+      if (origin !== undefined && origin < last.begin) {
+        violations.push(`${told(read)} gave ${read.outcome.id} of ${at(origin)}, replaced by ${told(last)}`)
+      }
+    }
+  }
+  return { promise: "nothing outlives its invalidation", judged, violations }
+}
+
+export interface Tolerance {
+  /** Milliseconds for which a time to live may be judged differently (clocks apart, rounding). */
+  readonly clocks: number
+  /** Milliseconds that may pass between a claim in the store and the begin of its computation. */
+  readonly claiming: number
+}
+
+const exact: Tolerance = { clocks: 20, claiming: 250 }
+
+/**
+ * (a) One computation per key and freshness window in the whole cluster. Of two computations of a key that follow each
+ * other, the second is justified if
+ * - it was forced,
+ * - the first one's value had lived its `ttl`: second.begin ≥ first.end + ttl,
+ * - the first gave no value: second.begin ≥ first.end; its callers left (they were interrupted): at once,
+ * - an operation that replaces what is there (whether or not it succeeded) overlaps the time between their begins, or
+ * - in that time the process of the first was killed, stopped or stepped its clock, or the store misbehaved.
+ *
+ * The last two make no case and are not judged.
+ */
+export const oneComputationPerWindow = (history: History, plan: Plan, tolerance: Tolerance = exact): Verdict => {
+  const violations: Array<string> = []
+  let judged = 0
+  for (const key of keysIn(history)) {
+    const computations = history.computations.filter((one) => one.key === key).sort(byBegin)
+    const replacers = history.operations.filter((one) => replacing.has(one.kind) && concerns(one, key)).sort(byBegin)
+    const disturbed = (first: Computation, second: Computation): boolean => {
+      const from = first.begin - tolerance.claiming
+      const until = second.begin
+      const own = (process: string) => process === first.process || process === second.process
+      return (
+        replacers.some((one) => overlaps(one, from, until)) ||
+        history.disturbances.some((one) => overlaps(one, from, until)) ||
+        history.pauses.some((one) => (one.cause === "clock" || own(one.process)) && overlaps(one, from, until)) ||
+        history.troubles.some((one) => own(one.process) && one.at >= from && one.at <= until)
+      )
+    }
+    for (const [index, second] of computations.entries()) {
+      const first = computations[index - 1]
+      if (first === undefined || second.forced || first.how === "interrupted" || disturbed(first, second)) continue
+      judged++
+      const end = first.end ?? Infinity
+      const notBefore = first.how === "value" ? end + plan.ttl - tolerance.clocks : end
+      if (second.begin < notBefore) {
+        violations.push(
+          `${second.id} for ${key} began at ${at(second.begin)}, although ${first.id} [${at(first.begin)}, ${at(end)}] ${first.how === "value" ? "was fresh" : "still ran"}`
+        )
+      }
+    }
+  }
+  return { promise: "one computation per key and freshness window", judged, violations }
+}
+
+/**
+ * (c) Every caller of a memoized function gets a value of its own key, or the typed error of a computation of that key;
+ * a `CacheError` only comes from operations that promise to tell, and only while the store misbehaved. Nobody hangs:
+ * whatever began in a process that was not killed has ended.
+ */
+export const everyCallerIsAnswered = (history: History): Verdict => {
+  const killed = new Set(history.pauses.filter((one) => one.cause === "kill").map((one) => one.process))
+  const known = new Map(history.computations.map((one) => [one.id, one.key]))
+  for (const { target, writes } of history.operations) if (writes !== undefined) known.set(writes, target)
+  const never: ReadonlySet<Operation["kind"]> = new Set(["call", "hurriedCall", "forceRecalc"])
+  const complaint = (operation: Operation): string | undefined => {
+    const { begin, end, kind, outcome, process, target } = operation
+    if (outcome === undefined) return killed.has(process) ? undefined : "never ended"
+    switch (outcome._tag) {
+      case "Value":
+      case "ComputeError":
+        if (outcome.of !== target) return `was given what was made for ${outcome.of}`
+        return known.get(outcome.id) === target ? undefined : `was given ${outcome.id}, which nobody made`
+      case "CacheError": {
+        if (never.has(kind)) return `was given the cache's own error ${outcome.reason}`
+        const excused =
+          history.disturbances.some((one) => overlaps(one, begin, end ?? Infinity)) ||
+          history.pauses.some((one) => one.process === process && overlaps(one, begin, end ?? Infinity))
+        return excused ? undefined : `failed with ${outcome.reason} although the store was well`
+      }
+      case "Interrupted":
+        return kind === "hurriedCall" ? undefined : "was interrupted"
+      case "Defect":
+        return `died of ${outcome.text}`
+      case "Absent":
+      case "Done":
+        return undefined
+    }
+  }
+  const violations: Array<string> = []
+  for (const operation of history.operations) {
+    const wrong = complaint(operation)
+    if (wrong !== undefined) violations.push(`${told(operation)} ${wrong}`)
+  }
+  return { promise: "every caller is answered", judged: history.operations.length, violations }
+}
+
+/**
+ * (d) No caller waits longer than
+ *
+ * > lease + (1 + n) · slowest computation + slack
+ *
+ * where n is the number of operations that replaced the key's value while it waited (each may void the computation that
+ * it waits for), plus the times in which its own process did not run, the store misbehaved, or another process was killed
+ * or frozen (each may cost one more lease).
+ */
+export const nobodyWaitsLonger = (history: History, plan: Plan, slack: number): Verdict => {
+  const violations: Array<string> = []
+  const long = plan.lease + plan.slowestCompute + slack
+  const callers = history.operations.filter((one) => reads.has(one.kind) && one.end !== undefined)
+  for (const caller of callers) {
+    const end = caller.end ?? caller.begin
+    if (end - caller.begin <= long) continue
+    const within = (span: { readonly begin: number; readonly end: number | undefined }) =>
+      overlaps(span, caller.begin, end)
+    const replacements = history.operations.filter(
+      (one) => replacing.has(one.kind) && concerns(one, caller.target) && within(one)
+    ).length
+    const lost =
+      history.pauses.filter(within).reduce((sum, one) => sum + plan.lease + (one.end - one.begin), 0) +
+      history.disturbances.filter(within).reduce((sum, one) => sum + (one.end - one.begin), 0)
+    const allowed = long + replacements * plan.slowestCompute + lost
+    if (end - caller.begin > allowed) {
+      violations.push(`${told(caller)} waited ${at(end - caller.begin)} ms, ${at(allowed)} are allowed`)
+    }
+  }
+  return { promise: "nobody waits longer than lease + computation", judged: callers.length, violations }
+}

@@ -1,0 +1,29 @@
+/** The kinds of runs that the tests and the soak make. */
+import { calm, drawFaults, type Fault, makePlan, type Plan, type StoreFault } from "./plan.js"
+
+export type Profile = "calm" | "stormy" | "processes" | "store" | "clocks"
+
+export const profiles: ReadonlyArray<Profile> = ["calm", "stormy", "processes", "store", "clocks"]
+
+const faultKinds: Readonly<Record<Profile, ReadonlyArray<Fault["_tag"] | StoreFault>>> = {
+  calm: [],
+  stormy: [],
+  processes: ["Kill", "Freeze", "Block"],
+  store: ["partition", "reset", "restart", "slow", "evict"],
+  clocks: ["Clock"]
+}
+
+/** Whether the profile needs a relay before the store. */
+export const isFaulty = (profile: Profile): boolean => profile === "store"
+
+/** @param count of the faults */
+export const planFor = (profile: Profile, seed: number, count: number, changes: Partial<Plan> = {}): Plan => {
+  const plan = makePlan(seed, {
+    // As many as there is time for.
+    operations: 1_000_000,
+    ...(profile === "calm" ? { weights: calm, longestPause: 15, fibers: 16 } : {}),
+    ...(profile === "processes" ? { weights: { ...calm, invalidate: 20, invalidateGroup: 10 }, longestPause: 15 } : {}),
+    ...changes
+  })
+  return { ...plan, faults: drawFaults(seed, plan, faultKinds[profile], faultKinds[profile].length === 0 ? 0 : count) }
+}

@@ -1,0 +1,172 @@
+/** The real servers under the cluster: where its processes find them, how they fail, and what is left in them. */
+import { PgClient } from "@effect/sql-pg"
+import { Effect, Layer, Redacted, type Scope } from "effect"
+import { CacheBackend } from "effect-cached"
+import { memcached } from "../servers/memcached.js"
+import { postgres } from "../servers/postgres.js"
+import { type Relay, relayTo } from "../servers/relay.js"
+import { deleteItem, items, statistic } from "./memcachedAdmin.js"
+import type { StoreFault } from "./plan.js"
+import { applicationName, type StoreDescription, storeLayer } from "./stores.js"
+
+export interface Server {
+  readonly store: StoreDescription
+  /** Does the harm, for so many milliseconds, and undoes it. */
+  readonly harm: (how: StoreFault, lasting: number) => Effect.Effect<void, unknown>
+  /** The records that live in the store: their keys. */
+  readonly records: Effect.Effect<ReadonlyArray<string>, unknown>
+  /** How many connections processes of the cluster hold. */
+  readonly connections: Effect.Effect<number, unknown>
+}
+
+const slowBy = 150
+
+/** The same for both: what befalls the network. */
+const harmNetwork = (relay: Relay, how: "partition" | "reset" | "slow", lasting: number): Effect.Effect<void> => {
+  const between = (begin: () => void, end: () => void) =>
+    Effect.acquireUseRelease(
+      Effect.sync(begin),
+      () => Effect.sleep(lasting),
+      () => Effect.sync(end)
+    )
+  switch (how) {
+    case "partition":
+      return between(
+        () => {
+          relay.swallow = true
+        },
+        () => {
+          relay.swallow = false
+        }
+        // What was lost will never be answered: as after a real partition, the old connections are of no use.
+      ).pipe(Effect.zipRight(relay.reset))
+    case "slow":
+      return between(
+        () => {
+          relay.delay = slowBy
+        },
+        () => {
+          relay.delay = 0
+        }
+      )
+    case "reset":
+      return relay.reset
+  }
+}
+
+/** The relay remembers what was sent through it, which nobody asks for here. */
+const forgetful = (relay: Relay): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.forever(
+    Effect.delay(
+      Effect.sync(() => {
+        relay.sent.length = 0
+      }),
+      "200 millis"
+    )
+  ).pipe(Effect.forkScoped, Effect.asVoid)
+
+const relayed = (port: number) => Effect.tap(relayTo({ host: "127.0.0.1", port }), forgetful)
+
+/** How long a process waits for an answer; less where an answer may fail to come. */
+const patience = { calm: 5_000, faulty: 700 }
+
+export interface ServerOptions {
+  /** Put a relay between, for what befalls the network. */
+  readonly faulty: boolean
+}
+
+export const memcachedServer = ({ faulty }: ServerOptions): Effect.Effect<Server, unknown, Scope.Scope> =>
+  Effect.gen(function* () {
+    const server = yield* memcached({ args: ["-m", "64"] })
+    const relay = faulty ? yield* relayed(server.port) : undefined
+    const idle = yield* statistic(server.port, "curr_connections")
+    const evict = Effect.flatMap(items(server.port), (all) =>
+      Effect.forEach(all, ({ key }) => (Math.random() < 0.5 ? deleteItem(server.port, key) : Effect.void))
+    )
+    return {
+      store: {
+        _tag: "memcached",
+        servers: relay?.address ?? server.address,
+        timeout: faulty ? patience.faulty : patience.calm
+      },
+      harm: (how, lasting) => {
+        if (how === "evict") return evict
+        if (how === "restart")
+          return Effect.zipRight(Effect.delay(server.start, lasting), Effect.void).pipe(beginning(server.kill))
+        return relay === undefined ? Effect.die("no relay") : harmNetwork(relay, how, lasting)
+      },
+      records: Effect.map(items(server.port), (all) =>
+        all.filter(({ expires }) => expires === -1 || expires * 1_000 > Date.now()).map(({ key }) => key)
+      ),
+      connections: Effect.map(statistic(server.port, "curr_connections"), (now) => Math.max(0, now - idle))
+    }
+  })
+
+const beginning =
+  <E2>(first: Effect.Effect<void, E2>) =>
+  <A, E, R>(then: Effect.Effect<A, E, R>): Effect.Effect<A, E | E2, R> =>
+    Effect.zipRight(first, then)
+
+let tables = 0
+
+/** @param url of a server that runs already and may not be restarted; one of its own otherwise */
+export const sqlServer = ({ faulty }: ServerOptions, url?: string): Effect.Effect<Server, unknown, Scope.Scope> =>
+  Effect.gen(function* () {
+    const server = url === undefined ? yield* postgres : { url, embedded: undefined }
+    const address = new URL(server.url)
+    const relay = faulty ? yield* relayed(Number(address.port === "" ? "5432" : address.port)) : undefined
+    const viaRelay = new URL(server.url)
+    if (relay !== undefined) {
+      viaRelay.hostname = "127.0.0.1"
+      viaRelay.port = `${relay.port}`
+    }
+    const table = `cluster_${process.pid}_${++tables}`
+    const query = <A extends object>(text: string, parameters: ReadonlyArray<unknown> = []) =>
+      Effect.flatMap(PgClient.PgClient, (sql) => sql.unsafe<A>(text, [...parameters])).pipe(
+        Effect.provide(PgClient.layer({ url: Redacted.make(server.url), maxConnections: 1 })),
+        Effect.scoped
+      )
+    yield* Effect.addFinalizer(() => Effect.ignore(query(`DROP TABLE IF EXISTS ${table}`)))
+    const store: StoreDescription = {
+      _tag: "sql",
+      url: viaRelay.href,
+      table,
+      timeout: faulty ? patience.faulty : patience.calm
+    }
+    // Made once here, so that the table is there for whoever looks at it first.
+    yield* Effect.scoped(Layer.build(storeLayer({ ...store, url: server.url })))
+    /** What has expired is removed by the layers of the cluster as they go on; here by one more. */
+    const purge = Effect.zipRight(CacheBackend, Effect.sleep("1600 millis")).pipe(
+      Effect.provide(storeLayer({ ...store, url: server.url }))
+    )
+    return {
+      store,
+      harm: (how, lasting) => {
+        if (how === "evict") return query(`DELETE FROM ${table} WHERE random() < 0.5`)
+        if (how === "restart") {
+          const { embedded } = server
+          if (embedded !== undefined) return Effect.delay(embedded.start, lasting).pipe(beginning(embedded.crash))
+          return relay === undefined ? Effect.die("no relay") : relay.reset
+        }
+        return relay === undefined ? Effect.die("no relay") : harmNetwork(relay, how, lasting)
+      },
+      records: Effect.zipRight(
+        purge,
+        Effect.map(query<{ readonly key: string }>(`SELECT key FROM ${table}`), (rows) => rows.map(({ key }) => key))
+      ),
+      connections: Effect.map(
+        query<{ readonly n: string }>("SELECT count(*) AS n FROM pg_stat_activity WHERE application_name = $1", [
+          applicationName(table)
+        ]),
+        ([row]) => Number(row?.n)
+      )
+    }
+  })
+
+/** No server at all: the cache in the one process. */
+export const memoryServer = (maxEntries?: number): Server => ({
+  store: { _tag: "memory", ...(maxEntries === undefined ? {} : { maxEntries }) },
+  harm: () => Effect.void,
+  records: Effect.succeed([]),
+  connections: Effect.succeed(0)
+})

@@ -1,0 +1,82 @@
+/**
+ * A process of the cluster. It is told what to do by its arguments and by messages, works through the library's public
+ * API, and ends by itself once nothing keeps it alive: whatever the library left behind would.
+ */
+import { Deferred, Effect, Exit, FiberRef, Layer, Metric, Scope } from "effect"
+import { steppedClock } from "./clocks.js"
+import { stamp } from "./history.js"
+import type { Assignment, Command, Report } from "./messages.js"
+import { openRecorder, recordWarnings } from "./recorder.js"
+import { storeLayer } from "./stores.js"
+import { work } from "./work.js"
+
+const report = (message: Report) => Effect.sync(() => process.send?.(message))
+
+/** The one that asks is none of those that may be left. */
+const activeFibers = Effect.map(Metric.value(Metric.counter("effect_fiber_active")), ({ count }) => count - 1)
+
+/** Of the channel to the runner, and of the file of standard error. */
+const ownResources = new Set(["Pipe", "PipeWrap", "TTYWrap", "FSReqCallback"])
+
+const leftovers = Effect.map(activeFibers, (fibers) => ({
+  resources: process.getActiveResourcesInfo().filter((name) => !ownResources.has(name)),
+  fibers
+}))
+
+const main = Effect.gen(function* () {
+  // Written by the runner.
+  const { index, life, plan, record, store } = JSON.parse(process.argv[2] ?? "") as Assignment
+  const recorder = yield* openRecorder(record)
+  const { clock, step } = steppedClock()
+  const started = yield* Deferred.make<number>()
+  const finished = yield* Deferred.make<void>()
+  const obey = (command: Command) => {
+    switch (command._tag) {
+      case "Run":
+        return Deferred.unsafeDone(started, Exit.succeed(command.until))
+      case "Finish":
+        return Deferred.unsafeDone(finished, Exit.void)
+      case "Clock":
+        return step(command.offset)
+      case "Block": {
+        const begin = stamp()
+        while (stamp() < begin + command.lasting);
+        return recorder.write({ _tag: "Pause", begin, end: stamp(), cause: "block" })
+      }
+    }
+  }
+  process.on("message", obey)
+
+  yield* Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const context = yield* Layer.buildWithScope(storeLayer(store), scope)
+    yield* report({ _tag: "Ready" })
+    const until = yield* Deferred.await(started)
+    yield* Effect.provide(work(plan, index, life, recorder)(until), context)
+    yield* report({ _tag: "Done" })
+    yield* Deferred.await(finished)
+    yield* Scope.close(scope, Exit.void)
+  }).pipe(Effect.provide(recordWarnings(recorder)), Effect.withClock(clock))
+
+  // What ends asynchronously (sockets) has a moment for it.
+  yield* Effect.sleep("50 millis")
+  yield* Effect.flatMap(leftovers, (left) => report({ _tag: "Drained", leftovers: left }))
+  process.removeAllListeners("message")
+  process.removeAllListeners("disconnect")
+  process.disconnect()
+})
+
+// The runner has died: so must its workers.
+process.on("disconnect", () => process.exit(1))
+
+Effect.runFork(
+  Effect.scoped(main).pipe(
+    Effect.catchAllCause((cause) =>
+      Effect.sync(() => {
+        process.stderr.write(`${String(cause)}\n`)
+        process.exit(1)
+      })
+    ),
+    Effect.locally(FiberRef.currentMaxOpsBeforeYield, 2048)
+  )
+)
