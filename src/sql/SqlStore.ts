@@ -3,13 +3,13 @@
  */
 import { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
-import { type Duration, Effect, Option, type Scope } from "effect"
+import { Duration, Effect, Option, type Scope } from "effect"
 import type { ByteItem, ByteRecord, ByteStore } from "../ByteStore.js"
 import { CacheError } from "../CacheError.js"
 import type { RejectedItem } from "../CacheStore.js"
 import { keyPrefix } from "../keys/finishKey.js"
 import { clear } from "./clear.js"
-import { ownConnection, type Run, whereTransaction } from "./connection.js"
+import { ownConnection, whereTransaction, withTimeout } from "./connection.js"
 import { inside } from "./inside.js"
 import { outside } from "./outside.js"
 import { purge } from "./purge.js"
@@ -70,8 +70,15 @@ export const make = (
     const namespace = keyPrefix(0, options.namespace).split(":")[1] ?? ""
     const sharedKey = `clear ${namespace}`
     const texts = statements(table)
-    const run: Run = ownConnection({ sql, timeout: options.timeout, prepare: options.prepare })
-    const own = yield* outside(texts, run, sharedKey)
+    const direct = ownConnection({ sql, prepare: options.prepare })
+    const run = withTimeout(direct, options.timeout)
+    const own = yield* outside({
+      statements: texts,
+      run,
+      direct,
+      timeout: Duration.toMillis(options.timeout),
+      sharedKey
+    })
     const inner = inside(texts, { namespace, sharedKey })
     const purging = yield* purge({ ...options, table, run, own })
 

@@ -53,7 +53,7 @@ export const purge = (options: PurgeOptions): Effect.Effect<Purge, never, Scope.
 
     const settleKey = (key: string) =>
       Effect.gen(function* () {
-        const [state] = yield* own.readStates([key])
+        const [state] = yield* own.readAlone([key])
         if (state === undefined || state.token.changes.length === 0) return
         if (state.value === undefined || state.change === undefined) return yield* own.settleAbsent(key, state.token)
         const [row] = yield* run<{ readonly lifetime: number | null }>(texts.lifetime, [key, state.change])

@@ -84,6 +84,14 @@ export const resolveAll = (
   sharedKey: string,
   rows: ReadonlyArray<Row>
 ): ReadonlyArray<State> => {
+  if (keys.length === 1) {
+    return [
+      resolve(
+        rows.filter((row) => row.key !== sharedKey),
+        rows.filter((row) => row.key === sharedKey)
+      )
+    ]
+  }
   const byKey = new Map<string, Array<Row>>()
   for (const row of rows) {
     const same = byKey.get(row.key)

@@ -7,7 +7,7 @@
  *   there before a write that its own caller had seen completed.
  * - Batches run in fibers of the scope, so that a caller who is interrupted takes nothing from the others.
  */
-import { Effect, Exit, Runtime, type Scope } from "effect"
+import { Duration, Effect, Exit, Fiber, Runtime, type Scope } from "effect"
 
 export interface GatherOptions<Request, Answer, E> {
   /** One exit a request, in order. Failing as a whole fails every caller of the batch. */
@@ -18,6 +18,9 @@ export interface GatherOptions<Request, Answer, E> {
   readonly maxSize: number
   /** How many batches may be under way at once. */
   readonly concurrency: number
+  /** After so many milliseconds its callers leave a batch to itself, and it is interrupted. */
+  readonly timeout: number
+  readonly timedOut: () => E
   /** The error of those who still wait when the scope closes, or ask afterwards. */
   readonly closed: () => E
 }
@@ -27,20 +30,29 @@ interface Waiter<Request, Answer, E> {
   readonly resume: (exit: Exit.Exit<Answer, E>) => void
 }
 
+interface Batch<Request, Answer, E> {
+  readonly waiters: ReadonlyArray<Waiter<Request, Answer, E>>
+  readonly deadline: number
+}
+
 /** The function that hands in one request. */
 export const make = <Request, Answer, E>(
   options: GatherOptions<Request, Answer, E>
 ): Effect.Effect<(request: Request) => Effect.Effect<Answer, E>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
+    const clock = yield* Effect.clock
     const runFork = Runtime.runFork(yield* Effect.runtime<never>())
     let queue: Array<Waiter<Request, Answer, E>> = []
+    // in the order of their deadlines
+    const underWay = new Map<Batch<Request, Answer, E>, Fiber.Fiber<void>>()
     let sending = 0
     // a batch fiber has been started that has not yet taken its share
     let gathering = false
+    let watching = false
     let isClosed = false
 
-    const take = (): ReadonlyArray<Waiter<Request, Answer, E>> => {
+    const take = (): Batch<Request, Answer, E> => {
       let size = 0
       let count = 0
       for (const waiter of queue) {
@@ -48,47 +60,69 @@ export const make = <Request, Answer, E>(
         if (count > 0 && size > options.maxSize) break
         count++
       }
-      const batch = queue.slice(0, count)
+      const waiters = queue.slice(0, count)
       queue = queue.slice(count)
-      return batch
+      return { waiters, deadline: clock.unsafeCurrentTimeMillis() + options.timeout }
     }
 
-    const settle = (
-      batch: ReadonlyArray<Waiter<Request, Answer, E>>,
+    const finish = (
+      batch: Batch<Request, Answer, E>,
       exit: Exit.Exit<ReadonlyArray<Exit.Exit<Answer, E>>, E>
-    ) => {
-      batch.forEach((waiter, index) => {
+    ): void => {
+      if (!underWay.delete(batch)) return
+      batch.waiters.forEach((waiter, index) => {
         const answer = Exit.isSuccess(exit) ? exit.value[index] : undefined
         if (answer !== undefined) waiter.resume(answer)
         else if (Exit.isFailure(exit) && !Exit.isInterrupted(exit)) waiter.resume(Exit.failCause(exit.cause))
         else waiter.resume(Exit.fail(options.closed()))
       })
-    }
-
-    const send = Effect.suspend(() => {
-      const batch = take()
-      gathering = false
-      if (queue.length > 0) start()
-      if (batch.length === 0) return Effect.void
-      return Effect.onExit(options.run(batch.map((waiter) => waiter.request)), (exit) =>
-        Effect.sync(() => settle(batch, exit))
-      ).pipe(Effect.ignore)
-    })
-
-    const finish = Effect.sync(() => {
       sending--
       if (queue.length > 0) start()
+    }
+
+    const send = Effect.withFiberRuntime<void>((fiber) => {
+      const batch = take()
+      gathering = false
+      if (batch.waiters.length === 0) {
+        sending--
+        return Effect.void
+      }
+      underWay.set(batch, fiber)
+      if (queue.length > 0) start()
+      if (!watching) {
+        watching = true
+        runFork(watch, { scope })
+      }
+      return Effect.ignore(
+        Effect.onExit(options.run(batch.waiters.map((waiter) => waiter.request)), (exit) =>
+          Effect.sync(() => finish(batch, exit))
+        )
+      )
     })
 
     // yielding first lets the fibers that are about to ask join this batch
-    const batchFiber = Effect.ensuring(Effect.zipRight(Effect.yieldNow(), send), finish)
+    const batchFiber = Effect.zipRight(Effect.yieldNow(), send)
 
-    const start = () => {
+    const start = (): void => {
       if (gathering || isClosed || sending >= options.concurrency) return
       gathering = true
       sending++
       runFork(batchFiber, { scope })
     }
+
+    // one timer for all batches: a timer each would cost a hit more than the rest of it
+    const watch: Effect.Effect<void> = Effect.suspend(() => {
+      const [oldest] = underWay
+      if (oldest === undefined) {
+        watching = false
+        return Effect.void
+      }
+      const [batch, fiber] = oldest
+      const left = batch.deadline - clock.unsafeCurrentTimeMillis()
+      if (left > 0) return Effect.zipRight(clock.sleep(Duration.millis(left)), watch)
+      finish(batch, Exit.fail(options.timedOut()))
+      return Effect.zipRight(Fiber.interruptFork(fiber), watch)
+    })
 
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {

@@ -1,0 +1,65 @@
+/** Writes of concurrent fibers in one statement. */
+import { Effect, Exit } from "effect"
+import type { ByteItem } from "../ByteStore.js"
+import type { CacheError } from "../CacheError.js"
+import * as Gather from "../store/gather.js"
+import { type BatchOptions, concernsAll, limits, maxKeys } from "./batches.js"
+import { columns, distinct } from "./parameters.js"
+
+const maxBytes = 8 * 1024 * 1024
+
+/** Parts of at most `maxKeys` keys and, unless one alone is larger, `maxBytes`. */
+const parts = (items: ReadonlyArray<ByteItem>): ReadonlyArray<ReadonlyArray<ByteItem>> => {
+  const all: Array<Array<ByteItem>> = []
+  let bytes = 0
+  for (const item of items) {
+    const last = all.at(-1)
+    bytes += item.record.bytes.byteLength
+    if (last === undefined || last.length === maxKeys || bytes > maxBytes) {
+      all.push([item])
+      bytes = item.record.bytes.byteLength
+    } else last.push(item)
+  }
+  return all
+}
+
+/** Gives the errors of those items that were not written. */
+export const batchWrite = (options: BatchOptions) =>
+  Effect.gen(function* () {
+    const { direct, run, sharedKey, statements } = options
+
+    const written = (part: ReadonlyArray<ByteItem>): Effect.Effect<ReadonlyArray<string>, CacheError> =>
+      direct<{ readonly key: string }>(statements.write, [...columns(part), sharedKey]).pipe(
+        Effect.map((rows) => rows.map((row) => row.key)),
+        Effect.catchIf(
+          (error) => !concernsAll(error),
+          () => Effect.succeed([])
+        )
+      )
+
+    const gathered = yield* Gather.make({
+      ...limits(options),
+      maxSize: maxKeys,
+      sizeOf: (items: ReadonlyArray<ByteItem>) => items.length,
+      run: (requests) =>
+        Effect.map(Effect.forEach(parts(distinct(requests.flat())), written), (keys) => {
+          const done = new Set(keys.flat())
+          return requests.map((items) => Exit.succeed(items.filter((item) => !done.has(item.key))))
+        })
+    })
+
+    /**
+     * By its own caller, who alone may have to wait: for a user transaction that holds the record, or for the error that
+     * made the batch fail.
+     */
+    const alone = (item: ByteItem) =>
+      run(statements.writeWaiting, [...columns([item]), sharedKey]).pipe(
+        Effect.as([]),
+        Effect.catchAll((error) => Effect.succeed([[item.key, error] as const]))
+      )
+
+    return (items: ReadonlyArray<ByteItem>): Effect.Effect<ReadonlyMap<string, CacheError>, CacheError> =>
+      Effect.flatMap(gathered(items), (left) =>
+        Effect.map(Effect.forEach(distinct(left), alone), (errors) => new Map(errors.flat()))
+      )
+  })

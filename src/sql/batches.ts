@@ -1,0 +1,35 @@
+/** What the batches of all primitives have in common. */
+import { CacheError } from "../CacheError.js"
+import { type Run, timedOut } from "./connection.js"
+import type { Statements } from "./statements.js"
+
+export interface BatchOptions {
+  readonly statements: Statements
+  /** Where the changes that concern the whole namespace stand. */
+  readonly sharedKey: string
+  /** Gives up after `timeout` by itself. */
+  readonly run: Run
+  /** Does not: for batches, which have a timer in common. */
+  readonly direct: Run
+  /** In milliseconds. */
+  readonly timeout: number
+}
+
+/** PostgreSQL keeps a bounded table of the advisory locks that a batch takes for its keys. */
+export const maxKeys = 200
+
+export const limits = (options: BatchOptions) => ({
+  concurrency: 4,
+  timeout: options.timeout,
+  timedOut,
+  closed: () =>
+    new CacheError({ reason: "Unavailable", operation: "store", description: "the layer of this cache is closed" })
+})
+
+/** Errors of the connection concern every item alike; any other may be the fault of one, so each is tried alone. */
+export const concernsAll = (error: CacheError) => error.reason === "Unavailable" || error.reason === "Timeout"
+
+export const pages = <A>(items: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
+  Array.from({ length: Math.ceil(items.length / maxKeys) }, (_, page) =>
+    items.slice(page * maxKeys, (page + 1) * maxKeys)
+  )
