@@ -121,6 +121,28 @@ describe("printArguments", () => {
     })
   }
 
+  it("tells apart all kinds of memory with the same bytes", () => {
+    const memory = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0)
+    const kinds = [
+      memory,
+      memory.buffer,
+      Buffer.from(memory),
+      new DataView(memory.buffer),
+      new Uint8ClampedArray(memory.buffer),
+      new Int8Array(memory.buffer),
+      new Uint16Array(memory.buffer),
+      new Int16Array(memory.buffer),
+      new Uint32Array(memory.buffer),
+      new Int32Array(memory.buffer),
+      new Float32Array(memory.buffer),
+      new Float64Array(memory.buffer),
+      new BigInt64Array(memory.buffer),
+      new BigUint64Array(memory.buffer),
+      [...memory]
+    ]
+    assert.strictEqual(new Set(kinds.map((kind) => printed(printArguments([kind])))).size, kinds.length)
+  })
+
   it("prints the same after Effect has hashed the value", () => {
     const value = Data.struct({ a: 1 })
     Hash.hash(value)
@@ -278,6 +300,12 @@ describe("printKey", () => {
     assert.strictEqual(printKey("user:1"), "user:1")
     assert.strictEqual(printKey(["user", 1]), '["user",1]')
     assert.strictEqual(printKey('["user",1]'), '\'["user",1]')
+    assert.strictEqual(printKey('\'["user",1]'), "''[\"user\",1]")
+  })
+
+  it("does not take the name of an effect for an array", () => {
+    assert.notStrictEqual(escapeName('["user",1]'), printKey(["user", 1]))
+    assert.strictEqual(escapeName("[x]"), "%5Bx]")
   })
 
   it("finds what a cached function stored, by its printed key", () => {
