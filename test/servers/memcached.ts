@@ -8,9 +8,12 @@ import { connect, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
-import { Effect, Schedule, type Scope } from "effect"
+import { Clock, Effect, Schedule, type Scope } from "effect"
 
 const run = promisify(execFile)
+
+/** Processes take real time to start, also in a test whose clock stands still. */
+const inRealTime = Effect.withClock(Clock.make())
 
 export interface MemcachedServer {
   readonly host: string
@@ -95,7 +98,7 @@ const install: Effect.Effect<void, Error> = Effect.acquireUseRelease(
   () => Effect.sync(() => rmSync(lock, { recursive: true, force: true }))
 )
 
-const available = Effect.flatMap(installed, (there) => (there ? Effect.void : install))
+const available = inRealTime(Effect.flatMap(installed, (there) => (there ? Effect.void : install)))
 
 /**
  * The shell is memcached's parent and waits for its standard input to end, which it does when this process ends, however
@@ -140,7 +143,7 @@ const launch = (port: number, options: MemcachedServerOptions): Effect.Effect<Ru
       Effect.mapError((cause) => new Error(`memcached does not answer: ${said}`, { cause }))
     )
     return { shell, pid }
-  })
+  }).pipe(inRealTime)
 
 const end = ({ pid, shell }: Running): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
