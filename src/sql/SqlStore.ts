@@ -68,8 +68,9 @@ export const make = (
     const table = yield* parseTable(options.table)
     if (options.createTable) yield* createTable(table, options.unlogged)
     const namespace = keyPrefix(0, options.namespace).split(":")[1] ?? ""
+    const timeout = Duration.toMillis(options.timeout)
     const sharedKey = `clear ${namespace}`
-    const texts = statements(table)
+    const texts = statements(table, Math.ceil(timeout))
     const direct = ownConnection({ sql, prepare: options.prepare })
     const run = withTimeout(direct, options.timeout)
     const own = yield* outside({

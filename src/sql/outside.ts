@@ -4,6 +4,7 @@
  */
 import { Effect, Option } from "effect"
 import type { ByteRecord } from "../ByteStore.js"
+import type { CacheError } from "../CacheError.js"
 import { batchExclusive } from "./batchExclusive.js"
 import type { BatchOptions } from "./batches.js"
 import { batchRead, readWith } from "./batchRead.js"
@@ -39,12 +40,16 @@ export const outside = (options: BatchOptions) =>
       )
     }
 
-    const add = (key: string, record: ByteRecord) =>
+    /** The purge may fold the changes in between: that is no other caller who won. */
+    const add = (key: string, record: ByteRecord, attempts = 10): Effect.Effect<Option.Option<SqlToken>, CacheError> =>
       Effect.flatMap(adds({ key, record, token: undefined }), (outcome) => {
         if (outcome?.token !== null) return Effect.succeed(tokenOf(outcome?.token))
-        return Effect.flatMap(read([key]), ([state]) =>
-          state === undefined || state.value !== undefined ? Effect.succeedNone : over(key, state.token, record)
-        )
+        return Effect.flatMap(read([key]), ([state]) => {
+          if (state === undefined || state.value !== undefined) return Effect.succeedNone
+          return Effect.flatMap(over(key, state.token, record), (token) =>
+            Option.isSome(token) || attempts === 1 ? Effect.succeed(token) : add(key, record, attempts - 1)
+          )
+        })
       })
 
     const replace = (key: string, token: SqlToken, record: ByteRecord) => {
@@ -56,7 +61,7 @@ export const outside = (options: BatchOptions) =>
     return {
       read,
       write,
-      add,
+      add: (key: string, record: ByteRecord) => add(key, record),
       replace,
       remove,
       over,

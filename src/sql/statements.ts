@@ -15,7 +15,11 @@ const expiry = (lifetime: string) =>
   `CASE WHEN ${lifetime} IS NULL THEN 'infinity'::timestamptz ELSE clock_timestamp() + ${lifetime} * interval '1 millisecond' END`
 const item = (columns: string, types: string) => `unnest(${types}) AS i(${columns})`
 
-export const statements = (table: Table) => {
+/**
+ * @param timeoutMillis after which the callers of a write have left: one that was held up for so long must not happen any
+ * more, or it would overwrite what was written in the meantime
+ */
+export const statements = (table: Table, timeoutMillis: number) => {
   const t = table.quoted
   // the table is part of it, so that two tables with the same key do not hold each other up
   const lockOf = (key: string) => `hashtextextended('${t} ' || ${key}, 0)`
@@ -41,7 +45,8 @@ put AS (
   INSERT INTO ${t} AS r (key, value, token, seen, expires_at)
   SELECT i.key, i.value, gen_random_uuid(),
     (SELECT array_agg(change) FROM ${t} WHERE key = $4 AND change <> ${settled}), ${expiry("i.lifetime")}
-  FROM item i, (SELECT count(*) AS n FROM old) o WHERE o.n >= 0 ORDER BY i.key COLLATE "C"
+  FROM item i, (SELECT count(*) AS n FROM old) o
+  WHERE o.n >= 0 AND clock_timestamp() < statement_timestamp() + interval '${timeoutMillis} milliseconds' ORDER BY i.key COLLATE "C"
   ON CONFLICT (key, change) DO UPDATE SET ${put} RETURNING r.key
 ),
 ${deletedChanges}
