@@ -65,11 +65,27 @@ const overlaps = (span: { readonly begin: number; readonly end: number | undefin
  * where the origin of a computed value is the begin of its computation, and that of a written one the end of the write
  * (never, if it did not return). Whatever overlaps in time may have happened in either order and is not judged.
  *
+ * One exception: a process that cannot reach the store, while another one can, hears of no invalidation. Its callers share
+ * the computation that runs there, so within an outage R is not judged if its value's computation ran in its own process
+ * and had not ended when R began.
+ *
  * A forced recalculation counts only where the store was well: while it can't be reached it computes, and says so.
  */
 export const nothingOutlivesItsInvalidation = (history: History): Verdict => {
   const origins = new Map<string, number>()
-  for (const { begin, id } of history.computations) origins.set(id, begin)
+  const computations = new Map<string, Computation>()
+  for (const computation of history.computations) {
+    computations.set(computation.id, computation)
+    origins.set(computation.id, computation.begin)
+  }
+  const shared = (read: Operation, id: string): boolean => {
+    const computation = computations.get(id)
+    return (
+      computation?.process === read.process &&
+      (computation.end ?? Infinity) >= read.begin &&
+      history.disturbances.some((one) => overlaps(one, read.begin, read.end ?? Infinity))
+    )
+  }
   for (const { end, outcome, writes } of history.operations) {
     if (writes !== undefined) origins.set(writes, outcome?._tag === "Done" && end !== undefined ? end : Infinity)
   }
@@ -102,7 +118,7 @@ export const nothingOutlivesItsInvalidation = (history: History): Verdict => {
         else high = middle
       }
       const last = latest[low - 1]
-      if (last === undefined) continue
+      if (last === undefined || shared(read, read.outcome.id)) continue
       judged++
       const origin = origins.get(read.outcome.id)
       if (origin !== undefined && origin < last.begin) {
@@ -113,14 +129,8 @@ export const nothingOutlivesItsInvalidation = (history: History): Verdict => {
   return { promise: "nothing outlives its invalidation", judged, violations }
 }
 
-export interface Tolerance {
-  /** Milliseconds for which a time to live may be judged differently (clocks apart, rounding). */
-  readonly clocks: number
-  /** Milliseconds that may pass between a claim in the store and the begin of its computation. */
-  readonly claiming: number
-}
-
-const exact: Tolerance = { clocks: 20, claiming: 250 }
+/** Milliseconds by which two clocks of one machine may judge a time to live differently. */
+const rounding = 20
 
 /**
  * (a) One computation per key and freshness window in the whole cluster. Of two computations of a key that follow each
@@ -128,19 +138,20 @@ const exact: Tolerance = { clocks: 20, claiming: 250 }
  * - it was forced,
  * - the first one's value had lived its `ttl`: second.begin ≥ first.end + ttl,
  * - the first gave no value: second.begin ≥ first.end; its callers left (they were interrupted): at once,
- * - an operation that replaces what is there (whether or not it succeeded) overlaps the time between their begins, or
- * - in that time the process of the first was killed, stopped or stepped its clock, or the store misbehaved.
+ * - an operation that replaces what is there (whether or not it succeeded) overlaps the time from the earlier of the
+ *   callers that asked for the two to the begin of the second, or
+ * - in that time one of their processes was killed or stopped, any clock was wrong, or the store misbehaved.
  *
  * The last two make no case and are not judged.
  */
-export const oneComputationPerWindow = (history: History, plan: Plan, tolerance: Tolerance = exact): Verdict => {
+export const oneComputationPerWindow = (history: History, plan: Plan): Verdict => {
   const violations: Array<string> = []
   let judged = 0
   for (const key of keysIn(history)) {
     const computations = history.computations.filter((one) => one.key === key).sort(byBegin)
     const replacers = history.operations.filter((one) => replacing.has(one.kind) && concerns(one, key)).sort(byBegin)
     const disturbed = (first: Computation, second: Computation): boolean => {
-      const from = first.begin - tolerance.claiming
+      const from = Math.min(first.asked, second.asked)
       const until = second.begin
       const own = (process: string) => process === first.process || process === second.process
       return (
@@ -155,7 +166,7 @@ export const oneComputationPerWindow = (history: History, plan: Plan, tolerance:
       if (first === undefined || second.forced || first.how === "interrupted" || disturbed(first, second)) continue
       judged++
       const end = first.end ?? Infinity
-      const notBefore = first.how === "value" ? end + plan.ttl - tolerance.clocks : end
+      const notBefore = first.how === "value" ? end + plan.ttl - rounding : end
       if (second.begin < notBefore) {
         violations.push(
           `${second.id} for ${key} began at ${at(second.begin)}, although ${first.id} [${at(first.begin)}, ${at(end)}] ${first.how === "value" ? "was fresh" : "still ran"}`

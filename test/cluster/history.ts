@@ -34,6 +34,8 @@ export type Line =
       readonly id: string
       readonly key: string
       readonly forced: boolean
+      /** When the operation began that asked for it: its claim is not older. */
+      readonly asked: number
       readonly at: number
     }
   | { readonly _tag: "Computed"; readonly id: string; readonly at: number; readonly how: Ending }
@@ -59,6 +61,8 @@ export interface Computation {
   readonly process: string
   readonly key: string
   readonly forced: boolean
+  /** When the operation began that asked for it: its claim is not older. */
+  readonly asked: number
   readonly begin: number
   readonly end: number | undefined
   readonly how: Ending | undefined
@@ -69,7 +73,8 @@ export interface Pause {
   readonly process: string
   readonly begin: number
   readonly end: number
-  readonly cause: "kill" | "freeze" | "block" | "clock"
+  /** `starved`: nobody stopped it, the machine had no time for it. */
+  readonly cause: "kill" | "freeze" | "block" | "clock" | "starved"
 }
 
 /** A time in which the store misbehaved, with the time it takes everyone to find it well again. */
@@ -125,8 +130,8 @@ export const parseRecord = (process: string, record: string): History => {
         break
       }
       case "Compute": {
-        const { at, forced, id, key } = line
-        computations.set(id, { id, process, key, forced, begin: at, end: undefined, how: undefined })
+        const { asked, at, forced, id, key } = line
+        computations.set(id, { id, process, key, forced, asked, begin: at, end: undefined, how: undefined })
         break
       }
       case "Computed": {

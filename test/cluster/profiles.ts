@@ -16,13 +16,16 @@ const faultKinds: Readonly<Record<Profile, ReadonlyArray<Fault["_tag"] | StoreFa
 /** Whether the profile needs a relay before the store. */
 export const isFaulty = (profile: Profile): boolean => profile === "store"
 
+/** Many keys of short life: many windows to count computations in. */
+const many = { keys: 24, fibers: 16, ttl: 400, stale: 300, longestPause: 15 }
+
 /** @param count of the faults */
 export const planFor = (profile: Profile, seed: number, count: number, changes: Partial<Plan> = {}): Plan => {
   const plan = makePlan(seed, {
     // As many as there is time for.
     operations: 1_000_000,
-    ...(profile === "calm" ? { weights: calm, longestPause: 15, fibers: 16 } : {}),
-    ...(profile === "processes" ? { weights: { ...calm, invalidate: 20, invalidateGroup: 10 }, longestPause: 15 } : {}),
+    ...(profile === "calm" ? { ...many, weights: calm } : {}),
+    ...(profile === "processes" ? { ...many, weights: { ...calm, invalidate: 10, invalidateGroup: 3 } } : {}),
     ...changes
   })
   return { ...plan, faults: drawFaults(seed, plan, faultKinds[profile], faultKinds[profile].length === 0 ? 0 : count) }

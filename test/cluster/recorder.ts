@@ -55,13 +55,14 @@ export const openRecorder = (path: string): Effect.Effect<Recorder, never, Scope
     }
   )
 
-/** The warnings of the cache become lines of the history, and nothing goes to the terminal. */
+/** What the cache says of its store becomes lines of the history; nothing goes to the terminal. */
 export const recordWarnings = (recorder: Recorder) =>
   Logger.replace(
     Logger.defaultLogger,
     Logger.make(({ logLevel, message }) => {
       if (LogLevel.lessThan(logLevel, LogLevel.Warning)) return
       const text = Array.isArray(message) ? message.map(String).join(" ") : String(message)
-      recorder.write({ _tag: "Trouble", at: stamp(), text })
+      // A failed recomputation is the program's own affair.
+      if (text.startsWith("Cache ")) recorder.write({ _tag: "Trouble", at: stamp(), text })
     })
   )

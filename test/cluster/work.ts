@@ -35,7 +35,8 @@ const failure = (cause: Cause.Cause<ComputeError | CacheError | NoCachedValue>):
   }
 }
 
-const forcing = FiberRef.unsafeMake(false)
+/** The operation on whose behalf a computation runs: it inherits the references of the fiber that asked for it. */
+const asking = FiberRef.unsafeMake({ forced: false, since: 0 })
 
 export const work = (plan: Plan, index: number, life: number, recorder: Recorder) => {
   const process = `${index}.${life}`
@@ -43,10 +44,10 @@ export const work = (plan: Plan, index: number, life: number, recorder: Recorder
   const newValue = (key: string): Value => ({ id: `${process}:${++made}`, of: key })
 
   const compute = (key: string): Effect.Effect<Value, ComputeError> =>
-    Effect.flatMap(FiberRef.get(forcing), (forced) =>
+    Effect.flatMap(FiberRef.get(asking), ({ forced, since }) =>
       Effect.suspend(() => {
         const value = newValue(key)
-        recorder.write({ _tag: "Compute", id: value.id, key, forced, at: stamp() })
+        recorder.write({ _tag: "Compute", id: value.id, key, forced, asked: since, at: stamp() })
         return Effect.flatMap(Effect.zip(Random.next, Random.next), ([duration, luck]) =>
           Effect.flatMap(Effect.sleep(duration * plan.slowestCompute), () =>
             luck < plan.failing ? Effect.fail(new ComputeError(value)) : Effect.succeed(value)
@@ -97,7 +98,7 @@ export const work = (plan: Plan, index: number, life: number, recorder: Recorder
       case "requireCache":
         return giving(f.requireCache(target), valueOutcome)
       case "forceRecalc":
-        return giving(Effect.locally(f.forceRecalc(target), forcing, true), valueOutcome)
+        return giving(f.forceRecalc(target), valueOutcome)
       case "invalidate":
         return giving(f.invalidate(target), () => ({ _tag: "Done" }))
       case "get":
@@ -142,7 +143,9 @@ export const work = (plan: Plan, index: number, life: number, recorder: Recorder
       kind,
       kind === "getMany" ? keysOf(plan) : [target],
       kind === "set" || kind === "add" ? value.id : undefined,
-      Effect.suspend(() => run(operation, value)),
+      Effect.suspend(() =>
+        Effect.locally(run(operation, value), asking, { forced: kind === "forceRecalc", since: stamp() })
+      ),
       // The causes of `run` and no others.
       (cause) => failure(cause as Cause.Cause<ComputeError | CacheError | NoCachedValue>)
     )

@@ -5,8 +5,8 @@
 import { Deferred, Effect, Exit, FiberRef, Layer, Metric, Scope } from "effect"
 import { steppedClock } from "./clocks.js"
 import { stamp } from "./history.js"
-import type { Assignment, Command, Report } from "./messages.js"
-import { openRecorder, recordWarnings } from "./recorder.js"
+import type { Assignment, Command, Leftovers, Report } from "./messages.js"
+import { openRecorder, type Recorder, recordWarnings } from "./recorder.js"
 import { storeLayer } from "./stores.js"
 import { work } from "./work.js"
 
@@ -22,6 +22,21 @@ const leftovers = Effect.map(activeFibers, (fibers) => ({
   resources: process.getActiveResourcesInfo().filter((name) => !ownResources.has(name)),
   fibers
 }))
+
+const tick = 100
+/** A timer that is late by so much tells that the process did not run. */
+const late = 200
+
+const noticeStarvation = (recorder: Recorder) => {
+  let last = stamp()
+  return setInterval(() => {
+    const now = stamp()
+    if (now - last > tick + late) recorder.write({ _tag: "Pause", begin: last, end: now, cause: "starved" })
+    last = now
+  }, tick)
+}
+
+const isNothing = ({ fibers, resources }: Leftovers) => fibers <= 0 && resources.length === 0
 
 const main = Effect.gen(function* () {
   // Written by the runner.
@@ -46,6 +61,7 @@ const main = Effect.gen(function* () {
     }
   }
   process.on("message", obey)
+  const watched = noticeStarvation(recorder)
 
   yield* Effect.gen(function* () {
     const scope = yield* Scope.make()
@@ -58,9 +74,10 @@ const main = Effect.gen(function* () {
     yield* Scope.close(scope, Exit.void)
   }).pipe(Effect.provide(recordWarnings(recorder)), Effect.withClock(clock))
 
-  // What ends asynchronously (sockets) has a moment for it.
-  yield* Effect.sleep("50 millis")
-  yield* Effect.flatMap(leftovers, (left) => report({ _tag: "Drained", leftovers: left }))
+  clearInterval(watched)
+  // What ends asynchronously (sockets, a statement on its way) has a moment for it.
+  yield* Effect.repeat(Effect.delay(leftovers, "20 millis"), { until: isNothing, times: 150 })
+  yield* report({ _tag: "Drained", leftovers: yield* leftovers })
   process.removeAllListeners("message")
   process.removeAllListeners("disconnect")
   process.disconnect()
