@@ -1,0 +1,78 @@
+/**
+ * Each example as a reader runs it: a process of its own, its exit code, and a line that tells it did its work.
+ */
+import { spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { describe, expect, it } from "vitest"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+
+interface Outcome {
+  readonly code: number | null
+  readonly output: string
+}
+
+/** Runs the example; `whenOutput` may send it signals as its output grows. */
+const run = (
+  name: string,
+  args: ReadonlyArray<string> = [],
+  whenOutput: (output: string, kill: (signal: NodeJS.Signals) => void) => void = () => {}
+): Promise<Outcome> =>
+  new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ["--import", "tsx", `examples/${name}.ts`, ...args], { cwd: root })
+    let output = ""
+    const collect = (chunk: string) => {
+      output += chunk
+      whenOutput(output, (signal) => child.kill(signal))
+    }
+    child.stdout.setEncoding("utf8").on("data", collect)
+    child.stderr.setEncoding("utf8").on("data", collect)
+    child.on("error", reject)
+    child.on("close", (code) => resolve({ code, output }))
+  })
+
+describe.concurrent("examples", { timeout: 120_000 }, () => {
+  it.each([
+    ["quick-start", ["1,002 calls, 2 queries", 'after invalidation: 3 queries; the key is city("lisbon")']],
+    ["method", ["4 calls, 2 look-ups; 1 EUR = 1.25 USD", "after both invalidations: 4 look-ups"]],
+    ["testing", ["memory: 2 of 3 composed", "no cache: 3 of 3 composed"]],
+    ["own-store", ["101 calls, 1 computation; out of bytes came 1299 cents", "invalidated: 2 computations"]],
+    [
+      "observability",
+      ["Cache HIT square(12)", "effect_cached_hits_total{key=square} 1", "stats: hits 1, misses 2, computed 2"]
+    ]
+  ])("%s", async (name, lines) => {
+    const { code, output } = await run(name)
+    for (const line of lines) expect(output).toContain(line)
+    expect(code).toBe(0)
+  })
+
+  it("demo: keeps its promises and ends by itself", async () => {
+    const { code, output } = await run("demo")
+    expect(output).toContain("computations: 1 · callers that shared it: 9,999")
+    expect(output).toContain("computations: 1 · callers that waited: 1 · served the old answer: 9,999")
+    expect(output).toContain("callers interrupted: 1 · callers that got the answer: 99")
+    expect(output).toContain("store operations: 1")
+    expect(output).toContain("Every promise kept")
+    expect(output).not.toContain("\u001b")
+    expect(code).toBe(0)
+  })
+
+  it("demo: names the backends there are when asked for another", async () => {
+    const { code, output } = await run("demo", ["--backend", "floppy"])
+    expect(output).toContain('unknown backend "floppy"; there is memory')
+    expect(output).toContain("Usage: npm run demo")
+    expect(code).toBe(2)
+  })
+
+  it("demo: ends at once on Ctrl-C", async () => {
+    let sent = false
+    const { code, output } = await run("demo", [], (text, kill) => {
+      if (sent || !text.includes("The cities of the world")) return
+      sent = true
+      kill("SIGINT")
+    })
+    expect(code).toBe(130)
+    expect(output).not.toContain("Every promise kept")
+  })
+})
