@@ -134,10 +134,23 @@ export class Computations {
           if (flight.waiters > 0 || flight.background || flight.phase === "landed") return Effect.void
           flight.abandoned = true
           this.flights.remove(flight)
-          return flight.fiber === undefined ? Effect.void : Fiber.interrupt(flight.fiber)
+          return this.end(flight)
         })
       )
     })
+  }
+
+  /**
+   * Ends a flight that nobody waits for any more. As without a cache, the last one to leave waits until the computation
+   * has ended, but not for a server to be told: a caller's own time-out must not hang on one that does not answer.
+   */
+  private end(flight: Flight): Effect.Effect<void> {
+    if (flight.fiber === undefined) return Effect.void
+    if (this.records.store.unsafeRead !== undefined) return Effect.asVoid(Fiber.interrupt(flight.fiber))
+    return Effect.zipRight(
+      Fiber.interruptFork(flight.fiber),
+      flight.computation === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(flight.computation))
+    )
   }
 
   /**
@@ -157,8 +170,9 @@ export class Computations {
       if (flight.abandoned) return Effect.zipRight(this.giveBack(request, hold), Effect.interrupt)
       if (hold === undefined) this.flights.unreachable(flight)
       else this.flights.claimed(flight)
-      return Effect.flatMap(Effect.zip(now, Effect.fork(this.computing(request, flight))), ([begun, child]) =>
-        Effect.flatMap(
+      return Effect.flatMap(Effect.zip(now, Effect.fork(this.computing(request, flight))), ([begun, child]) => {
+        flight.computation = child
+        return Effect.flatMap(
           Effect.onInterrupt(this.supervise(request, child, hold), () =>
             Effect.zipRight(this.giveBack(request, hold), Fiber.interrupt(child))
           ),
@@ -168,7 +182,7 @@ export class Computations {
               { _tag: "Done", exit } as const
             )
         )
-      )
+      })
     })
     return Effect.asVoid(
       Effect.onExit(flown, (exit) =>

@@ -24,7 +24,9 @@ export class Flight {
   forced = false
   /** The last one who wanted the value has left: what was claimed for it is given back. */
   abandoned = false
+  /** The flight's own fiber, and the one that computes. */
   fiber: Fiber.RuntimeFiber<void> | undefined
+  computation: Fiber.RuntimeFiber<unknown, unknown> | undefined
   readonly outcome = Deferred.unsafeMake<Outcome<unknown, unknown>>(FiberId.none)
   /** The flights that fibers of this one's computation wait for, with how many fibers do. */
   private readonly waitsFor = new Map<Flight, number>()
