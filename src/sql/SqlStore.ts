@@ -9,7 +9,7 @@ import { CacheError } from "../CacheError.js"
 import type { RejectedItem } from "../CacheStore.js"
 import { keyPrefix } from "../keys/finishKey.js"
 import { clear } from "./clear.js"
-import { ownConnection, whereTransaction, withTimeout } from "./connection.js"
+import { ownConnection, Preparation, whereTransaction, withTimeout } from "./connection.js"
 import { inside } from "./inside.js"
 import { outside } from "./outside.js"
 import { purge } from "./purge.js"
@@ -71,7 +71,8 @@ export const make = (
     const timeout = Duration.toMillis(options.timeout)
     const sharedKey = `clear ${namespace}`
     const texts = statements(table, Math.ceil(timeout))
-    const direct = ownConnection({ sql, prepare: options.prepare })
+    const preparation = new Preparation(options.prepare)
+    const direct = ownConnection(sql, preparation)
     const run = withTimeout(direct, options.timeout)
     const own = yield* outside({
       statements: texts,
@@ -80,7 +81,7 @@ export const make = (
       timeout: Duration.toMillis(options.timeout),
       sharedKey
     })
-    const inner = inside(texts, { namespace, sharedKey })
+    const inner = inside(texts, preparation, { namespace, sharedKey })
     const purging = yield* purge({ ...options, table, run, own })
 
     const write = (items: ReadonlyArray<ByteItem>): Effect.Effect<ReadonlyArray<RejectedItem>, CacheError> => {

@@ -1,7 +1,6 @@
 /** How a statement reaches the database: on the caller's transaction, or on a connection of its own. */
 import { type SqlClient, TransactionConnection } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
-import type { SqlError } from "@effect/sql/SqlError"
 import { Context, type Duration, Effect, Exit } from "effect"
 import { CacheError } from "../CacheError.js"
 import { codeOf, fromSqlError } from "./errors.js"
@@ -18,20 +17,37 @@ export type Run = <A extends object>(
   parameters: ReadonlyArray<unknown>
 ) => Effect.Effect<ReadonlyArray<A>, CacheError>
 
-export interface ConnectionOptions {
-  readonly sql: SqlClient
-  readonly prepare: boolean
-}
-
-/**
- * A prepared statement takes PostgreSQL a seventh of the time: planning it anew costs more than running it.
- */
 const prepared = ({ name, text }: Statement): string =>
   // `@effect/sql-pg` hands this to the `query` of `pg`, which takes a named statement as well as a text
   ({ name, text }) as unknown as string
 
 // 26000 and 42P05: a pooler in between gives each statement another session. 0A000: the table was made anew.
 const notPrepared = /^(26000|42P05|0A000)$/
+
+/**
+ * Prepares statements, which takes PostgreSQL a seventh of the time: planning them anew costs more than running them.
+ * Where the way to the database does not allow it, that is found out once.
+ */
+export class Preparation {
+  constructor(private enabled: boolean) {}
+
+  execute(connection: Connection, operation: string): Run {
+    return (statement, parameters) =>
+      Effect.mapError(
+        connection.execute(this.enabled ? prepared(statement) : statement.text, parameters, undefined),
+        fromSqlError(operation)
+      )
+  }
+
+  /** Once more without, if that was what failed. */
+  orWithout<A>(attempt: Effect.Effect<A, CacheError>): Effect.Effect<A, CacheError> {
+    return Effect.catchAll(attempt, (error) => {
+      if (!this.enabled || !notPrepared.test(codeOf(error.cause))) return Effect.fail(error)
+      this.enabled = false
+      return attempt
+    })
+  }
+}
 
 export const timedOut = () =>
   new CacheError({ reason: "Timeout", operation: "store", description: "the database did not answer in time" })
@@ -47,38 +63,19 @@ export const withTimeout =
     )
 
 /** Statements that are atomic by themselves, each on a connection of the pool. */
-export const ownConnection = (options: ConnectionOptions): Run => {
-  const { sql } = options
-  let prepare = options.prepare
-
-  const attempt = <A extends object>(
-    statement: Statement,
-    parameters: ReadonlyArray<unknown>
-  ): Effect.Effect<ReadonlyArray<A>, SqlError> =>
-    // `reserve` would lose the connection of a fiber that is interrupted while it waits for one
-    Effect.uninterruptibleMask((restore) =>
-      Effect.scoped(
-        Effect.flatMap(sql.reserve, (connection) =>
-          restore(connection.execute(prepare ? prepared(statement) : statement.text, parameters, undefined))
+export const ownConnection =
+  (sql: SqlClient, preparation: Preparation): Run =>
+  <A extends object>(statement: Statement, parameters: ReadonlyArray<unknown>) =>
+    preparation.orWithout(
+      // `reserve` would lose the connection of a fiber that is interrupted while it waits for one
+      Effect.uninterruptibleMask((restore) =>
+        Effect.scoped(
+          Effect.flatMap(Effect.mapError(sql.reserve, fromSqlError("store")), (connection) =>
+            restore(preparation.execute(connection, "store")<A>(statement, parameters))
+          )
         )
       )
     )
-
-  return <A extends object>(statement: Statement, parameters: ReadonlyArray<unknown>) =>
-    attempt<A>(statement, parameters).pipe(
-      Effect.catchIf(
-        (error) => prepare && notPrepared.test(codeOf(error)),
-        () => {
-          prepare = false
-          return attempt<A>(statement, parameters)
-        }
-      ),
-      Effect.mapError(fromSqlError("store"))
-    )
-}
-
-const savepoint = (connection: Connection, statement: string): Effect.Effect<void, SqlError> =>
-  Effect.asVoid(connection.executeUnprepared(statement, [], undefined))
 
 /**
  * Statements on the caller's transaction, inside a savepoint, so that one that fails takes nothing with it. They can't be
@@ -86,29 +83,33 @@ const savepoint = (connection: Connection, statement: string): Effect.Effect<voi
  * The savepoint is released at once, which `withTransaction` would leave to the commit: a transaction of a thousand cache
  * operations would nest a thousand deep.
  */
-export const onTransaction = <A>(
-  connection: Connection,
-  operation: string,
-  use: (run: Run) => Effect.Effect<A, CacheError>
-): Effect.Effect<A, CacheError> => {
-  const run: Run = ({ text }, parameters) =>
-    Effect.mapError(connection.execute(text, parameters, undefined), fromSqlError(operation))
-  const control = (statement: string) => Effect.mapError(savepoint(connection, statement), fromSqlError(operation))
-  return Effect.uninterruptible(
-    Effect.zipRight(
-      control("SAVEPOINT effect_cached"),
-      Effect.flatMap(Effect.exit(use(run)), (exit) => {
-        if (Exit.isSuccess(exit)) return Effect.as(control("RELEASE SAVEPOINT effect_cached"), exit.value)
-        return control("ROLLBACK TO SAVEPOINT effect_cached").pipe(
-          Effect.zipRight(control("RELEASE SAVEPOINT effect_cached")),
-          // a connection that is gone fails here too; the first error says why
-          Effect.ignore,
-          Effect.zipRight(exit)
+export const onTransaction =
+  (preparation: Preparation) =>
+  <A>(
+    connection: Connection,
+    operation: string,
+    use: (run: Run) => Effect.Effect<A, CacheError>
+  ): Effect.Effect<A, CacheError> => {
+    const run = preparation.execute(connection, operation)
+    const control = (statement: string) =>
+      Effect.mapError(connection.executeUnprepared(statement, [], undefined), fromSqlError(operation))
+    return preparation
+      .orWithout(
+        Effect.zipRight(
+          control("SAVEPOINT effect_cached"),
+          Effect.flatMap(Effect.exit(Effect.suspend(() => use(run))), (exit) => {
+            if (Exit.isSuccess(exit)) return Effect.as(control("RELEASE SAVEPOINT effect_cached"), exit.value)
+            return control("ROLLBACK TO SAVEPOINT effect_cached").pipe(
+              Effect.zipRight(control("RELEASE SAVEPOINT effect_cached")),
+              // a connection that is gone fails here too; the first error says why
+              Effect.ignore,
+              Effect.zipRight(exit)
+            )
+          })
         )
-      })
-    )
-  )
-}
+      )
+      .pipe(Effect.uninterruptible)
+  }
 
 /** One way where the calling fiber is inside `sql.withTransaction`, another where it is not. */
 export const whereTransaction = <A>(options: {

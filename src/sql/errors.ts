@@ -18,8 +18,8 @@ const tooLargeMessage = /invalid (memory alloc request|string length|buffer)|str
 const property = (value: unknown, name: string): unknown =>
   typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined
 
-/** The SQLSTATE, or empty. */
-export const codeOf = (error: SqlError): string => String(property(error.cause, "code") ?? "")
+/** The SQLSTATE of a `SqlError`, or empty. */
+export const codeOf = (error: unknown): string => String(property(property(error, "cause"), "code") ?? "")
 
 const reasonOf = (error: SqlError): CacheErrorReason => {
   const code = property(error.cause, "code")

@@ -6,7 +6,7 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import { Effect, Option } from "effect"
 import type { ByteItem, ByteRecord } from "../ByteStore.js"
 import type { CacheError } from "../CacheError.js"
-import { onTransaction, type Run } from "./connection.js"
+import { onTransaction, type Preparation, type Run } from "./connection.js"
 import { columns, lifetimeOf } from "./parameters.js"
 import { type Row, resolveAll, type SqlToken, type State } from "./records.js"
 import type { Statements } from "./statements.js"
@@ -19,7 +19,9 @@ export interface Namespace {
 
 const tombstone = (key: string) => ({ key, bytes: null, lifetime: null })
 
-export const inside = (statements: Statements, { namespace, sharedKey }: Namespace) => {
+export const inside = (statements: Statements, preparation: Preparation, { namespace, sharedKey }: Namespace) => {
+  const on = onTransaction(preparation)
+
   const states = (run: Run, keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<State>, CacheError> =>
     Effect.map(run<Row>(statements.read, [[...keys, sharedKey]]), (rows) => resolveAll(keys, sharedKey, rows))
 
@@ -52,7 +54,7 @@ export const inside = (statements: Statements, { namespace, sharedKey }: Namespa
     record: ByteRecord,
     accepts: (state: State) => boolean
   ): Effect.Effect<Option.Option<SqlToken>, CacheError> =>
-    onTransaction(connection, operation, (run) =>
+    on(connection, operation, (run) =>
       Effect.gen(function* () {
         if (!(yield* announce(run, key))) return Option.none()
         const [state] = yield* states(run, [key])
@@ -71,11 +73,10 @@ export const inside = (statements: Statements, { namespace, sharedKey }: Namespa
     )
 
   return {
-    read: (connection: Connection, keys: ReadonlyArray<string>) =>
-      onTransaction(connection, "read", (run) => states(run, keys)),
+    read: (connection: Connection, keys: ReadonlyArray<string>) => on(connection, "read", (run) => states(run, keys)),
 
     write: (connection: Connection, items: ReadonlyArray<ByteItem>) =>
-      onTransaction(connection, "write", (run) => run(statements.change, [...columns(items), sharedKey])),
+      on(connection, "write", (run) => run(statements.change, [...columns(items), sharedKey])),
 
     add: (connection: Connection, key: string, record: ByteRecord) =>
       exclusive(connection, "add", key, record, (state) => state.value === undefined),
@@ -84,7 +85,7 @@ export const inside = (statements: Statements, { namespace, sharedKey }: Namespa
       exclusive(connection, "replace", key, record, (state) => state.token.equals(token)),
 
     remove: (connection: Connection, keys: ReadonlyArray<string>) =>
-      onTransaction(connection, "remove", (run) =>
+      on(connection, "remove", (run) =>
         Effect.gen(function* () {
           const before = yield* states(run, keys)
           yield* change(run, keys.map(tombstone))
@@ -93,6 +94,6 @@ export const inside = (statements: Statements, { namespace, sharedKey }: Namespa
       ),
 
     clear: (connection: Connection) =>
-      onTransaction(connection, "clear", (run) => run(statements.changeAll, [sharedKey, namespace]))
+      on(connection, "clear", (run) => run(statements.changeAll, [sharedKey, namespace]))
   }
 }

@@ -16,8 +16,8 @@ const expiry = (lifetime: string) =>
 const item = (columns: string, types: string) => `unnest(${types}) AS i(${columns})`
 
 /**
- * @param timeoutMillis after which the callers of a write have left: one that was held up for so long must not happen any
- * more, or it would overwrite what was written in the meantime
+ * @param timeoutMillis after which the callers of a write have left: one that the database held up for so long must not
+ * happen any more, or it would overwrite what was written in the meantime
  */
 export const statements = (table: Table, timeoutMillis: number) => {
   const t = table.quoted
@@ -46,7 +46,7 @@ put AS (
   SELECT i.key, i.value, gen_random_uuid(),
     (SELECT array_agg(change) FROM ${t} WHERE key = $4 AND change <> ${settled}), ${expiry("i.lifetime")}
   FROM item i, (SELECT count(*) AS n FROM old) o
-  WHERE o.n >= 0 AND clock_timestamp() < statement_timestamp() + interval '${timeoutMillis} milliseconds' ORDER BY i.key COLLATE "C"
+  WHERE o.n >= 0 AND clock_timestamp() < transaction_timestamp() + interval '${timeoutMillis} milliseconds' ORDER BY i.key COLLATE "C"
   ON CONFLICT (key, change) DO UPDATE SET ${put} RETURNING r.key
 ),
 ${deletedChanges}

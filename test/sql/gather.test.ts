@@ -1,0 +1,156 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Scope, TestClock } from "effect"
+import * as Gather from "../../src/store/gather.js"
+
+interface Sent {
+  readonly requests: ReadonlyArray<number>
+  readonly answer: Deferred.Deferred<ReadonlyArray<Exit.Exit<string, string>>, string>
+}
+
+/** A gatherer whose batches are answered by hand. */
+const manual = (options: { readonly concurrency?: number; readonly maxSize?: number } = {}) =>
+  Effect.gen(function* () {
+    const sent: Array<Sent> = []
+    let interrupted = 0
+    const ask = yield* Gather.make<number, string, string>({
+      maxSize: options.maxSize ?? 3,
+      concurrency: options.concurrency ?? 1,
+      timeout: 1_000,
+      sizeOf: () => 1,
+      timedOut: () => "timed out",
+      closed: () => "closed",
+      run: (requests) =>
+        Effect.flatMap(Deferred.make<ReadonlyArray<Exit.Exit<string, string>>, string>(), (answer) => {
+          sent.push({ requests, answer })
+          return Effect.onInterrupt(Deferred.await(answer), () => Effect.sync(() => interrupted++))
+        })
+    })
+    const answer = (index: number) => {
+      const batch = sent[index]
+      if (batch === undefined) return Effect.dieMessage(`batch ${index} was not sent`)
+      return Deferred.succeed(
+        batch.answer,
+        batch.requests.map((request) => (request < 0 ? Exit.fail(`no ${request}`) : Exit.succeed(`${request}`)))
+      )
+    }
+    return { ask, answer, sent, interrupted: () => interrupted, batches: () => sent.map((one) => one.requests) }
+  })
+
+const settle = Effect.forEach([1, 2, 3, 4, 5], () => Effect.yieldNow())
+
+describe("gather", () => {
+  it.scoped("a lone caller is sent at once, without a timer", () =>
+    Effect.gen(function* () {
+      const { answer, ask, batches } = yield* manual()
+      const fiber = yield* Effect.fork(ask(1))
+      yield* settle
+      expect(batches()).toEqual([[1]])
+      yield* answer(0)
+      expect(yield* Fiber.join(fiber)).toBe("1")
+    })
+  )
+
+  it.scoped("concurrent callers go together, up to the size of a batch", () =>
+    Effect.gen(function* () {
+      const { answer, ask, batches } = yield* manual({ concurrency: 2 })
+      const fibers = yield* Effect.forEach([1, 2, 3, 4, 5, 6, 7], (one) => Effect.fork(ask(one)))
+      yield* settle
+      expect(batches()).toEqual([
+        [1, 2, 3],
+        [4, 5, 6]
+      ])
+      yield* answer(1)
+      yield* settle
+      expect(batches()[2]).toEqual([7])
+      yield* answer(0)
+      yield* answer(2)
+      expect(yield* Effect.forEach(fibers, Fiber.join)).toEqual(["1", "2", "3", "4", "5", "6", "7"])
+    })
+  )
+
+  it.scoped("no batch answers what was asked after it was sent", () =>
+    Effect.gen(function* () {
+      const { answer, ask, batches } = yield* manual()
+      const first = yield* Effect.fork(ask(1))
+      yield* settle
+      const second = yield* Effect.fork(ask(1))
+      yield* settle
+      yield* answer(0)
+      yield* Fiber.join(first)
+      yield* settle
+      expect(yield* Fiber.poll(second)).toMatchObject({ _tag: "None" })
+      expect(batches()).toEqual([[1], [1]])
+      yield* answer(1)
+      yield* Fiber.join(second)
+    })
+  )
+
+  it.scoped("who fails, fails alone; who is interrupted, takes nobody along", () =>
+    Effect.gen(function* () {
+      const { answer, ask, batches, interrupted } = yield* manual()
+      const bad = yield* Effect.fork(ask(-1))
+      const good = yield* Effect.fork(ask(2))
+      const gone = yield* Effect.fork(ask(3))
+      yield* settle
+      yield* Fiber.interrupt(gone)
+      yield* answer(0)
+      expect(yield* Fiber.await(bad)).toEqual(Exit.fail("no -1"))
+      expect(yield* Fiber.join(good)).toBe("2")
+      expect(interrupted()).toBe(0)
+      expect(batches()).toEqual([[-1, 2, 3]])
+    })
+  )
+
+  it.scoped("who is interrupted before the batch is sent is not in it", () =>
+    Effect.gen(function* () {
+      const { answer, ask, batches } = yield* manual()
+      const first = yield* Effect.fork(ask(1))
+      yield* settle
+      const gone = yield* Effect.fork(ask(2))
+      const last = yield* Effect.fork(ask(3))
+      yield* settle
+      yield* Fiber.interrupt(gone)
+      yield* answer(0)
+      yield* Fiber.join(first)
+      yield* settle
+      expect(batches()).toEqual([[1], [3]])
+      yield* answer(1)
+      yield* Fiber.join(last)
+    })
+  )
+
+  it.scoped("a batch without an answer is left after the timeout, and makes room for the next", () =>
+    Effect.gen(function* () {
+      const { answer, ask, batches, interrupted } = yield* manual()
+      const stuck = yield* Effect.fork(ask(1))
+      yield* settle
+      yield* TestClock.adjust("600 millis")
+      const next = yield* Effect.fork(ask(2))
+      yield* settle
+      expect(batches()).toEqual([[1]])
+      yield* TestClock.adjust("400 millis")
+      expect(yield* Fiber.await(stuck)).toEqual(Exit.fail("timed out"))
+      yield* settle
+      expect(interrupted()).toBe(1)
+      expect(batches()).toEqual([[1], [2]])
+      yield* TestClock.adjust("999 millis")
+      yield* answer(1)
+      expect(yield* Fiber.join(next)).toBe("2")
+    })
+  )
+
+  it.effect("when the scope closes, nobody waits for ever", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const { ask } = yield* Scope.extend(manual(), scope)
+      const sent = yield* Effect.fork(ask(1))
+      yield* settle
+      const queued = yield* Effect.fork(ask(2))
+      yield* settle
+      yield* Scope.close(scope, Exit.void)
+      expect(yield* Fiber.await(sent)).toEqual(Exit.fail("closed"))
+      expect(yield* Fiber.await(queued)).toEqual(Exit.fail("closed"))
+      expect(yield* Effect.exit(ask(3))).toEqual(Exit.fail("closed"))
+    })
+  )
+})
