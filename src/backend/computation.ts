@@ -53,13 +53,20 @@ export class Computations {
   /** Starts a flight and waits for it. */
   fly<A, E, R>(request: MemoRequest<A, E, R>, mode: Mode, seen?: Snapshot): Effect.Effect<Outcome<A, E>, never, R> {
     return Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(this.launch(request, mode, seen, false), (flight) => this.await<A, E>(flight, restore))
+      Effect.withFiberRuntime((fiber) => {
+        const asking = fiber.getFiberRef(currentFlight)
+        return Effect.flatMap(this.launch(request, mode, seen, asking, false), (flight) =>
+          this.await<A, E>(flight, asking, restore)
+        )
+      })
     )
   }
 
   /** Starts a flight that nobody needs to wait for. */
   flyBehind<A, E, R>(request: MemoRequest<A, E, R>, mode: Mode, seen: Snapshot): Effect.Effect<void, never, R> {
-    return Effect.uninterruptible(this.launch(request, mode, seen, true))
+    return Effect.uninterruptible(
+      Effect.flatMap(FiberRef.get(currentFlight), (asking) => this.launch(request, mode, seen, asking, true))
+    )
   }
 
   /** Waits for a flight that another caller started. */
@@ -72,23 +79,32 @@ export class Computations {
         }
         // It ended for want of a waiter between being found and being joined: its end is not this caller's.
         if (flight.abandoned) return Effect.succeed(lost)
+        // In one step with the question above: two flights that ask for each other at once must not both be told no.
+        asking?.wait(flight)
         flight.waiters++
         request.meters.unsafeCount(fiber, "joined")
-        return this.await<A, E>(flight, restore)
+        return this.await<A, E>(flight, asking, restore)
       })
     )
   }
 
   /** Computes for this caller alone, in its own fiber, and stores nothing. */
   alone<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
-    return Effect.withFiberRuntime((fiber) => {
-      const parent = fiber.getFiberRef(currentFlight)
-      const path = ancestry(parent, this.flights, request.key)
-      if (path !== undefined) return cyclic([...path, request.printed])
-      return Effect.onExit(this.computing(request, this.flight(request, parent, false)), (exit) =>
-        request.meters.count(Exit.isSuccess(exit) ? "computed" : "failed")
-      )
-    })
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.withFiberRuntime((fiber) => {
+        const asking = fiber.getFiberRef(currentFlight)
+        const path = ancestry(asking, this.flights, request.key)
+        if (path !== undefined) return cyclic([...path, request.printed])
+        const flight = this.flight(request, asking, false)
+        asking?.wait(flight)
+        return Effect.onExit(restore(this.computing(request, flight)), (exit) => {
+          asking?.unwait(flight)
+          // Fibers that it has forked may outlive it.
+          flight.phase = "landed"
+          return request.meters.count(Exit.isSuccess(exit) ? "computed" : "failed")
+        })
+      })
+    )
   }
 
   private flight<A, E, R>(request: MemoRequest<A, E, R>, parent: Flight | undefined, background: boolean): Flight {
@@ -101,15 +117,18 @@ export class Computations {
     request: MemoRequest<A, E, R>,
     mode: Mode,
     seen: Snapshot | undefined,
+    asking: Flight | undefined,
     background: boolean
   ): Effect.Effect<Flight, never, R> {
-    return Effect.withFiberRuntime((fiber) => {
-      const parent = fiber.getFiberRef(currentFlight)
-      const path = ancestry(parent, this.flights, request.key)
+    return Effect.suspend(() => {
+      const path = ancestry(asking, this.flights, request.key)
       if (path !== undefined) return cyclic([...path, request.printed])
-      const flight = this.flight(request, parent, background)
+      const flight = this.flight(request, asking, background)
       flight.forced = mode === "force"
-      if (!background) flight.waiters = 1
+      if (!background) {
+        flight.waiters = 1
+        asking?.wait(flight)
+      }
       if (mode === "apart") this.flights.unreachable(flight)
       else this.flights.register(flight)
       return Effect.map(Effect.forkIn(this.course(request, flight, mode, seen), this.scope), (running) => {
@@ -119,25 +138,24 @@ export class Computations {
     })
   }
 
+  /** For a caller that is counted, and known to `asking`, already. */
   private await<A, E>(
     flight: Flight,
+    asking: Flight | undefined,
     restore: <B, F, R>(effect: Effect.Effect<B, F, R>) => Effect.Effect<B, F, R>
   ): Effect.Effect<Outcome<A, E>> {
-    return Effect.flatMap(FiberRef.get(currentFlight), (asking) => {
-      asking?.wait(flight)
-      return Effect.ensuring(
-        // One key has one type: whoever flies for it computes what this caller would.
-        restore(Deferred.await(flight.outcome)) as Effect.Effect<Outcome<A, E>>,
-        Effect.suspend(() => {
-          asking?.unwait(flight)
-          flight.waiters--
-          if (flight.waiters > 0 || flight.background || flight.phase === "landed") return Effect.void
-          flight.abandoned = true
-          this.flights.remove(flight)
-          return this.end(flight)
-        })
-      )
-    })
+    return Effect.ensuring(
+      // One key has one type: whoever flies for it computes what this caller would.
+      restore(Deferred.await(flight.outcome)) as Effect.Effect<Outcome<A, E>>,
+      Effect.suspend(() => {
+        asking?.unwait(flight)
+        flight.waiters--
+        if (flight.waiters > 0 || flight.background || flight.phase === "landed") return Effect.void
+        flight.abandoned = true
+        this.flights.remove(flight)
+        return this.end(flight)
+      })
+    )
   }
 
   /**
@@ -170,19 +188,22 @@ export class Computations {
       if (flight.abandoned) return Effect.zipRight(this.giveBack(request, hold), Effect.interrupt)
       if (hold === undefined) this.flights.unreachable(flight)
       else this.flights.claimed(flight)
-      return Effect.flatMap(Effect.zip(now, Effect.fork(this.computing(request, flight))), ([begun, child]) => {
-        flight.computation = child
-        return Effect.flatMap(
-          Effect.onInterrupt(this.supervise(request, child, hold), () =>
-            Effect.zipRight(this.giveBack(request, hold), Fiber.interrupt(child))
-          ),
-          (exit) =>
-            Effect.as(
-              Effect.flatMap(now, (ended) => this.settle(request, flight, hold, exit, ended - begun)),
-              { _tag: "Done", exit } as const
-            )
-        )
-      })
+      return Effect.flatMap(
+        Effect.zip(now, Effect.fork(Effect.interruptible(this.computing(request, flight)))),
+        ([begun, child]) => {
+          flight.computation = child
+          return Effect.flatMap(
+            Effect.onInterrupt(this.supervise(request, child, hold), () =>
+              Effect.zipRight(this.giveBack(request, hold), Fiber.interrupt(child))
+            ),
+            (exit) =>
+              Effect.as(
+                Effect.flatMap(now, (ended) => this.settle(request, flight, hold, exit, ended - begun)),
+                { _tag: "Done", exit } as const
+              )
+          )
+        }
+      )
     })
     return Effect.asVoid(
       Effect.onExit(flown, (exit) =>
@@ -194,8 +215,7 @@ export class Computations {
   private computing<A, E, R>(request: MemoRequest<A, E, R>, flight: Flight): Effect.Effect<A, E, R> {
     return request.compute.pipe(
       Effect.withSpan("cache.compute", { attributes: { "cache.key": request.printed } }),
-      Effect.locally(currentFlight, flight),
-      Effect.interruptible
+      Effect.locally(currentFlight, flight)
     )
   }
 

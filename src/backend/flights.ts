@@ -67,7 +67,8 @@ export class Flight {
 /** The flight on whose behalf the fiber computes; inherited by the fibers that it forks. */
 export const currentFlight: FiberRef.FiberRef<Flight | undefined> = GlobalValue.globalValue(
   Symbol.for("effect-cached/currentFlight"),
-  () => FiberRef.unsafeMake<Flight | undefined>(undefined)
+  // A fiber that joins one forked by a computation computes nothing itself.
+  () => FiberRef.unsafeMake<Flight | undefined>(undefined, { join: (own) => own })
 )
 
 export class Flights {
