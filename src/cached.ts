@@ -59,26 +59,41 @@ export interface CachedEffect<out A, out E, out R> extends Effect.Effect<A, E, R
   readonly cacheKey: string
 }
 
+/** `T` itself, but nothing is inferred from it. `NoInfer` does not do for rest parameters: callbacks could not be shorter. */
+type Settled<T extends ReadonlyArray<unknown>> = [T][T extends unknown ? 0 : never]
+
+/** Whether option callbacks that take `Args` can be called with the function's own arguments. */
+type Matching<Args extends ReadonlyArray<unknown>, Own extends ReadonlyArray<unknown>> = [Args] extends [never]
+  ? unknown
+  : ((...args: Args) => void) extends (...args: Own) => void
+    ? unknown
+    : "the option callbacks take other arguments than the function"
+
 /**
  * What `cached(options)` gives: takes a function, decorates a method, or ends a pipe.
+ *
+ * A decorated method must declare `CacheBackend` among its requirements (a decorator can't add them). On an instance the
+ * method is bound to it, its four operations too: `asCached(city.bySlug).invalidate("lisbon")`.
+ *
+ * It is a single signature because a pipe infers nothing through overloads.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Lift<A, Args extends ReadonlyArray<unknown>> {
-  /**
-   * Decorates a method whose declared requirements include `CacheBackend` (a decorator can't add them). On an instance
-   * the method is bound to it, its four operations too: `asCached(city.bySlug).invalidate("lisbon")`.
-   */
-  <This, Own extends Args, B extends A, E, R>(
-    method: (this: This, ...args: Own) => Effect.Effect<B, E, R | CacheBackend>,
-    context: ClassMethodDecoratorContext<This, (this: This, ...args: Own) => Effect.Effect<B, E, R | CacheBackend>>
-  ): (this: This, ...args: Own) => Effect.Effect<B, E, R | CacheBackend>
-  <This, Own extends Args, B extends A, E, R>(
-    f: (this: This, ...args: Own) => Effect.Effect<B, E, R>
-  ): CachedFunction<This, Own, B, E, R>
-  <E, R>(effect: Effect.Effect<A, E, R>): CachedEffect<A, E, R>
-}
+export type Lift<A, Args extends ReadonlyArray<unknown>> = <
+  E,
+  R,
+  B extends A,
+  This,
+  Own extends ReadonlyArray<unknown> = never
+>(
+  target:
+    | (Effect.Effect<A, E, R> & Effect.Effect<B, E, R>)
+    | (((this: This, ...args: Own) => Effect.Effect<A, E, R> & Effect.Effect<B, E, R>) & Matching<Args, Own>)
+    // Gives the callbacks of the options the argument types of the function in the pipe.
+    | ((...args: Args) => Effect.Effect<A, E, R> & Effect.Effect<B, E, R>),
+  context?: ClassMethodDecoratorContext
+) => [Own] extends [never] ? CachedEffect<B, E, R> : CachedFunction<This, Own, B, E, R>
 
 /**
  * Memoizes an effect, or what a function or method returns, in the `CacheBackend` of the program.
@@ -116,10 +131,10 @@ export interface Lift<A, Args extends ReadonlyArray<unknown>> {
 export const cached: {
   <This, Args extends ReadonlyArray<unknown>, A, E, R>(
     f: (this: This, ...args: Args) => Effect.Effect<A, E, R>,
-    options: CachedOptions<NoInfer<A>, NoInfer<Args>>
+    options: CachedOptions<NoInfer<A>, Settled<Args>>
   ): CachedFunction<This, Args, A, E, R>
   <A, E, R>(effect: Effect.Effect<A, E, R>, options: CachedOptions<NoInfer<A>>): CachedEffect<A, E, R>
-  <A, Args extends ReadonlyArray<unknown>>(options: CachedOptions<A, Args>): Lift<A, Args>
+  <A, Args extends ReadonlyArray<unknown> = never>(options: CachedOptions<A, Args>): Lift<A, Args>
   // The implementation tells its cases apart at run time, where there are no types: these signatures are its types.
 } = internal.cached as never
 
