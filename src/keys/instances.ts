@@ -2,6 +2,7 @@
  * The spelling of the built-in and Effect instances whose identity is their content. Told by their exact prototype, so
  * that a subclass, which may mean anything, is not among them.
  */
+import { Buffer } from "node:buffer"
 import { Chunk, DateTime, Duration, Either, HashMap, HashSet, Option } from "effect"
 import type { PathStep } from "../values/valuePath.js"
 

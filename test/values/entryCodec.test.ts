@@ -132,6 +132,29 @@ describe("decodeEntry", () => {
     }
   })
 
+  it("understands no texts that do not fill their space, and no space beyond the record", () => {
+    const changed = (change: (record: Buffer) => void, original = small, more = "") => {
+      const record = Buffer.concat([encodeEntry(original), Buffer.from(more)])
+      record.writeUInt32LE(record.length, 3)
+      change(record)
+      return decodeEntry(record)
+    }
+    const textBytesAt = 41
+    const firstLengthAt = 45
+    assert.isDefined(changed(() => {}))
+    assert.isUndefined(changed((record) => record.writeUInt16LE(4, firstLengthAt)))
+    assert.isUndefined(changed((record) => record.writeUInt16LE(6, firstLengthAt)))
+    assert.isUndefined(changed((record) => record.writeUInt32LE(28, textBytesAt)))
+    assert.isUndefined(
+      changed((record) => {
+        record.writeUInt32LE(0xffffffff, textBytesAt)
+        record.writeUInt16LE(5 + 3, firstLengthAt)
+      })
+    )
+    assert.isDefined(changed(() => {}, { ...small, value: undefined }))
+    assert.isUndefined(changed(() => {}, { ...small, value: undefined }, "more"))
+  })
+
   it("answers to any bytes with an entry or nothing", () => {
     const header = fc.constantFrom([], [0xec], [0xec, 1], [0xec, 1, 0], [0xec, 1, 1], [0xec, 1, 2], [0xec, 1, 3])
     fc.assert(

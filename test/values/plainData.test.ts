@@ -106,17 +106,24 @@ describe("encodePlain", () => {
     assert.strictEqual(plainBack[0], plainBack)
   })
 
-  it("stores what is reachable along 2^60 paths once", () => {
-    const value = nest(60, { a: 1 }, (inner) => [inner, inner])
-    assert.isBelow(encoded(value).length, 1000)
-    let back = roundTrip(value)
-    for (let level = 0; level < 60; level++) {
-      const [left, right] = back as [unknown, unknown]
-      assert.strictEqual(left, right)
-      back = left
-    }
-    deepStrictEqual(back, { a: 1 })
-  })
+  const doublings: ReadonlyArray<readonly [string, (inner: unknown) => object]> = [
+    ["arrays", (inner) => [inner, inner]],
+    ["objects", (inner) => ({ left: inner, right: inner })]
+  ]
+
+  for (const [name, doubled] of doublings) {
+    it(`stores what is reachable along 2^60 paths through ${name} once`, () => {
+      const value = nest(60, { a: 1 }, doubled)
+      assert.isBelow(encoded(value).length, 2000)
+      let back = roundTrip(value)
+      for (let level = 0; level < 60; level++) {
+        const [left, right] = Object.values(back as object)
+        assert.strictEqual(left, right)
+        back = left
+      }
+      deepStrictEqual(back, { a: 1 })
+    })
+  }
 
   const wrappings: ReadonlyArray<readonly [string, (inner: unknown) => unknown]> = [
     ["arrays", (inner) => [inner]],
