@@ -10,11 +10,13 @@ export const projectRoot = fileURLToPath(new URL("../..", import.meta.url))
 /**
  * @param entry a TypeScript file of the tests
  * @param source the library's sources: those of this repository, or a copy of them
+ * @param external modules that are loaded at run time, from beside `outfile`
  */
 export const bundle = (
   entry: string,
   outfile: string,
-  source: string = join(projectRoot, "src")
+  source: string = join(projectRoot, "src"),
+  external: ReadonlyArray<string> = []
 ): Effect.Effect<string, unknown> =>
   Effect.as(
     Effect.tryPromise(() =>
@@ -27,9 +29,8 @@ export const bundle = (
         format: "cjs",
         absWorkingDir: projectRoot,
         nodePaths: [join(projectRoot, "node_modules")],
-        external: ["pg-native"],
+        external: ["pg-native", ...external],
         logLevel: "error",
-        sourcemap: "inline",
         plugins: [
           {
             name: "effect-cached",

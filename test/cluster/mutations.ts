@@ -1,0 +1,102 @@
+/**
+ * Can the checkers see at all? Each mutation breaks one promise in a copy of the sources; the cluster runs on the copy and
+ * the checker must go red. `npm run proof -- --mutations` prints what it found.
+ */
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Console, Effect } from "effect"
+import { bundle, projectRoot, workerEntry } from "./bundle.js"
+import { judge } from "./judge.js"
+import { planFor } from "./profiles.js"
+import { runCluster } from "./runner.js"
+import { memcachedServer } from "./servers.js"
+
+interface Mutation {
+  readonly name: string
+  /** Under `src`. */
+  readonly file: string
+  readonly original: string
+  readonly broken: string
+  /** The promise that must be seen broken. */
+  readonly promise: string
+}
+
+const outlives = "nothing outlives its invalidation"
+
+export const mutations: ReadonlyArray<Mutation> = [
+  {
+    name: "a result is stored without compare-and-set",
+    file: "backend/computation.ts",
+    original: "return Effect.map(this.records.store.replace(request.key, hold.token, entry), (replaced) => {",
+    broken:
+      "return Effect.map(Effect.as(this.records.store.write([{ key: request.key, entry }]), Option.some(hold.token)), (replaced) => {",
+    promise: outlives
+  },
+  {
+    name: "a key is claimed without compare-and-set",
+    file: "backend/computation.ts",
+    original: "stored === undefined ? store.add(request.key, entry) : store.replace(request.key, stored.token, entry),",
+    broken: "Effect.as(store.write([{ key: request.key, entry }]), Option.some<unknown>({})),",
+    promise: "one computation per key and freshness window"
+  },
+  {
+    name: "group versions are captured after computing",
+    file: "backend/computation.ts",
+    original: "      const payload = yield* codec.encode(value)\n",
+    broken:
+      "      const payload = yield* codec.encode(value)\n      hold.entry = { ...hold.entry, groups: yield* this.records.capture(request.groups) }\n",
+    promise: outlives
+  }
+]
+
+/** The sources with one promise broken. Fails if the text to be replaced is not there exactly once. */
+const mutate = ({ broken, file, name, original }: Mutation) =>
+  Effect.gen(function* () {
+    const directory = yield* Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-cached-mutation-"))),
+      (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
+    )
+    const source = join(directory, "src")
+    cpSync(join(projectRoot, "src"), source, { recursive: true })
+    const text = readFileSync(join(source, file), "utf8")
+    if (text.split(original).length !== 2) {
+      return yield* Effect.fail(new Error(`"${name}" does not apply: its line is not, or not once, in src/${file}`))
+    }
+    writeFileSync(
+      join(source, file),
+      text.replace(original, () => broken)
+    )
+    return yield* bundle(workerEntry, join(directory, "worker.cjs"), source)
+  })
+
+const rounds = 5
+
+/** Runs until the checker goes red. */
+const seesIt = (mutation: Mutation) =>
+  Effect.gen(function* () {
+    const worker = yield* mutate(mutation)
+    for (let round = 0; round < rounds; round++) {
+      const plan = planFor(mutation.promise === outlives ? "stormy" : "calm", 4711 + round, 0, {
+        duration: 4_000,
+        longestPause: 3
+      })
+      const run = yield* Effect.flatMap(memcachedServer({ faulty: false }), (server) =>
+        runCluster(plan, server, worker)
+      ).pipe(Effect.scoped)
+      const red = judge(run, plan).find(({ promise }) => promise === mutation.promise)
+      if (red !== undefined && red.violations.length > 0) return red
+    }
+    return yield* Effect.fail(new Error(`nobody noticed that ${mutation.name}`))
+  }).pipe(Effect.scoped)
+
+export const proveMutations: Effect.Effect<void, unknown> = Effect.forEach(
+  mutations,
+  (mutation) =>
+    Effect.flatMap(seesIt(mutation), ({ judged, promise, violations }) =>
+      Console.log(
+        `${mutation.name}: seen, ${violations.length} violations of "${promise}" in ${judged} cases\n  ${violations[0]}`
+      )
+    ),
+  { discard: true }
+)

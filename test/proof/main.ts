@@ -1,0 +1,90 @@
+/**
+ * `npm run proof`: prints the table of the README. `--only stampede,outage` takes a part of it, `--store sql|memcached` one
+ * store, `--operations N` and `--seconds N` (of the hour) more or less of it; `SEED=…` repeats the random operations.
+ * `--mutations` shows instead that the checkers go red when a promise is broken in a copy of the sources.
+ */
+import { rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import { Console, Effect } from "effect"
+import { bundle, workerEntry } from "../cluster/bundle.js"
+import { watchdog } from "../cluster/children.js"
+import { proveMutations } from "../cluster/mutations.js"
+import { memcachedServer, type ServerOptions, sqlServer } from "../cluster/servers.js"
+import { postgres } from "../servers/postgres.js"
+import { frozenClaimer, killedClaimer } from "./claimers.js"
+import { proofWorker } from "./fleet.js"
+import { hour } from "./hour.js"
+import { operations } from "./operations.js"
+import { outage } from "./outage.js"
+import type { Row, Scenario, StoreName } from "./scenario.js"
+import { rivals, stampede } from "./stampede.js"
+
+const { values } = parseArgs({
+  options: {
+    only: { type: "string" },
+    store: { type: "string" },
+    operations: { type: "string" },
+    seconds: { type: "string" },
+    mutations: { type: "boolean" }
+  }
+})
+const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31))
+
+const scenarios: Readonly<Record<string, Scenario>> = {
+  stampede,
+  rivals,
+  operations: operations(Number(values.operations ?? 100_000), seed),
+  killed: killedClaimer,
+  frozen: frozenClaimer,
+  outage,
+  hour: hour(Number(values.seconds ?? 60))
+}
+
+const names = values.only === undefined ? Object.keys(scenarios) : values.only.split(",")
+const stores = (["sql", "memcached"] as const).filter((store) => values.store === undefined || values.store === store)
+
+const tell = ({ kept, measured, store, what }: Row): string =>
+  `| ${what} | ${store} | ${measured}${kept === false ? " **BROKEN**" : ""} |`
+
+const table = Effect.gen(function* () {
+  const unknown = names.filter((name) => scenarios[name] === undefined)
+  if (unknown.length > 0 || stores.length === 0) {
+    return yield* Effect.fail(new Error(`--only takes ${Object.keys(scenarios).join(",")}; --store sql or memcached`))
+  }
+  const surroundings = {
+    watching: yield* watchdog,
+    proofWorker: yield* proofWorker,
+    clusterWorker: yield* Effect.acquireRelease(
+      bundle(workerEntry, join(tmpdir(), `effect-cached-proof-${process.pid}.cjs`)),
+      (path) => Effect.sync(() => rmSync(path, { force: true }))
+    )
+  }
+  // One for all that do it no harm; those that do start their own.
+  const shared = stores.includes("sql") ? yield* postgres : undefined
+  const serverOf = (store: StoreName) => (options: ServerOptions) =>
+    store === "memcached" ? memcachedServer(options) : sqlServer(options, options.faulty ? undefined : shared?.url)
+  yield* Console.log("| | store | measured |\n| --- | --- | --- |")
+  let broken = 0
+  for (const name of names) {
+    for (const store of stores) {
+      const scenario = scenarios[name]
+      if (scenario === undefined) continue
+      const rows = yield* Effect.scoped(scenario({ ...surroundings, store, server: serverOf(store) }))
+      for (const row of rows) {
+        yield* Console.log(tell(row))
+        if (row.kept === false) broken++
+      }
+    }
+  }
+  if (broken > 0) return yield* Effect.fail(new Error(`${broken} promises were not kept`))
+})
+
+Effect.runPromise(Effect.scoped(values.mutations === true ? proveMutations : table)).then(
+  () => process.exit(0),
+  (error: unknown) => {
+    process.stderr.write(`${String(error)}\n`)
+    process.exit(1)
+  }
+)

@@ -1,0 +1,77 @@
+/** What the proof and its processes say to each other. */
+import type { CacheStats } from "effect-cached"
+import type { Settings, SubjectName } from "./subjects.js"
+
+export interface Assignment extends Settings {
+  readonly subject: SubjectName
+  readonly name: string
+}
+
+export interface CallOptions {
+  readonly key: string
+  readonly ttl: number
+  /** Milliseconds that the computation takes. */
+  readonly lasting: number
+}
+
+export type Command =
+  | ({ readonly _tag: "Call" } & CallOptions)
+  /** So many fibers call at that moment of the common clock. */
+  | ({ readonly _tag: "Burst"; readonly fibers: number; readonly at: number } & CallOptions)
+  /** Calls at a steady rate over so many keys, for so long; what is computed takes no time. */
+  | {
+      readonly _tag: "Load"
+      readonly perSecond: number
+      readonly keys: number
+      readonly lasting: number
+      readonly ttl: number
+    }
+  /** Mixed load over keys of which some are new all the time. */
+  | { readonly _tag: "Mix"; readonly lasting: number; readonly ttl: number }
+  | { readonly _tag: "Sample" }
+  | { readonly _tag: "Finish" }
+
+export interface Answer {
+  /** Of the value that the call gave; `undefined` where it failed. */
+  readonly id: string | undefined
+  readonly begin: number
+  readonly end: number
+}
+
+export interface BurstResult {
+  readonly computations: number
+  /** How many callers were given each value. */
+  readonly answers: Readonly<Record<string, number>>
+  readonly failed: number
+  /** The first failure. */
+  readonly failure: string | undefined
+  /** Milliseconds, of the slowest caller. */
+  readonly slowest: number
+}
+
+/** One call in the steady load. */
+export interface LoadCall {
+  readonly at: number
+  /** Microseconds. */
+  readonly took: number
+  /** Microseconds that computing it directly takes, measured beside it. */
+  readonly direct: number
+  readonly hit: boolean
+  readonly failed: boolean
+}
+
+export interface Sample {
+  readonly heap: number
+  readonly sockets: number
+  readonly stats: Partial<CacheStats>
+}
+
+export type Report =
+  | { readonly _tag: "Ready" }
+  | { readonly _tag: "Failed"; readonly reason: string }
+  | { readonly _tag: "Computing"; readonly id: string }
+  | { readonly _tag: "Called"; readonly answer: Answer }
+  | { readonly _tag: "Burst"; readonly result: BurstResult }
+  | { readonly _tag: "Load"; readonly calls: ReadonlyArray<LoadCall> }
+  | { readonly _tag: "Mix"; readonly operations: number }
+  | { readonly _tag: "Sample"; readonly sample: Sample }

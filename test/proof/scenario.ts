@@ -1,0 +1,33 @@
+/** One thing that is shown: its rows of the table, and whether the promise was kept. */
+import type { Effect, Scope } from "effect"
+import type { Watchdog } from "../cluster/children.js"
+import type { Server, ServerOptions } from "../cluster/servers.js"
+
+export type StoreName = "sql" | "memcached"
+export const storeTitles: Readonly<Record<StoreName, string>> = { sql: "PostgreSQL", memcached: "memcached" }
+
+export interface Row {
+  readonly what: string
+  readonly store: string
+  readonly measured: string
+  /** `undefined` where nothing is promised: others' counts, for comparison. */
+  readonly kept: boolean | undefined
+}
+
+export interface Surroundings {
+  readonly watching: Watchdog
+  readonly store: StoreName
+  readonly server: (options: ServerOptions) => Effect.Effect<Server, unknown, Scope.Scope>
+  /** The bundled workers. */
+  readonly proofWorker: string
+  readonly clusterWorker: string
+}
+
+export type Scenario = (surroundings: Surroundings) => Effect.Effect<ReadonlyArray<Row>, unknown, Scope.Scope>
+
+export const percentile = (values: ReadonlyArray<number>, share: number): number => {
+  const sorted = [...values].sort((left, right) => left - right)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+}
+
+export const count = (value: number): string => value.toLocaleString("en")
