@@ -1,0 +1,30 @@
+/** What the tests of `cached` share beside the conformance suite's ground. */
+import { Deferred, Effect } from "effect"
+import { live } from "../../../src/testing/ground.js"
+
+export { crowd, ground, type It, live, together } from "../../../src/testing/ground.js"
+
+/** A computation in the test's hand: it says when it has begun, and ends when it is let go. */
+export const held = <A>(value: A) =>
+  Effect.map(Effect.all([Deferred.make<void>(), Deferred.make<void>()]), ([begun, gate]) => ({
+    effect: Effect.as(Effect.zipRight(Deferred.succeed(begun, undefined), Deferred.await(gate)), value),
+    begun: Deferred.await(begun),
+    letGo: Deferred.succeed(gate, undefined)
+  }))
+
+const patience = "5 seconds"
+
+/** Dies if the effect takes longer than any of its kind should, on the real clock. */
+export const promptly = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.raceFirst(effect, Effect.zipRight(live(Effect.sleep(patience)), Effect.dieMessage(`took over ${patience}`)))
+
+/** Asks again and again until the answer is right. */
+export const eventually = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  right: (answer: A) => boolean
+): Effect.Effect<A, E, R> => {
+  const ask: Effect.Effect<A, E, R> = Effect.flatMap(effect, (answer) =>
+    right(answer) ? Effect.succeed(answer) : Effect.zipRight(live(Effect.sleep("5 millis")), ask)
+  )
+  return promptly(ask)
+}

@@ -1,0 +1,37 @@
+/** The tests of `cached` that hold on any backend. */
+import { layer as withLayer } from "@effect/vitest"
+import type { Layer } from "effect"
+import type { CacheBackend } from "effect-cached"
+import { describe } from "vitest"
+import { formTests } from "./cached/forms.js"
+import type { It } from "./cached/ground.js"
+import { invalidationTests } from "./cached/invalidation.js"
+import { keyTests } from "./cached/keys.js"
+import { operationTests } from "./cached/operations.js"
+import { optionTests } from "./cached/options.js"
+import { processTests } from "./cached/processes.js"
+import { staleTests } from "./cached/stale.js"
+
+const sections: ReadonlyArray<readonly [string, (it: It) => void]> = [
+  ["forms", formTests],
+  ["keys", keyTests],
+  ["options", optionTests],
+  ["stale", staleTests],
+  ["operations", operationTests],
+  ["invalidation", invalidationTests]
+]
+
+/**
+ * Give it a layer with the default options and a namespace of its own, for it is cleared. `shared` says that every layer
+ * built from it works on the same store: then several processes are tried, too.
+ */
+export const cachedSuite = <E>(
+  name: string,
+  layer: Layer.Layer<CacheBackend, E>,
+  options: { readonly shared?: boolean } = {}
+): void => {
+  withLayer(layer)(name, (it) => {
+    for (const [title, tests] of sections) describe(title, () => tests(it))
+    if (options.shared === true) describe("several processes", () => processTests(it, layer))
+  })
+}
