@@ -306,19 +306,21 @@ export class Computations {
   private giveBack<A, E, R>(request: MemoRequest<A, E, R>, hold: Hold | undefined): Effect.Effect<void> {
     if (hold === undefined) return Effect.void
     const { value, groups } = hold.entry
-    return value === undefined ? this.drop(request, hold) : this.rewriteQuietly(request, hold, settled(value, groups))
+    return Effect.asVoid(
+      value === undefined ? this.drop(request, hold) : this.rewriteQuietly(request, hold, settled(value, groups))
+    )
   }
 
   /** Ends the claim and whatever value was there. */
-  private drop<A, E, R>(request: MemoRequest<A, E, R>, hold: Hold): Effect.Effect<void> {
+  private drop<A, E, R>(request: MemoRequest<A, E, R>, hold: Hold): Effect.Effect<boolean> {
     return Effect.flatMap(now, (time) =>
       this.rewriteQuietly(request, hold, tombstone(hold.entry.claim?.id ?? "", time))
     )
   }
 
-  private rewriteQuietly<A, E, R>(request: MemoRequest<A, E, R>, hold: Hold, entry: Entry): Effect.Effect<void> {
+  private rewriteQuietly<A, E, R>(request: MemoRequest<A, E, R>, hold: Hold, entry: Entry): Effect.Effect<boolean> {
     return Effect.catchAll(this.rewrite(request, hold, entry), (error) =>
-      this.failedStore(request, "giving back the claim of", error)
+      Effect.as(this.failedStore(request, "giving back the claim of", error), false)
     )
   }
 
@@ -336,34 +338,63 @@ export class Computations {
     exit: Exit.Exit<A, E>,
     computeMillis: number
   ): Effect.Effect<void> {
-    if (Exit.isSuccess(exit)) {
-      return Effect.all(
-        [
-          request.meters.count("computed"),
-          request.meters.computeTook(computeMillis),
-          hold === undefined ? Effect.void : this.publish(request, flight, hold, exit.value, computeMillis)
-        ],
-        { discard: true }
-      )
+    if (flight.abandoned && Exit.isFailure(exit)) return this.giveBack(request, hold)
+    if (Exit.isFailure(exit)) {
+      return Effect.zipRight(request.meters.count("failed"), this.bear(request, flight, hold, exit.cause))
     }
-    if (Cause.isInterrupted(exit.cause)) return this.giveBack(request, hold)
-    const counted = request.meters.count("failed")
-    if (flight.forced || hold?.entry.value === undefined) return Effect.zipRight(counted, this.giveBack(request, hold))
-    // The claim is left to run out: until then the old value is served and nobody tries again.
-    return Effect.zipRight(
-      counted,
-      Effect.logWarning(`Recomputing ${request.printed} failed, its old value is served on`, exit.cause)
+    const replaced = hold === undefined ? Effect.succeed(false) : this.publish(request, hold, exit.value, computeMillis)
+    return Effect.all(
+      [
+        request.meters.count("computed"),
+        request.meters.computeTook(computeMillis),
+        // What a forced recalculation was to replace must not outlive it, whoever claims or has written it.
+        Effect.flatMap(replaced, (done) => (done || !flight.forced ? Effect.void : this.removeQuietly(request)))
+      ],
+      { discard: true }
     )
   }
 
-  /** Stores the value if the claim still stands; what goes wrong here must not cost the caller the value. */
-  private publish<A, E, R>(
+  /**
+   * What remains of a failed computation. Beside an old value that is served on the claim is left to run out, so that
+   * nobody tries again before; but no longer than that value lasts, for then the claim would keep all callers waiting.
+   */
+  private bear<A, E, R>(
     request: MemoRequest<A, E, R>,
     flight: Flight,
+    hold: Hold | undefined,
+    cause: Cause.Cause<E>
+  ): Effect.Effect<void> {
+    if (hold === undefined) return Effect.void
+    return Effect.flatMap(now, (time) => {
+      const { claim, groups, value } = hold.entry
+      if (flight.forced || value === undefined || value.staleUntil <= time) return this.giveBack(request, hold)
+      const shorter =
+        claim !== undefined && claim.until > value.staleUntil
+          ? this.rewriteQuietly(request, hold, claimed(value, { id: claim.id, until: value.staleUntil }, groups))
+          : Effect.void
+      return Effect.zipRight(
+        Effect.logWarning(`Recomputing ${request.printed} failed, its old value is served on`, cause),
+        shorter
+      )
+    })
+  }
+
+  private removeQuietly<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<void> {
+    return Effect.catchAll(Effect.asVoid(this.records.store.remove([request.key])), (error) =>
+      this.failedStore(request, "removing the old value of", error)
+    )
+  }
+
+  /**
+   * Stores the value if the claim still stands; what goes wrong here must not cost the caller the value. Says whether
+   * what was there before is gone.
+   */
+  private publish<A, E, R>(
+    request: MemoRequest<A, E, R>,
     hold: Hold,
     value: A,
     computeMillis: number
-  ): Effect.Effect<void> {
+  ): Effect.Effect<boolean> {
     const { policy, codec, meters, printed } = request
     const storing = Effect.gen(this, function* () {
       const ttl = policy.cacheWhen(value) ? yield* policy.ttl(value) : 0
@@ -377,14 +408,9 @@ export class Computations {
         hold,
         settled({ payload, computeMillis, ...times }, hold.entry.groups)
       )
-      if (stored) {
-        yield* meters.count("stored")
-        return yield* logAction("SET", printed)
-      }
-      yield* meters.count("discarded")
-      yield* logAction("DISCARD", printed)
-      // A forced recalculation that lost to another claim must not leave the value that it was to replace.
-      if (flight.forced) yield* this.records.store.remove([request.key])
+      yield* meters.count(stored ? "stored" : "discarded")
+      yield* logAction(stored ? "SET" : "DISCARD", printed)
+      return stored
     })
     return Effect.catchAllCause(storing, (cause) =>
       Effect.zipRight(
@@ -392,7 +418,7 @@ export class Computations {
           onSome: (error) => this.failedStore(request, "storing", error),
           onNone: () => Effect.logError(`Could not store ${printed}: its ttl or cacheWhen failed`, cause)
         }),
-        Effect.when(this.drop(request, hold), () => !wasOutage(cause))
+        wasOutage(cause) ? Effect.succeed(false) : this.drop(request, hold)
       )
     )
   }

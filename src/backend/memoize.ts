@@ -2,7 +2,7 @@
  * Reads through the cache: serves what is fresh, lets one caller of all processes compute what is not, and gives every
  * other caller the best it can have meanwhile. The decisions are `mint.ts`, the bookkeeping of this process `flights.ts`.
  */
-import { Cause, Effect, Exit, FiberRef, Random } from "effect"
+import { Effect, Exit, FiberRef, Random } from "effect"
 import { type CacheError, NoCachedValue } from "../CacheError.js"
 import type { Claim } from "../CacheStore.js"
 import type { Computations } from "./computation.js"
@@ -118,7 +118,7 @@ export class Memoizer {
       }
       return Effect.flatMap(this.computations.fly(request, "refresh", snapshot), (outcome) => {
         if (outcome._tag === "Lost") return this.serve(request, verdict, value)
-        return Exit.isFailure(outcome.exit) && request.policy.staleOnError && !Cause.isInterrupted(outcome.exit.cause)
+        return Exit.isFailure(outcome.exit) && request.policy.staleOnError
           ? this.serve(request, verdict, value)
           : outcome.exit
       })

@@ -76,7 +76,7 @@ const interruptedAfter = (scenario: Scenario, moment: number, choose: Choose): b
   assert.strictEqual(rig.flights(), 0, "no flight is left")
   assert.strictEqual(running, 0, "no computation is left")
   // Nobody has to wait until a server knows that a claim is given up.
-  if (scenario.network) simulation.pass(4 * trip)
+  if (scenario.network) simulation.pass(3 * 2 * trip)
   assert.isFalse(runIn(simulation, process, rig.claimed("number")), "no claim is left")
 
   simulation.everyOperation = false
