@@ -75,8 +75,11 @@ describe("interruption", () => {
     Effect.gen(function* () {
       const server = yield* memcached()
       const relay = yield* relayTo(server)
-      relay.delay = 150
       const store = yield* storeOn(relay.address)
+      yield* store.write([item("b", "sent")])
+      relay.delay = 150
+      yield* relay.reset
+      yield* Effect.sleep(20)
       const fiber = yield* Effect.fork(store.write([item("a", "never")]))
       yield* Effect.sleep(50)
       yield* Fiber.interrupt(fiber)

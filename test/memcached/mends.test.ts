@@ -32,6 +32,7 @@ describe("memjs, mended", () => {
         expect(yield* readText(store, "a")).toBe("value")
         yield* store.write([item("a", "value"), item("b", "value")])
       }
+      for (const connection of pool.connections) expect(connection.opaques.peek()).toBeLessThan(1_000)
       // As many as 3 billion requests would leave it, wherever the number stands in its circle.
       for (const connection of pool.connections) connection.opaques = new Opaques(3_000_000_000)
       for (let round = 0; round < 50; round++) expect(yield* readText(store, "a")).toBe("value")
