@@ -88,7 +88,7 @@ export type Lift<A, Args extends ReadonlyArray<unknown>> = <
   Own extends ReadonlyArray<unknown> = never
 >(
   target:
-    | (Effect.Effect<A, E, R> & Effect.Effect<B, E, R>)
+    | (Effect.Effect<A, E, R> & Effect.Effect<B, E, R> & Matching<Args, []>)
     | (((this: This, ...args: Own) => Effect.Effect<A, E, R> & Effect.Effect<B, E, R>) & Matching<Args, Own>)
     // Gives the callbacks of the options the argument types of the function in the pipe.
     | ((...args: Args) => Effect.Effect<A, E, R> & Effect.Effect<B, E, R>),
