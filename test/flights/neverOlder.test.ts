@@ -1,0 +1,232 @@
+/**
+ * What was invalidated is never served again, in any interleaving.
+ *
+ * The condition. Every value has a moment at which it was made: a computed one the beginning of its computation (when it
+ * reads the database), a set one the return of its `set`. For every read that began after an invalidation had returned
+ * with success, the value that it yields was made after that invalidation began. `invalidate`, `invalidateGroup`,
+ * `delete`, `clear`, `set` and `forceRecalc` are invalidations; `cached`, `requireCache`, `get`, `getMany`, `getOrSet` and
+ * `forceRecalc` are reads.
+ *
+ * Two cases are beyond what anyone can promise: a backend whose store fails does not hear of another process's
+ * invalidation, and a `forceRecalc` under which the store failed can't take away what is in it.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, type Fiber, FiberId, Option } from "effect"
+import { type CacheBackend, type CacheError, cached, type NoCachedValue } from "effect-cached"
+import * as fc from "fast-check"
+import { asyncStore, type Trip } from "../support/asyncStore.js"
+import { memoryStore, type Rig, rigIn, runIn } from "../support/backend.js"
+import { breathe } from "../support/breathe.js"
+import { type Process, Simulation, seeded } from "../support/simulation.js"
+
+const reads = ["cached", "requireCache", "get", "getMany", "getOrSet"] as const
+const invalidations = ["invalidate", "invalidateGroup", "delete", "clear", "set", "forceRecalc"] as const
+
+interface Call {
+  readonly operation: (typeof reads)[number] | (typeof invalidations)[number]
+  readonly backend: number
+  /** So many steps after the call before it. */
+  readonly after: number
+  /** Interrupted so many steps later. */
+  readonly cut: number | undefined
+  /** The backend's whole process stands still until so many milliseconds later. */
+  readonly freeze: number | undefined
+}
+
+interface Plan {
+  readonly seed: number
+  readonly everyOperation: boolean
+  readonly calls: ReadonlyArray<Call>
+}
+
+interface World {
+  readonly backends: 1 | 2
+  readonly network: boolean
+  /** Of a hundred store operations of the first backend so many fail. */
+  readonly faults: number
+}
+
+interface Value {
+  made: number
+}
+
+interface Seen {
+  readonly call: Call
+  began: number
+  returned: number
+  value: Value | undefined
+  /** Whether the store failed under it. */
+  failed: boolean
+}
+
+const policy = { ttl: 25, stale: 60, lease: 12, groups: ["group"] }
+const unknownYet = Number.POSITIVE_INFINITY
+
+const play = (world: World, plan: Plan): ReadonlyArray<Seen> => {
+  const choose = seeded(plan.seed)
+  const simulation = new Simulation(choose)
+  const setup = simulation.process()
+  const inner = runIn(simulation, setup, Effect.scoped(memoryStore))
+  const faults = [0, 0]
+  const trip = (backend: number): Trip => {
+    const fault = backend === 0 && choose(100) < world.faults ? choose(3) : undefined
+    if (fault !== undefined) faults[backend] = (faults[backend] ?? 0) + 1
+    return {
+      there: choose(3),
+      back: choose(3),
+      fault: fault === undefined ? undefined : (["refused", "lost", "unanswered"] as const)[fault]
+    }
+  }
+  const sides: ReadonlyArray<{ readonly process: Process; readonly rig: Rig }> = Array.from(
+    { length: world.backends },
+    (_, backend) => {
+      const process = simulation.process()
+      return {
+        process,
+        rig: rigIn(simulation, process, world.network ? asyncStore(inner, () => trip(backend)) : inner)
+      }
+    }
+  )
+
+  let moment = 0
+  const compute = Effect.suspend(() => {
+    const value: Value = { made: ++moment }
+    return Effect.delay(Effect.succeed(value), choose(10) === 0 ? 40 : choose(8))
+  })
+  const value = cached(compute, { key: "value", ...policy })
+  const operations = (
+    service: Rig["service"]
+  ): Record<Call["operation"], Effect.Effect<Value | undefined, CacheError | NoCachedValue, CacheBackend>> => ({
+    cached: value,
+    requireCache: value.requireCache,
+    // What stands under the key was computed or set here.
+    get: Effect.map(service.get("value"), (found) => Option.getOrUndefined(found) as Value | undefined),
+    getMany: Effect.map(service.getMany(["value"]), (found) => found.get("value") as Value | undefined),
+    getOrSet: service.getOrSet("value", compute, policy),
+    forceRecalc: value.forceRecalc,
+    invalidate: Effect.as(value.invalidate, undefined),
+    invalidateGroup: Effect.as(service.invalidateGroup("group"), undefined),
+    delete: Effect.as(service.delete("value"), undefined),
+    clear: Effect.as(service.clear, undefined),
+    set: Effect.suspend(() => {
+      const set: Value = { made: unknownYet }
+      return Effect.map(service.set("value", set, policy), () => {
+        set.made = ++moment
+        return undefined
+      })
+    })
+  })
+
+  simulation.everyOperation = plan.everyOperation
+  const history: Array<Seen> = []
+  const fibers: Array<Fiber.RuntimeFiber<unknown, unknown>> = []
+  const cuts: Array<{ readonly at: number; readonly fiber: Fiber.RuntimeFiber<unknown, unknown> }> = []
+  const step = () => {
+    simulation.step()
+    for (const cut of cuts) if (cut.at === simulation.steps) cut.fiber.unsafeInterruptAsFork(FiberId.none)
+  }
+  for (const call of plan.calls) {
+    for (let count = 0; count < call.after; count++) step()
+    const backend = call.backend % world.backends
+    const side = sides[backend]
+    if (side === undefined) throw new Error("no such backend")
+    const seen: Seen = { call: { ...call, backend }, began: 0, returned: unknownYet, value: undefined, failed: false }
+    history.push(seen)
+    const fiber = side.process.fork(
+      Effect.suspend(() => {
+        seen.began = ++moment
+        const before = faults[backend]
+        return Effect.map(side.rig.provide(operations(side.rig.service)[call.operation]), (result) => {
+          seen.value = result
+          seen.failed = faults[backend] !== before
+          seen.returned = ++moment
+        })
+      })
+    )
+    fibers.push(fiber)
+    if (call.cut !== undefined) cuts.push({ at: simulation.steps + 1 + call.cut, fiber })
+    if (call.freeze !== undefined && world.backends === 2) {
+      side.process.frozen = true
+      setup.fork(
+        Effect.zipRight(
+          Effect.sleep(call.freeze),
+          Effect.sync(() => {
+            side.process.frozen = false
+          })
+        )
+      )
+    }
+  }
+  const ended = () => fibers.every((fiber) => fiber.unsafePoll() !== null)
+  for (let count = 0; count < 3_000 && !ended(); count++) step()
+  simulation.everyOperation = false
+  simulation.until(ended, "every call ends", 2_000)
+  for (const fiber of fibers) {
+    const exit = fiber.unsafePoll()
+    if (exit !== null && Exit.isFailure(exit) && exit.cause.toString().includes("Die")) throw new Error(`${exit.cause}`)
+  }
+  simulation.until(() => sides.every(({ rig }) => rig.flights() === 0), "no flight is left", 2_000)
+  return history
+}
+
+const isInvalidation = ({ call, failed }: Seen): boolean =>
+  invalidations.some((name) => name === call.operation) && !(failed && call.operation === "forceRecalc")
+
+const hears = (world: World, read: Seen, invalidation: Seen): boolean =>
+  world.faults === 0 || read.call.backend !== 0 || invalidation.call.backend === 0
+
+const judge = (world: World, history: ReadonlyArray<Seen>): void => {
+  for (const read of history) {
+    if (read.value === undefined) continue
+    for (const invalidation of history) {
+      if (!isInvalidation(invalidation) || invalidation.returned > read.began || !hears(world, read, invalidation))
+        continue
+      assert.isAbove(
+        read.value.made,
+        invalidation.began,
+        `${read.call.operation}, begun at ${read.began}, gave what was made at ${read.value.made}; ` +
+          `${invalidation.call.operation} went from ${invalidation.began} to ${invalidation.returned}`
+      )
+    }
+  }
+}
+
+const plans: fc.Arbitrary<Plan> = fc.record({
+  seed: fc.nat(),
+  everyOperation: fc.nat({ max: 3 }).map((n) => n === 0),
+  calls: fc.array(
+    fc.record({
+      operation: fc.oneof(
+        { weight: 5, arbitrary: fc.constantFrom(...reads) },
+        { weight: 2, arbitrary: fc.constant("cached" as const) },
+        { weight: 4, arbitrary: fc.constantFrom(...invalidations) }
+      ),
+      backend: fc.nat({ max: 1 }),
+      after: fc.oneof(fc.nat({ max: 12 }), fc.nat({ max: 120 })),
+      cut: fc.option(fc.nat({ max: 60 }), { nil: undefined, freq: 8 }),
+      freeze: fc.option(fc.nat({ max: 30 }), { nil: undefined, freq: 12 })
+    }),
+    { minLength: 3, maxLength: 14 }
+  )
+})
+
+describe("no read that begins after an invalidation returned yields what was made before it began", () => {
+  const worlds: Record<string, World & { readonly runs: number }> = {
+    "in one process": { backends: 1, network: false, faults: 0, runs: 600 },
+    "behind a network": { backends: 1, network: true, faults: 0, runs: 600 },
+    "two processes, some of them frozen for a while": { backends: 2, network: true, faults: 0, runs: 800 },
+    "behind a network that fails": { backends: 1, network: true, faults: 45, runs: 800 },
+    "two processes, one with a failing network": { backends: 2, network: true, faults: 45, runs: 600 }
+  }
+  for (const [name, world] of Object.entries(worlds)) {
+    it(name, () =>
+      fc.assert(
+        fc.asyncProperty(plans, async (plan) => {
+          judge(world, play(world, plan))
+          await breathe()
+        }),
+        { numRuns: world.runs }
+      )
+    )
+  }
+})
