@@ -9,7 +9,7 @@ import { CacheError } from "../CacheError.js"
 import type { RejectedItem } from "../CacheStore.js"
 import { keyPrefix } from "../keys/finishKey.js"
 import { clear } from "./clear.js"
-import { ownConnection, Preparation, whereTransaction, withTimeout } from "./connection.js"
+import { ownConnection, Preparation, wallClock, whereTransaction, withTimeout } from "./connection.js"
 import { inside } from "./inside.js"
 import { outside } from "./outside.js"
 import { purge } from "./purge.js"
@@ -74,15 +74,18 @@ export const make = (
     const preparation = new Preparation(options.prepare)
     const direct = ownConnection(sql, preparation)
     const run = withTimeout(direct, options.timeout)
-    const own = yield* outside({
-      statements: texts,
-      run,
-      direct,
-      timeout: Duration.toMillis(options.timeout),
-      sharedKey
-    })
+    const own = yield* Effect.withClock(
+      outside({
+        statements: texts,
+        run,
+        direct,
+        timeout: Duration.toMillis(options.timeout),
+        sharedKey
+      }),
+      wallClock
+    )
     const inner = inside(texts, preparation, { namespace, sharedKey })
-    const purging = yield* purge({ ...options, table, run, own })
+    const purging = yield* Effect.withClock(purge({ ...options, table, run, own }), wallClock)
 
     const write = (items: ReadonlyArray<ByteItem>): Effect.Effect<ReadonlyArray<RejectedItem>, CacheError> => {
       const rejected: Array<RejectedItem> = []

@@ -1,7 +1,7 @@
 /** How a statement reaches the database: on the caller's transaction, or on a connection of its own. */
 import { type SqlClient, TransactionConnection } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
-import { Context, type Duration, Effect, Exit } from "effect"
+import { Clock, Context, type Duration, Effect, Exit } from "effect"
 import { CacheError } from "../CacheError.js"
 import { codeOf, fromSqlError } from "./errors.js"
 
@@ -49,6 +49,12 @@ export class Preparation {
   }
 }
 
+/**
+ * What the database takes, it takes in real time: a `TestClock` that is moved by an hour must not time out statements, nor
+ * one that stands still keep the driver from giving one up.
+ */
+export const wallClock = Clock.make()
+
 export const timedOut = () =>
   new CacheError({ reason: "Timeout", operation: "store", description: "the database did not answer in time" })
 
@@ -59,7 +65,8 @@ export const withTimeout =
     run<A>(statement, parameters).pipe(
       // the driver takes up to 5 seconds to cancel a statement on the server: not at the caller's expense
       Effect.disconnect,
-      Effect.timeoutFail({ duration: timeout, onTimeout: timedOut })
+      Effect.timeoutFail({ duration: timeout, onTimeout: timedOut }),
+      Effect.withClock(wallClock)
     )
 
 /** Statements that are atomic by themselves, each on a connection of the pool. */
