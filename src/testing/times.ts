@@ -57,6 +57,18 @@ export const timeTests = (it: It): void => {
     )
   }
 
+  it.effect("leaves no stale value of what has already expired", () =>
+    Effect.gen(function* () {
+      const { cache, key } = yield* ground
+      const failing: Effect.Effect<string, string> = Effect.fail("down")
+      yield* cache.set(key("set"), "old", { ttl: 0, stale: "1 minute" })
+      expect(yield* Effect.flip(cache.getOrSet(key("set"), failing))).toBe("down")
+      yield* cache.set(key("touch"), "old", { stale: "1 minute" })
+      yield* cache.touch(key("touch"), 0)
+      expect(yield* Effect.flip(cache.getOrSet(key("touch"), failing))).toBe("down")
+    })
+  )
+
   it.effect("keeps a value for a year", () =>
     Effect.gen(function* () {
       const { cache, key } = yield* ground
