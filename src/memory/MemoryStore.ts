@@ -35,6 +35,12 @@ class MemoryRecord implements StoredEntry {
   }
 }
 
+/** Small buffers are slices of a pool of Node's, all of which one of them would keep alive. */
+const owning = (entry: Entry): Entry =>
+  entry.value?.payload instanceof Uint8Array
+    ? { ...entry, value: { ...entry.value, payload: new Uint8Array(entry.value.payload) } }
+    : entry
+
 const sweepEvery = "30 seconds"
 /** So many records are looked at before other fibers have their turn. */
 const sweepSlice = 1_000
@@ -76,7 +82,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<CacheStore, nev
     }
 
     const put = (key: string, entry: Entry, operation: string): Token | CacheError => {
-      const record = new MemoryRecord(entry)
+      const record = new MemoryRecord(options.copy ? owning(entry) : entry)
       if (entry.value === undefined) {
         values.delete(key)
         leases.set(key, record)
