@@ -1,5 +1,17 @@
-/** Effect's clock in a process whose idea of the time of day is wrong. Its timers run as ever. */
+/** Clocks for tests: one that is wrong, and one that stands still until it is moved. Timers run as ever on both. */
 import { Clock, Effect } from "effect"
+
+const telling = (unsafeCurrentTimeMillis: () => number): Clock.Clock => {
+  const right = Clock.make()
+  return {
+    [Clock.ClockTypeId]: Clock.ClockTypeId,
+    unsafeCurrentTimeMillis,
+    currentTimeMillis: Effect.sync(unsafeCurrentTimeMillis),
+    unsafeCurrentTimeNanos: () => right.unsafeCurrentTimeNanos(),
+    currentTimeNanos: right.currentTimeNanos,
+    sleep: (duration) => right.sleep(duration)
+  }
+}
 
 export interface SteppedClock {
   readonly clock: Clock.Clock
@@ -7,21 +19,29 @@ export interface SteppedClock {
   readonly step: (offset: number) => void
 }
 
+/** In a process whose idea of the time of day is wrong. */
 export const steppedClock = (): SteppedClock => {
-  const right = Clock.make()
   let ahead = 0
-  const unsafeCurrentTimeMillis = () => right.unsafeCurrentTimeMillis() + ahead
   return {
-    clock: {
-      [Clock.ClockTypeId]: Clock.ClockTypeId,
-      unsafeCurrentTimeMillis,
-      currentTimeMillis: Effect.sync(unsafeCurrentTimeMillis),
-      unsafeCurrentTimeNanos: () => right.unsafeCurrentTimeNanos(),
-      currentTimeNanos: right.currentTimeNanos,
-      sleep: (duration) => right.sleep(duration)
-    },
+    clock: telling(() => Date.now() + ahead),
     step: (offset) => {
       ahead = offset
+    }
+  }
+}
+
+export interface HandClock {
+  readonly clock: Clock.Clock
+  readonly advance: (millis: number) => void
+}
+
+/** As `TestClock`, which takes milliseconds to advance and would stop the timers of a store's driver too. */
+export const handClock = (): HandClock => {
+  let now = Date.now()
+  return {
+    clock: telling(() => now),
+    advance: (millis) => {
+      now += millis
     }
   }
 }

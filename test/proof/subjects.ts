@@ -118,7 +118,7 @@ const keyValueStore = (store: StoreDescription): Effect.Effect<KeyValueStore.Key
               sql`INSERT INTO ${table} VALUES (${key}, ${value}) ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value`
             )
           ),
-        remove: () => unused,
+        remove: (key) => Effect.asVoid(Effect.orDie(sql`DELETE FROM ${table} WHERE key = ${key}`)),
         clear: unused,
         size: unused
       })
@@ -130,7 +130,7 @@ const keyValueStore = (store: StoreDescription): Effect.Effect<KeyValueStore.Key
     return KeyValueStore.makeStringOnly({
       get: (key) => Effect.promise(async () => Option.fromNullable((await client.get(`kv:${key}`)).value?.toString())),
       set: (key, value) => Effect.asVoid(Effect.promise(() => client.set(`kv:${key}`, value, { expires: 600 }))),
-      remove: () => unused,
+      remove: (key) => Effect.asVoid(Effect.promise(() => client.delete(`kv:${key}`))),
       clear: unused,
       size: unused
     })
