@@ -110,12 +110,18 @@ export const directOperations = (
     )
 
   const writeOne = (name: Name, entry: Entry): Effect.Effect<void, CacheError> =>
-    Effect.flatMap(storeSpan("write", store.name, 1)(store.write([{ key: name.finished, entry }])), (rejected) => {
-      const first = rejected[0]
-      return first === undefined
-        ? Effect.zipRight(meters.count("stored"), logAction("SET", name.printed))
-        : Effect.fail(first.error)
-    })
+    Effect.flatMap(
+      invalidation.superseding(
+        [name.finished],
+        storeSpan("write", store.name, 1)(store.write([{ key: name.finished, entry }]))
+      ),
+      (rejected) => {
+        const first = rejected[0]
+        return first === undefined
+          ? Effect.zipRight(meters.count("stored"), logAction("SET", name.printed))
+          : Effect.fail(first.error)
+      }
+    )
 
   const set: Operations["set"] = (key, value, options) =>
     named("set", key, options, (name) =>
@@ -158,7 +164,10 @@ export const directOperations = (
         }
         if (time.ttl <= 0) yield* invalidation.keys(named.filter((name) => !failed.has(name.finished)))
         else if (writes.length > 0) {
-          for (const { key, error } of yield* storeSpan("write", store.name, writes.length)(store.write(writes)))
+          for (const { key, error } of yield* invalidation.superseding(
+            writes.map((item) => item.key),
+            storeSpan("write", store.name, writes.length)(store.write(writes))
+          ))
             failed.set(key, error)
         }
         const rejected: Array<Key> = []
@@ -195,7 +204,7 @@ export const directOperations = (
                     stored === undefined
                       ? store.add(name.finished, entry)
                       : store.replace(name.finished, stored.token, entry)
-                  return Effect.flatMap(written, (token) =>
+                  return Effect.flatMap(invalidation.superseding([name.finished], written), (token) =>
                     Option.isSome(token)
                       ? Effect.as(Effect.zipRight(meters.count("stored"), logAction("SET", name.printed)), true)
                       : attempt

@@ -40,7 +40,7 @@ export class Flight {
     /** Runs on without a waiter. */
     readonly background: boolean,
     /** The flight whose computation asked for this one. */
-    readonly parent: Flight | undefined
+    public parent: Flight | undefined
   ) {}
 
   wait(target: Flight): void {
@@ -92,18 +92,23 @@ export class Flights {
     this.claimingByKey.set(flight.key, flight)
   }
 
-  /** The claim is held: the computation begins. */
+  /** The claim is held: the computation begins. What was begun without one is older: nobody joins that any more. */
   claimed(flight: Flight): void {
     this.remove(flight)
+    this.unclaimedByKey.delete(flight.key)
     flight.phase = "computing"
     this.computingByClaim.set(flight.id, flight)
   }
 
-  /** The store can't be reached: the computation begins without a claim. */
+  /**
+   * The store can't be reached: the computation begins without a claim. If only the answer was lost, the claim stands:
+   * then those who read it join.
+   */
   unreachable(flight: Flight): void {
     this.remove(flight)
     flight.phase = "computing"
     this.unclaimedByKey.set(flight.key, flight)
+    this.computingByClaim.set(flight.id, flight)
   }
 
   /** By identity: a later flight under the same key stays. */
@@ -135,7 +140,7 @@ export class Flights {
   }
 
   get size(): number {
-    return this.claimingByKey.size + this.computingByClaim.size + this.unclaimedByKey.size
+    return this.claimingByKey.size + this.computingByClaim.size
   }
 }
 
@@ -147,6 +152,8 @@ export const ancestry = (
 ): ReadonlyArray<string> | undefined => {
   const path: Array<string> = []
   for (let at = flight; at !== undefined; at = at.parent) {
+    // A computation may start the next for ever: what has landed is not kept for those that come after it.
+    while (at.parent?.phase === "landed") at.parent = at.parent.parent
     path.unshift(at.printed)
     if (at.registry === registry && at.key === key && at.phase !== "landed") return path
   }

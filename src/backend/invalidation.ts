@@ -32,6 +32,14 @@ export class Invalidation {
     )
   }
 
+  /** What is computed without a claim is no longer joined: the key has just been written. */
+  superseding<A, E>(keys: ReadonlyArray<string>, write: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.ensuring(
+      write,
+      Effect.sync(() => this.flights.detach(keys))
+    )
+  }
+
   group(key: string, printed: string): Effect.Effect<void, CacheError> {
     const { store } = this.records
     // A removed version record invalidates as well, and it is removals that a store keeps during an outage.

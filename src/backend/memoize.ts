@@ -171,7 +171,8 @@ export class Memoizer {
     return Effect.flatMap(FiberRef.get(currentFlight), (asking) => {
       // A computation that needs another's, which needs ours, would wait for ever with both leases being renewed. Only
       // the computation itself can find that out: computed here, it meets its own key.
-      if (asking !== undefined && waited > request.policy.lease) return this.apart(request)
+      // And it joins no flight, which without a claim might be older than an invalidation elsewhere.
+      if (asking !== undefined && waited > request.policy.lease) return this.startApart(request)
       return Effect.flatMap(Effect.zip(now, this.backOff(tries)), ([time, delay]) =>
         again(Math.min(delay, Math.max(1, claim.until - time)))
       )
@@ -218,11 +219,17 @@ export class Memoizer {
   private apart<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.suspend(() => {
       const flight = this.flights.unclaimed(request.key)
-      return Effect.flatMap(
-        flight === undefined ? this.computations.fly(request, "apart") : this.computations.join(request, flight),
-        (outcome) => (outcome._tag === "Done" ? outcome.exit : this.apart(request))
+      if (flight === undefined) return this.startApart(request)
+      return Effect.flatMap(this.computations.join(request, flight), (outcome) =>
+        outcome._tag === "Done" ? outcome.exit : this.apart(request)
       )
     })
+  }
+
+  private startApart<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.flatMap(this.computations.fly(request, "apart"), (outcome) =>
+      outcome._tag === "Done" ? outcome.exit : this.apart(request)
+    )
   }
 
   private withinTransaction<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
