@@ -4,13 +4,13 @@
  * @since 0.1.0
  */
 import { Config, type ConfigError, Effect, Layer } from "effect"
+import { toCacheStore } from "./ByteStore.js"
 import { defaultNamespace } from "./backend/make.js"
 import type { CacheBackend } from "./CacheBackend.js"
 import type { CacheError } from "./CacheError.js"
 import * as MemcachedStore from "./memcached/MemcachedStore.js"
 import type { MemcachedOptions } from "./memcached/settings.js"
 import * as StoreBackend from "./StoreBackend.js"
-import { toCacheStore } from "./values/toCacheStore.js"
 
 /**
  * @since 0.1.0

@@ -10,13 +10,13 @@
 import type { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Config, type ConfigError, Duration, Effect, Layer } from "effect"
+import { toCacheStore } from "./ByteStore.js"
 import { defaultNamespace } from "./backend/make.js"
 import { durationMillis, positiveInteger } from "./backend/options.js"
 import type { CacheBackend } from "./CacheBackend.js"
 import { CacheError } from "./CacheError.js"
 import * as StoreBackend from "./StoreBackend.js"
 import * as SqlStore from "./sql/SqlStore.js"
-import { toCacheStore } from "./values/toCacheStore.js"
 
 export { migration, printDefinition } from "./sql/table.js"
 
