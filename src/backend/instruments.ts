@@ -122,7 +122,7 @@ export class Instruments {
 }
 
 export const debugIsOn = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean =>
-  LogLevel.lessThanEqual(fiber.getFiberRef(FiberRef.currentMinimumLogLevel), LogLevel.Debug)
+  fiber.getFiberRef(FiberRef.currentMinimumLogLevel).ordinal <= LogLevel.Debug.ordinal
 
 export const logAction = (
   action: "HIT" | "MISS" | "STALE" | "SET" | "DELETE" | "DISCARD",

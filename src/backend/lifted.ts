@@ -2,7 +2,7 @@
  * The making of memoized functions and effects. A call that hits a store of references is the hot path of the library:
  * one operation of the runtime, a remembered key, a look-up, two counters.
  */
-import { Effect, Effectable, Either } from "effect"
+import { Effect, Effectable, Either, type Fiber } from "effect"
 import { CacheBackend, type CacheBackendService } from "../CacheBackend.js"
 import { CacheError, type NoCachedValue } from "../CacheError.js"
 import type { CachedEffect, CachedFunction, CachedOptions } from "../cached.js"
@@ -10,14 +10,12 @@ import { escapeName, printEscapedCall } from "../keys/printKey.js"
 import { type Definition, define, policyOf } from "./definition.js"
 import { type Engine, engine } from "./engine.js"
 import { debugIsOn, type Meters, nowMillis } from "./instruments.js"
+import { NameMemory } from "./NameMemory.js"
 import { during, type Name } from "./names.js"
 import type { ValueCodec } from "./records.js"
 import type { MemoRequest } from "./request.js"
 
 type Arguments = ReadonlyArray<unknown>
-
-/** So many names a function remembers for a backend before it forgets the older ones. */
-const rememberedNames = 20_000
 
 /** What a memoized function remembers of one backend. */
 interface Binding<A> {
@@ -27,7 +25,9 @@ interface Binding<A> {
   readonly codec: ValueCodec<A>
   /** Finished, where they do not depend on the arguments. */
   readonly groups: ReadonlyArray<string> | CacheError | undefined
-  readonly names: Map<unknown, Name>
+  /** The same, where a fresh value may be served for no more than its key and these. */
+  readonly hotGroups: ReadonlyArray<string> | undefined
+  readonly names: NameMemory
 }
 
 /** A call with everything about it settled but the computing. */
@@ -54,7 +54,8 @@ export class Lifted<A, E, R> {
 
   constructor(
     private readonly options: CachedOptions<A, Arguments>,
-    private readonly print: (args: Arguments) => string | CacheError
+    private readonly print: (args: Arguments) => string | CacheError,
+    private readonly compute: (receiver: unknown, args: Arguments) => Effect.Effect<A, E, R>
   ) {
     // Called from JavaScript the key may be anything.
     const valid = typeof options.key === "string" && options.key !== ""
@@ -70,31 +71,31 @@ export class Lifted<A, E, R> {
     return this.print(Array.isArray(part) ? part : [part])
   }
 
-  lookup(args: Arguments, compute: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R | CacheBackend> {
+  lookup(receiver: unknown, args: Arguments): Effect.Effect<A, E, R | CacheBackend> {
     return Effect.withFiberRuntime<A, E, R | CacheBackend>((fiber) => {
       // The map is untyped; under this key stands this service, or nothing.
       const backend = fiber.currentContext.unsafeMap.get(CacheBackend.key) as CacheBackendService | undefined
       if (backend === undefined) return Effect.flatMap(CacheBackend, () => Effect.never)
+      const latest = this.latest
+      if (latest !== undefined && latest.backend === backend && latest.hotGroups !== undefined) {
+        const name = latest.names.get(args)
+        const hit = name === undefined ? undefined : this.hit(fiber, latest, name, latest.hotGroups)
+        if (hit !== undefined) return hit
+      }
       const call = this.prepare(backend, args)
       if (call instanceof CacheError) return Effect.die(during("cached", call))
-      if (call.definition.policy.earlyRefresh === 0) {
-        const hit = call.binding.engine.records.unsafeFresh(call.name.finished, call.groups, nowMillis(fiber))
-        if (hit !== undefined && !debugIsOn(fiber)) {
-          call.binding.meters.unsafeCount(fiber, "hits")
-          // By the contract of a key, what stands under it is what its function computes.
-          return Effect.succeed(hit.payload as A)
-        }
-      }
-      return call.binding.engine.memoizer.lookup(this.request(call, Effect.suspend(compute)))
+      const hit =
+        call.definition.policy.earlyRefresh === 0 ? this.hit(fiber, call.binding, call.name, call.groups) : undefined
+      return hit ?? call.binding.engine.memoizer.lookup(this.request(call, this.computation(receiver, args)))
     })
   }
 
-  forceRecalc(args: Arguments, compute: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R | CacheBackend> {
+  forceRecalc(receiver: unknown, args: Arguments): Effect.Effect<A, E, R | CacheBackend> {
     return Effect.flatMap(CacheBackend, (backend) => {
       const call = this.prepare(backend, args)
       return call instanceof CacheError
         ? Effect.die(during("forceRecalc", call))
-        : call.binding.engine.memoizer.forceRecalc(this.request(call, Effect.suspend(compute)))
+        : call.binding.engine.memoizer.forceRecalc(this.request(call, this.computation(receiver, args)))
     })
   }
 
@@ -119,6 +120,24 @@ export class Lifted<A, E, R> {
     })
   }
 
+  private computation(receiver: unknown, args: Arguments): Effect.Effect<A, E, R> {
+    return Effect.suspend(() => this.compute(receiver, args))
+  }
+
+  /** A fresh value, counted; with logging on the long way round, which logs. */
+  private hit(
+    fiber: Fiber.RuntimeFiber<unknown, unknown>,
+    binding: Binding<A>,
+    name: Name,
+    groups: ReadonlyArray<string>
+  ): Effect.Effect<A> | undefined {
+    const hit = binding.engine.records.unsafeFresh(name.finished, groups, nowMillis(fiber))
+    if (hit === undefined || debugIsOn(fiber)) return undefined
+    binding.meters.unsafeCount(fiber, "hits")
+    // By the contract of a key, what stands under it is what its function computes.
+    return Effect.succeed(hit.payload as A)
+  }
+
   private prepare(backend: CacheBackendService, args: Arguments): Call<A> | CacheError {
     const definition = this.definition
     if (Either.isLeft(definition)) return definition.left
@@ -135,13 +154,15 @@ export class Lifted<A, E, R> {
     let binding = this.bindings.get(backend)
     if (binding === undefined) {
       const inside = backend[engine]
+      const groups = typeof definition.groups === "function" ? undefined : this.groupsOf(inside, definition, [])
       binding = {
         backend,
         engine: inside,
         meters: inside.instruments.meters(this.options.key),
         codec: inside.records.codec(definition.schema),
-        groups: typeof definition.groups === "function" ? undefined : this.groupsOf(inside, definition, []),
-        names: new Map()
+        groups,
+        hotGroups: groups instanceof CacheError || definition.policy.earlyRefresh !== 0 ? undefined : groups,
+        names: new NameMemory()
       }
       this.bindings.set(backend, binding)
     }
@@ -158,25 +179,14 @@ export class Lifted<A, E, R> {
     return Either.merge(inside.names.groups("cached", names))
   }
 
-  /** Printing a key costs more than all the rest of a hit: those of single plain arguments are remembered. */
   private nameOf(binding: Binding<A>, args: Arguments): Name | CacheError {
-    const argument = args[0]
-    const remembers =
-      args.length < 2 &&
-      this.options.keyArgs === undefined &&
-      // A Map can't tell -0 from 0, nor a missing argument from undefined.
-      (typeof argument === "string" || (typeof argument === "number" && argument !== 0))
-    if (remembers) {
-      const known = binding.names.get(argument)
-      if (known !== undefined) return known
-    }
+    const remembers = this.options.keyArgs === undefined
+    const known = remembers ? binding.names.get(args) : undefined
+    if (known !== undefined) return known
     const printed = this.printed(args)
     if (printed instanceof CacheError) return printed
     const name = { printed, finished: binding.engine.names.finish(printed) }
-    if (remembers) {
-      if (binding.names.size >= rememberedNames) binding.names.clear()
-      binding.names.set(argument, name)
-    }
+    if (remembers) binding.names.remember(args, name)
     return name
   }
 
@@ -203,24 +213,19 @@ type Memoized = CachedFunction<unknown, Arguments, unknown, unknown, unknown> & 
 }
 
 /** @param self what the method is bound to; `undefined` takes the `this` of each call */
-const memoized = (
-  lifted: Lifted<unknown, unknown, unknown>,
-  method: AnyMethod,
-  self?: { readonly value: unknown }
-): Memoized => {
+const memoized = (lifted: Lifted<unknown, unknown, unknown>, self?: { readonly value: unknown }): Memoized => {
   function call(this: unknown, ...args: Arguments) {
-    const receiver = self === undefined ? this : self.value
-    return lifted.lookup(args, () => Reflect.apply(method, receiver, args))
+    return lifted.lookup(self === undefined ? this : self.value, args)
   }
   return Object.assign(call, {
     invalidate: (...args: Arguments) => lifted.invalidate(args),
     forceRecalc(this: unknown, ...args: Arguments) {
       const receiver = self === undefined ? (this === call ? undefined : this) : self.value
-      return lifted.forceRecalc(args, () => Reflect.apply(method, receiver, args))
+      return lifted.forceRecalc(receiver, args)
     },
     requireCache: (...args: Arguments) => lifted.requireCache(args),
     cacheKey: (...args: Arguments) => keyOrThrow(lifted.printed(args)),
-    [bound]: (instance: unknown) => memoized(lifted, method, { value: instance })
+    [bound]: (instance: unknown) => memoized(lifted, { value: instance })
   })
 }
 
@@ -231,7 +236,13 @@ const keyOrThrow = (printed: string | CacheError): string => {
 
 const liftFunction = (method: AnyMethod, options: CachedOptions<unknown, Arguments>): Memoized => {
   const name = escapeName(`${options.key}`)
-  return memoized(new Lifted(options, (args) => printEscapedCall(name, args)), method)
+  return memoized(
+    new Lifted(
+      options,
+      (args) => printEscapedCall(name, args),
+      (receiver, args) => Reflect.apply(method, receiver, args)
+    )
+  )
 }
 
 class MemoizedEffect
@@ -247,12 +258,15 @@ class MemoizedEffect
   constructor(effect: Effect.Effect<unknown, unknown, unknown>, options: CachedOptions<unknown>) {
     super()
     const name = escapeName(`${options.key}`)
-    const lifted = new Lifted<unknown, unknown, unknown>(options, () => name)
-    const compute = () => effect
+    const lifted = new Lifted<unknown, unknown, unknown>(
+      options,
+      () => name,
+      () => effect
+    )
     this.cacheKey = name
-    this.run = lifted.lookup([], compute)
+    this.run = lifted.lookup(undefined, [])
     this.invalidate = lifted.invalidate([])
-    this.forceRecalc = lifted.forceRecalc([], compute)
+    this.forceRecalc = lifted.forceRecalc(undefined, [])
     this.requireCache = lifted.requireCache([])
   }
 

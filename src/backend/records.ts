@@ -7,7 +7,7 @@ import { CacheError } from "../CacheError.js"
 import type { CachedValue, CacheStore, Entry, GroupVersion, StoredEntry } from "../CacheStore.js"
 import { decodePlain, type EncodeRefusal, encodePlain } from "../values/plainData.js"
 import { nowMillis, storeSpan } from "./instruments.js"
-import { isFresh, madeUnder, settled } from "./mint.js"
+import { isFresh, settled } from "./mint.js"
 
 /** A record and the versions of the asked groups, read at one moment. */
 export interface Snapshot {
@@ -97,12 +97,15 @@ export class Records {
     const value = entry?.value
     if (entry === undefined || value === undefined || !isFresh(value, time)) return undefined
     if (groups.length === 0) return entry.groups.length === 0 ? value : undefined
-    const versions = this.versions(
-      groups,
-      groups.map((group) => unsafeRead(group, time)),
-      0
-    )
-    return versions !== undefined && madeUnder(entry, versions) ? value : undefined
+    // `madeUnder`, without the lists that it compares: they are a fifth of a hit with a group.
+    if (entry.groups.length !== groups.length) return undefined
+    for (let index = 0; index < groups.length; index++) {
+      const own = entry.groups[index]
+      const key = groups[index]
+      if (own === undefined || key === undefined || own.key !== key) return undefined
+      if (this.version(unsafeRead(key, time)) !== own.version) return undefined
+    }
+    return value
   }
 
   /** Entries with the versions that their own groups have now: one round trip, two if any entry has groups. */

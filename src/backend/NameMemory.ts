@@ -1,0 +1,47 @@
+/**
+ * The names of the calls that a function has had, by its only argument: printing a name costs more than all the rest of a
+ * hit.
+ *
+ * Bounded, and meant for arguments that come again. With more of them than there is room, forgetting and remembering at
+ * every call costs several times the printing that it saves (measured at 100,000 uniform keys); so a full memory stays as
+ * it is, and only starts over when it has been of no use for long: the arguments in demand may be others by then.
+ */
+import type { Name } from "./names.js"
+
+const room = 20_000
+const patience = 8 * room
+
+/** Stands for the argument of a call without any; a Map can't tell a missing one from `undefined`. */
+const none = Symbol("no argument")
+
+/** What a Map can tell apart and need not keep alive. -0 it takes for 0; `undefined` is not worth a case. */
+const isPlain = (argument: unknown): boolean =>
+  typeof argument === "string" || (typeof argument === "number" && (argument !== 0 || Object.is(argument, 0)))
+
+const keyOf = (args: ReadonlyArray<unknown>): unknown => {
+  if (args.length > 1) return undefined
+  return args.length === 0 ? none : isPlain(args[0]) ? args[0] : undefined
+}
+
+export class NameMemory {
+  private readonly names = new Map<unknown, Name>()
+  private refused = 0
+
+  get(args: ReadonlyArray<unknown>): Name | undefined {
+    if (args.length === 1) {
+      const argument = args[0]
+      return argument === 0 ? this.names.get(keyOf(args)) : this.names.get(argument)
+    }
+    return args.length === 0 ? this.names.get(none) : undefined
+  }
+
+  remember(args: ReadonlyArray<unknown>, name: Name): void {
+    const key = keyOf(args)
+    if (key === undefined) return
+    if (this.names.size >= room && ++this.refused > patience) {
+      this.names.clear()
+      this.refused = 0
+    }
+    if (this.names.size < room) this.names.set(key, name)
+  }
+}
