@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import KeyvMemcache from "@keyv/memcache"
-import { Duration, Effect, Runtime } from "effect"
+import { Console, Duration, Effect, Runtime } from "effect"
 import { CacheBackend, cached } from "effect-cached"
 import { build } from "esbuild"
 import Memcached from "memcached"
@@ -103,12 +103,11 @@ const prepared = Effect.gen(function* () {
   return { address, bare, peer: { get: getPeer, set: setPeer }, keyv, text }
 })
 
-/** Runs the benchmark and gives its report. */
-export const memcachedBenchmark = Effect.gen(function* () {
+const report = Effect.gen(function* () {
   const { address, bare, keyv, peer, text } = yield* prepared
   const plain = cached(() => Effect.succeed(value), { key: "plain", ttl: "1 hour" })
   const grouped = cached(() => Effect.succeed(value), { key: "grouped", ttl: "1 hour", groups: ["cities"] })
-  const report = yield* Effect.gen(function* () {
+  return yield* Effect.gen(function* () {
     const cache = yield* CacheBackend
     const runtime = yield* Effect.runtime<CacheBackend>()
     const ofEffect =
@@ -139,7 +138,6 @@ export const memcachedBenchmark = Effect.gen(function* () {
     }
     return sections.join("\n\n")
   }).pipe(Effect.provide(MemcachedBackend.layer({ servers: address, namespace: `benchmark-${process.pid}` })))
-  return report
 })
 
 const isPlain = process.env["BENCHMARK_IS_PLAIN"] === "yes"
@@ -165,5 +163,8 @@ const runPlain = async (): Promise<void> => {
   })
 }
 
-if (isPlain) process.stdout.write(`${await Effect.runPromise(Effect.scoped(memcachedBenchmark))}\n`)
-else if (process.argv[1] === fileURLToPath(import.meta.url)) await runPlain()
+/** Compiles itself and prints the report of a process of its own. */
+export const benchmark: Effect.Effect<void, unknown> = Effect.tryPromise(runPlain)
+
+if (isPlain) await Effect.runPromise(Effect.scoped(Effect.flatMap(report, Console.log)))
+else if (process.argv[1] === fileURLToPath(import.meta.url)) await Effect.runPromise(benchmark)
