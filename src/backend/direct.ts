@@ -154,19 +154,23 @@ export const directOperations = (
         if (items.length === 0) return []
         const versions = yield* records.capture(groups)
         const failed = new Map<string, CacheError>()
-        const writes: Array<WriteItem> = []
+        const writes = new Map<string, WriteItem>()
         for (const [index, [, value]] of items.entries()) {
           const finished = named[index]?.finished ?? ""
           failed.delete(finished)
           const entry = yield* Effect.either(entryOf(value, time, versions))
-          if (Either.isRight(entry)) writes.push({ key: finished, entry: entry.right })
-          else failed.set(finished, entry.left)
+          if (Either.isRight(entry)) writes.set(finished, { key: finished, entry: entry.right })
+          else {
+            // The last value of a key counts: one before it is not to stand in for it.
+            writes.delete(finished)
+            failed.set(finished, entry.left)
+          }
         }
         if (time.ttl <= 0) yield* invalidation.keys(named.filter((name) => !failed.has(name.finished)))
-        else if (writes.length > 0) {
+        else if (writes.size > 0) {
           for (const { key, error } of yield* invalidation.superseding(
-            writes.map((item) => item.key),
-            storeSpan("write", store.name, writes.length)(store.write(writes))
+            [...writes.keys()],
+            storeSpan("write", store.name, writes.size)(store.write([...writes.values()]))
           ))
             failed.set(key, error)
         }
