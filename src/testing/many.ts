@@ -125,6 +125,27 @@ export const manyTests = (it: It): void => {
     })
   )
 
+  it.effect("goes by the last value of a key also where one of two can't be stored", () =>
+    Effect.gen(function* () {
+      const { cache, key } = yield* ground
+      const value = () => 1
+      expect(
+        yield* cache.setMany([
+          [key("good last"), value],
+          [key("good last"), "good"]
+        ])
+      ).toStrictEqual([])
+      expect(yield* cache.get(key("good last"))).toStrictEqual(Option.some("good"))
+      const rejected = yield* cache.setMany([
+        [key("bad last"), "good"],
+        [key("bad last"), value]
+      ])
+      const found = yield* cache.get(key("bad last"))
+      // A store of references keeps anything.
+      expect(Option.getOrUndefined(found)).toBe(rejected.length === 0 ? value : undefined)
+    })
+  )
+
   it.effect("says how many fresh values it deleted", () =>
     Effect.gen(function* () {
       const { cache, key } = yield* ground

@@ -121,6 +121,17 @@ export const optionTests = (it: It): void => {
     })
   )
 
+  it.effect("groups: neither their order nor a repetition makes another entry", () =>
+    Effect.gen(function* () {
+      const { key } = yield* ground
+      const [a, b] = [key("a"), key("b")]
+      const one = cached(() => Effect.succeed("one"), { key: key("f"), groups: [a, b] })
+      const other = cached(() => Effect.succeed("other"), { key: key("f"), groups: [b, a, b] })
+      expect(yield* one()).toBe("one")
+      expect(yield* other()).toBe("one")
+    })
+  )
+
   it.effect("schema: values that are no plain data come back equal", () =>
     Effect.gen(function* () {
       const { key } = yield* ground
