@@ -7,7 +7,7 @@ import type { CacheError } from "../CacheError.js"
 import type { Entry, Token } from "../CacheStore.js"
 import { isOutage } from "../store/outage.js"
 import { ancestry, currentFlight, Flight, type Flights, lost, type Outcome } from "./flights.js"
-import { logAction, logFailure } from "./instruments.js"
+import { computeSpan, logAction, logFailure } from "./instruments.js"
 import { claimed, judge, lifespan, settled, tombstone } from "./mint.js"
 import { now, type Records, type Snapshot, uniqueId } from "./records.js"
 import type { MemoRequest } from "./request.js"
@@ -213,10 +213,7 @@ export class Computations {
   }
 
   private computing<A, E, R>(request: MemoRequest<A, E, R>, flight: Flight): Effect.Effect<A, E, R> {
-    return request.compute.pipe(
-      Effect.withSpan("cache.compute", { attributes: { "cache.key": request.printed } }),
-      Effect.locally(currentFlight, flight)
-    )
+    return request.compute.pipe(computeSpan(request.printed), Effect.locally(currentFlight, flight))
   }
 
   /** Waits for the computation and renews the claim meanwhile. */

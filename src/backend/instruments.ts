@@ -143,19 +143,26 @@ export const logFailure = (what: string, error: CacheError): Effect.Effect<void>
 // Effect's default tracer keeps spans for nobody, and a span costs as much as a fast store's answer.
 const defaultTracer = DefaultServices.liveServices.unsafeMap.get(Tracer.Tracer.key)
 
-/** A span around a store operation, where a tracer is installed. */
-export const storeSpan =
-  (operation: string, store: string, keys: number) =>
+const spanned =
+  (name: string, options: () => Tracer.SpanOptions) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.withFiberRuntime((fiber) =>
       fiber.currentTracer === defaultTracer
         ? effect
         : // The span satisfies ParentSpan, which is the only requirement that withSpan takes away.
-          (Effect.withSpan(effect, `cache.${operation}`, {
-            kind: "client",
-            attributes: { "cache.store": store, "cache.keys": keys }
-          }) as Effect.Effect<A, E, R>)
+          (Effect.withSpan(effect, name, options()) as Effect.Effect<A, E, R>)
     )
+
+/** A span around a store operation, where a tracer is installed. */
+export const storeSpan = (operation: string, store: string, keys: number) =>
+  spanned(`cache.${operation}`, () => ({
+    kind: "client",
+    attributes: { "cache.store": store, "cache.keys": keys }
+  }))
+
+/** A span around a computation, where a tracer is installed. */
+export const computeSpan = (printed: string) =>
+  spanned("cache.compute", () => ({ attributes: { "cache.key": printed } }))
 
 export const nowMillis = (fiber: Fiber.RuntimeFiber<unknown, unknown>): number => {
   // Every fiber carries the default services; the map is untyped.
