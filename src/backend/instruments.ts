@@ -143,26 +143,34 @@ export const logFailure = (what: string, error: CacheError): Effect.Effect<void>
 // Effect's default tracer keeps spans for nobody, and a span costs as much as a fast store's answer.
 const defaultTracer = DefaultServices.liveServices.unsafeMap.get(Tracer.Tracer.key)
 
+type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
+
+const hasTracer = (fiber: AnyFiber): boolean => fiber.currentTracer !== defaultTracer
+
 const spanned =
-  (name: string, options: () => Tracer.SpanOptions) =>
+  (name: string, wanted: (fiber: AnyFiber) => boolean, options: () => Tracer.SpanOptions) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.withFiberRuntime((fiber) =>
-      fiber.currentTracer === defaultTracer
-        ? effect
-        : // The span satisfies ParentSpan, which is the only requirement that withSpan takes away.
+      wanted(fiber)
+        ? // The span satisfies ParentSpan, which is the only requirement that withSpan takes away.
           (Effect.withSpan(effect, name, options()) as Effect.Effect<A, E, R>)
+        : effect
     )
 
 /** A span around a store operation, where a tracer is installed. */
 export const storeSpan = (operation: string, store: string, keys: number) =>
-  spanned(`cache.${operation}`, () => ({
+  spanned(`cache.${operation}`, hasTracer, () => ({
     kind: "client",
     attributes: { "cache.store": store, "cache.keys": keys }
   }))
 
-/** A span around a computation, where a tracer is installed. */
+/** A span around a computation, where a tracer is installed or the caller has a span of its own. */
 export const computeSpan = (printed: string) =>
-  spanned("cache.compute", () => ({ attributes: { "cache.key": printed } }))
+  spanned(
+    "cache.compute",
+    (fiber) => hasTracer(fiber) || fiber.currentSpan !== undefined,
+    () => ({ attributes: { "cache.key": printed } })
+  )
 
 export const nowMillis = (fiber: Fiber.RuntimeFiber<unknown, unknown>): number => {
   // Every fiber carries the default services; the map is untyped.
