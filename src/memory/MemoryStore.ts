@@ -74,12 +74,16 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<CacheStore, nev
 
     const discard = (key: string): boolean => leases.delete(key) || values.delete(key)
 
-    const live = (key: string, now: number): MemoryRecord | undefined => {
+    /** A lease can be read past its end: its computation may run on here, when a blocked event loop renews it late. */
+    const readable = (key: string, now: number): MemoryRecord | undefined => {
       const record = values.get(key) ?? leases.get(key)
-      if (record === undefined || now < record.expiresAt) return record
-      discard(key)
+      if (record === undefined || now < record.expiresAt || record.entry.value === undefined) return record
+      values.delete(key)
       return undefined
     }
+
+    const isLive = (record: MemoryRecord | undefined, now: number): boolean =>
+      record !== undefined && now < record.expiresAt
 
     const put = (key: string, entry: Entry, operation: string): Token | CacheError => {
       const record = new MemoryRecord(options.copy ? owning(entry) : entry)
@@ -106,10 +110,15 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<CacheStore, nev
       key: string,
       entry: Entry,
       operation: string,
-      allowed: (record: MemoryRecord | undefined) => boolean
+      allowed: (record: MemoryRecord | undefined, now: number) => boolean
     ): Effect.Effect<Option.Option<Token>, CacheError> =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        if (!allowed(live(key, now))) return Effect.succeed(Option.none())
+        if (!allowed(readable(key, now), now)) return Effect.succeed(Option.none())
+        // A tombstone would only fill the table: where all is atomic nothing is as good.
+        if (expiresAt(entry) <= now) {
+          discard(key)
+          return Effect.succeed(Option.some(new MemoryRecord(entry)))
+        }
         const token = put(key, entry, operation)
         return token instanceof CacheError ? Effect.fail(token) : Effect.succeed(Option.some(token))
       })
@@ -130,8 +139,8 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<CacheStore, nev
     return {
       name: "memory",
       payloads: options.copy ? "bytes" : "references",
-      unsafeRead: live,
-      read: (keys) => Effect.map(Clock.currentTimeMillis, (now) => keys.map((key) => live(key, now))),
+      unsafeRead: readable,
+      read: (keys) => Effect.map(Clock.currentTimeMillis, (now) => keys.map((key) => readable(key, now))),
       write: (items) =>
         Effect.sync(() => {
           const rejected: Array<RejectedItem> = []
@@ -141,13 +150,16 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<CacheStore, nev
           }
           return rejected
         }),
-      add: (key, entry) => putIf(key, entry, "add", (record) => record === undefined),
+      add: (key, entry) => putIf(key, entry, "add", (record, now) => !isLive(record, now)),
       replace: (key, token, entry) =>
         putIf(key, entry, "replace", (record) => record !== undefined && record === token),
       remove: (keys) =>
         Effect.map(Clock.currentTimeMillis, (now) => {
           let removed = 0
-          for (const key of keys) if (live(key, now) !== undefined && discard(key)) removed++
+          for (const key of keys) {
+            if (isLive(readable(key, now), now)) removed++
+            discard(key)
+          }
           return removed
         }),
       clear: Effect.sync(() => {

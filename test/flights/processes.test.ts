@@ -137,3 +137,28 @@ describe("two processes", () => {
     assert.isAtMost(simulation.time, 3 * lease)
   })
 })
+
+for (const network of [false, true]) {
+  it(`a process that stood still past its lease, ${network ? "behind a network" : "alone"}, does not compute twice`, () => {
+    const simulation = new Simulation()
+    const process = simulation.process()
+    const inner = runIn(simulation, simulation.process(), Effect.scoped(memoryStore))
+    const rig = rigIn(simulation, process, network ? asyncStore(inner) : inner)
+    let begun = 0
+    const value = rig.provide(
+      cached(
+        Effect.suspend(() => Effect.delay(Effect.succeed(++begun), lease / 2)),
+        { key: "value", ttl: 10_000, lease }
+      )
+    )
+    const first = process.fork(value)
+    simulation.until(() => begun === 1, "it computes")
+    process.frozen = true
+    simulation.pass(2 * lease)
+    process.frozen = false
+    const second = process.fork(value)
+    for (const fiber of [first, second]) assert.deepStrictEqual(endOf(simulation, fiber, "a value"), Exit.succeed(1))
+    assert.deepStrictEqual(exitIn(simulation, process, value), Exit.succeed(1))
+    assert.strictEqual(begun, 1)
+  })
+}

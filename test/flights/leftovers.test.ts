@@ -1,0 +1,30 @@
+/**
+ * What is not worth keeping leaves nothing in the store: not a record for each key that was ever missed.
+ */
+import { assert, it } from "@effect/vitest"
+import { Effect, Exit, Option } from "effect"
+import { cached } from "effect-cached"
+import { engine } from "../../src/backend/engine.js"
+import { memoryRig } from "../support/backend.js"
+
+const endings: Record<string, Effect.Effect<unknown, string>> = {
+  "a value that bypasses the cache": Effect.succeed(Option.none()),
+  "an error": Effect.fail("down"),
+  "a defect": Effect.die("broken"),
+  "an interruption": Effect.interrupt
+}
+
+for (const [name, ending] of Object.entries(endings)) {
+  it.scoped(`${name} leaves no record`, () =>
+    Effect.gen(function* () {
+      const { provide, service, store } = yield* memoryRig
+      const call = cached((_: number) => ending, { key: "call" })
+      const numbers = Array.from({ length: 100 }, (_, n) => n)
+      for (const n of numbers) yield* Effect.exit(provide(call(n)))
+      const { names } = service[engine]
+      const records = yield* store.read(numbers.map((n) => names.finish(call.cacheKey(n))))
+      assert.isTrue(records.every((record) => record === undefined))
+      assert.isTrue(Exit.isSuccess(yield* Effect.exit(service.stats)))
+    })
+  )
+}
