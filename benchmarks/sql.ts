@@ -18,7 +18,7 @@ const payload = "x".repeat(100)
 type Subject = readonly [name: string, call: () => Effect.Effect<unknown, unknown>]
 
 /** Calls a second: the median of rounds in which every subject has its turn. */
-const measure = (subjects: ReadonlyArray<Subject>, callers: number, calls: number, rounds = 7) =>
+const measure = (subjects: ReadonlyArray<Subject>, callers: number, calls: number, rounds = 5) =>
   Effect.gen(function* () {
     const rates = subjects.map((): Array<number> => [])
     for (let round = -2; round < rounds; round++) {
@@ -49,6 +49,8 @@ const program = (url: string) =>
     const sql = yield* SqlClient.SqlClient
     const cache = yield* CacheBackend
     const pool = new pg.Pool({ connectionString: url, max: connections })
+    // the server may be stopped before its clients
+    pool.on("error", () => undefined)
     const keyv = new KeyvPostgres({ uri: url, table: "keyv_bench", max: connections })
 
     yield* sql`CREATE UNLOGGED TABLE plain (key text PRIMARY KEY, value bytea NOT NULL)`
@@ -106,7 +108,7 @@ const program = (url: string) =>
     yield* Effect.promise(() => pool.end())
   })
 
-export const benchmark = Effect.scoped(
+const benchmark = Effect.scoped(
   Effect.gen(function* () {
     const { url } = yield* postgres
     const client = PgClient.layer({ url: Redacted.make(url), maxConnections: connections })
@@ -114,3 +116,5 @@ export const benchmark = Effect.scoped(
     yield* Effect.provide(program(url), context)
   })
 )
+
+await Effect.runPromise(benchmark)

@@ -209,13 +209,13 @@ layer(client({ connections: 12 }), { excludeTestServices: true })("interleavings
     "no read is older than a commit that invalidated, or that an invalidation followed",
     [fc.array(step, { minLength: 40, maxLength: 120 })],
     ([steps]) => scenario(steps, Duration.minutes(10)),
-    { fastCheck: { numRuns: 60 }, timeout: 60_000 }
+    { fastCheck: { numRuns: 60, endOnFailure: true }, timeout: 60_000 }
   )
 
   it.effect.prop(
     "nor while the purge folds the changes in",
     [fc.array(step, { minLength: 40, maxLength: 120 })],
     ([steps]) => scenario(steps, Duration.millis(2)),
-    { fastCheck: { numRuns: 30 }, timeout: 60_000 }
+    { fastCheck: { numRuns: 30, endOnFailure: true }, timeout: 60_000 }
   )
 })
