@@ -188,21 +188,18 @@ export class Computations {
       if (flight.abandoned) return Effect.zipRight(this.giveBack(request, hold), Effect.interrupt)
       if (hold === undefined) this.flights.unreachable(flight)
       else this.flights.claimed(flight)
-      return Effect.flatMap(
-        Effect.zip(now, Effect.fork(Effect.interruptible(this.computing(request, flight)))),
-        ([begun, child]) => {
-          flight.computation = child
-          return Effect.flatMap(
-            Effect.onInterrupt(this.supervise(request, child, hold), () =>
-              Effect.zipRight(this.giveBack(request, hold), Fiber.interrupt(child))
-            ),
-            (exit) =>
-              Effect.as(
-                Effect.flatMap(now, (ended) => this.settle(request, flight, hold, exit, ended - begun)),
-                { _tag: "Done", exit } as const
-              )
-          )
-        }
+      const begin = Effect.fork(Effect.interruptible(this.boarding(request, flight)))
+      return Effect.flatMap(Effect.zip(now, begin), ([begun, child]) =>
+        Effect.flatMap(
+          Effect.onInterrupt(this.supervise(request, child, hold), () =>
+            Effect.zipRight(this.giveBack(request, hold), Fiber.interrupt(child))
+          ),
+          (exit) =>
+            Effect.as(
+              Effect.flatMap(now, (ended) => this.settle(request, flight, hold, exit, ended - begun)),
+              { _tag: "Done", exit } as const
+            )
+        )
       )
     })
     return Effect.asVoid(
@@ -210,6 +207,15 @@ export class Computations {
         Effect.sync(() => this.flights.land(flight, Exit.isSuccess(exit) ? exit.value : { _tag: "Done", exit }))
       )
     )
+  }
+
+  /** In one step: a computation that runs is known to whoever abandons its flight, and none begins after that. */
+  private boarding<A, E, R>(request: MemoRequest<A, E, R>, flight: Flight): Effect.Effect<A, E, R> {
+    return Effect.withFiberRuntime<A, E, R>((fiber) => {
+      if (flight.abandoned) return Effect.interrupt
+      flight.computation = fiber
+      return this.computing(request, flight)
+    })
   }
 
   private computing<A, E, R>(request: MemoRequest<A, E, R>, flight: Flight): Effect.Effect<A, E, R> {
@@ -394,7 +400,7 @@ export class Computations {
   ): Effect.Effect<boolean> {
     const { policy, codec, meters, printed } = request
     const storing = Effect.gen(this, function* () {
-      const ttl = policy.cacheWhen(value) ? yield* policy.ttl(value) : 0
+      const ttl = policy.cacheWhen(value) ? yield* policy.ttl(value, request.args) : 0
       if (ttl <= 0) return yield* this.drop(request, hold)
       const payload = yield* codec.encode(value)
       const time = yield* now

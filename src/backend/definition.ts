@@ -53,11 +53,7 @@ export const define = <A, Args extends ReadonlyArray<unknown>>(
     }
   })
 
-export const policyOf = <A, Args extends ReadonlyArray<unknown>>(
-  definition: Definition<A, Args>,
-  args: Args,
-  defaultTtl: number
-): Policy<A> => ({
+export const policyOf = <A>(definition: Definition<A, ReadonlyArray<unknown>>, defaultTtl: number): Policy<A> => ({
   ...definition.policy,
-  ttl: (value) => Either.map(definition.ttl(value, args), (ttl) => ttl ?? defaultTtl)
+  ttl: (value, args) => Either.map(definition.ttl(value, args), (ttl) => ttl ?? defaultTtl)
 })

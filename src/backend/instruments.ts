@@ -127,7 +127,9 @@ export const debugIsOn = (fiber: Fiber.RuntimeFiber<unknown, unknown>): boolean 
 export const logAction = (
   action: "HIT" | "MISS" | "STALE" | "SET" | "DELETE" | "DISCARD",
   printed: string
-): Effect.Effect<void> => Effect.logDebug(`Cache ${action} ${printed}`)
+): Effect.Effect<void> =>
+  // Logging asks for the level only after it has put the message together.
+  Effect.withFiberRuntime((fiber) => (debugIsOn(fiber) ? Effect.logDebug(`Cache ${action} ${printed}`) : Effect.void))
 
 /** An open breaker has told of itself when it opened; the calls that skip the store need not repeat it. */
 export const logFailure = (what: string, error: CacheError): Effect.Effect<void> =>

@@ -74,13 +74,14 @@ export const make = (
           const request = Either.gen(function* () {
             const scoped = namesOf(asked)
             const name = yield* scoped.name("getOrSet", key)
-            const definition = yield* define<A, []>("getOrSet", asked)
+            const definition = yield* define<A, ReadonlyArray<unknown>>("getOrSet", asked)
             const groups = typeof definition.groups === "function" ? definition.groups() : definition.groups
             return {
               key: name.finished,
               printed: name.printed,
               groups: yield* scoped.groups("getOrSet", groups),
-              policy: policyOf(definition, [], defaultTtl),
+              policy: policyOf(definition, defaultTtl),
+              args: [],
               codec: records.codec(definition.schema),
               meters: instruments.direct,
               compute: effect

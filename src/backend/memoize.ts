@@ -2,16 +2,16 @@
  * Reads through the cache: serves what is fresh, lets one caller of all processes compute what is not, and gives every
  * other caller the best it can have meanwhile. The decisions are `mint.ts`, the bookkeeping of this process `flights.ts`.
  */
-import { Effect, Exit, FiberRef, Random } from "effect"
+import { Effect, Either, Exit, type Fiber, FiberRef, Random } from "effect"
 import { type CacheError, NoCachedValue } from "../CacheError.js"
 import type { Claim } from "../CacheStore.js"
 import type { Computations } from "./computation.js"
 import { currentFlight, type Flights, type Outcome } from "./flights.js"
 import { debugIsOn, logAction, logFailure, nowMillis } from "./instruments.js"
-import { judge, refreshesEarly, type Servable, type Unservable, withoutValue } from "./mint.js"
+import { isFresh, judge, madeUnder, refreshesEarly, type Servable, type Unservable, withoutValue } from "./mint.js"
 import { now, type Records, type Snapshot } from "./records.js"
 import type { MemoRequest } from "./request.js"
-import { inTransaction } from "./transaction.js"
+import { inTransaction, isInTransaction } from "./transaction.js"
 
 /** What a read found: a value that may be served, or nothing of the kind. */
 type Seen<A> =
@@ -32,8 +32,8 @@ export class Memoizer {
 
   /** The value, from the cache or computed. */
   lookup<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
-    return Effect.flatMap(inTransaction, (inside) =>
-      inside ? this.withinTransaction(request) : this.attempt(request, 0, 0)
+    return Effect.withFiberRuntime<A, E, R>((fiber) =>
+      isInTransaction(fiber) ? this.withinTransaction(request) : this.attempt(request, 0, 0)
     )
   }
 
@@ -70,36 +70,68 @@ export class Memoizer {
     return Effect.zipRight(request.meters.count("misses"), logAction("MISS", request.printed))
   }
 
-  /** Reads, judges and decodes; what can't be decoded is a miss that can be overwritten. */
   private see<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<Seen<A>, CacheError> {
-    return Effect.flatMap(this.records.read(request.key, request.groups), (snapshot) =>
-      Effect.withFiberRuntime<Seen<A>>((fiber) => {
-        const { stored, versions } = snapshot
-        const verdict = judge(stored?.entry, versions, nowMillis(fiber), this.heldHere)
-        if (verdict._tag === "Leased" || verdict._tag === "Gone") {
-          if (stored !== undefined && stored.entry === undefined) request.meters.unsafeCount(fiber, "undecodable")
-          return Effect.succeed({ snapshot, verdict, found: undefined })
+    return Effect.flatMap(this.records.read(request.key, request.groups), (snapshot) => this.examine(request, snapshot))
+  }
+
+  /** Judges and decodes; what can't be decoded is a miss that can be overwritten. */
+  private examine<A, E, R>(request: MemoRequest<A, E, R>, snapshot: Snapshot): Effect.Effect<Seen<A>> {
+    return Effect.withFiberRuntime<Seen<A>>((fiber) => {
+      const { stored, versions } = snapshot
+      const verdict = judge(stored?.entry, versions, nowMillis(fiber), this.heldHere)
+      if (verdict._tag === "Leased" || verdict._tag === "Gone") {
+        if (stored !== undefined && stored.entry === undefined) request.meters.unsafeCount(fiber, "undecodable")
+        return Effect.succeed({ snapshot, verdict, found: undefined })
+      }
+      return Effect.matchEffect(request.codec.decode(verdict.value.payload), {
+        onSuccess: (value) => Effect.succeed({ snapshot, verdict, found: { value } }),
+        onFailure: () => {
+          request.meters.unsafeCount(fiber, "undecodable")
+          return Effect.succeed({ snapshot, verdict: withoutValue(verdict.claim), found: undefined })
         }
-        return Effect.matchEffect(request.codec.decode(verdict.value.payload), {
-          onSuccess: (value) => Effect.succeed({ snapshot, verdict, found: { value } }),
-          onFailure: () => {
-            request.meters.unsafeCount(fiber, "undecodable")
-            return Effect.succeed({ snapshot, verdict: withoutValue(verdict.claim), found: undefined })
-          }
-        })
       })
-    )
+    })
   }
 
   private attempt<A, E, R>(request: MemoRequest<A, E, R>, tries: number, waited: number): Effect.Effect<A, E, R> {
-    return Effect.matchEffect(this.see(request), {
+    return Effect.matchEffect(this.records.read(request.key, request.groups), {
       onFailure: (error) => this.withoutStore(request, error),
-      onSuccess: (seen) => {
-        if (seen.found !== undefined) return this.serveOrRefresh(request, seen.snapshot, seen.verdict, seen.found.value)
-        const missing = this.miss(request, seen.snapshot, seen.verdict, tries, waited)
-        return tries === 0 ? Effect.zipRight(this.missed(request), missing) : missing
-      }
+      onSuccess: (snapshot) =>
+        Effect.withFiberRuntime<A, E, R>((fiber) => {
+          const hit = this.plainHit(request, snapshot, fiber)
+          return hit === undefined
+            ? Effect.flatMap(this.examine(request, snapshot), (seen) => this.answer(request, seen, tries, waited))
+            : Effect.succeed(hit.right)
+        })
     })
+  }
+
+  /** A fresh value that decodes at once and is nobody's to recompute: by far the most usual answer, without a detour. */
+  private plainHit<A, E, R>(
+    request: MemoRequest<A, E, R>,
+    { stored, versions }: Snapshot,
+    fiber: Fiber.RuntimeFiber<unknown, unknown>
+  ): Either.Right<unknown, A> | undefined {
+    const entry = stored?.entry
+    const value = entry?.value
+    if (entry === undefined || value === undefined || versions === undefined) return undefined
+    if (request.policy.earlyRefresh !== 0 || debugIsOn(fiber)) return undefined
+    if (!isFresh(value, nowMillis(fiber)) || !madeUnder(entry, versions)) return undefined
+    const decoded = request.codec.decode(value.payload)
+    if (!Either.isEither(decoded) || Either.isLeft(decoded)) return undefined
+    request.meters.unsafeCount(fiber, "hits")
+    return decoded
+  }
+
+  private answer<A, E, R>(
+    request: MemoRequest<A, E, R>,
+    seen: Seen<A>,
+    tries: number,
+    waited: number
+  ): Effect.Effect<A, E, R> {
+    if (seen.found !== undefined) return this.serveOrRefresh(request, seen.snapshot, seen.verdict, seen.found.value)
+    const missing = this.miss(request, seen.snapshot, seen.verdict, tries, waited)
+    return tries === 0 ? Effect.zipRight(this.missed(request), missing) : missing
   }
 
   private serveOrRefresh<A, E, R>(

@@ -43,9 +43,9 @@ export class Records {
   codec<A>(schema?: MemoSchema<A>): ValueCodec<A> {
     if (!this.bytes) {
       return {
-        encode: Effect.succeed,
+        encode: Either.right,
         // By the contract of a key, what stands under it is of the type that was stored under it.
-        decode: (payload) => Effect.succeed(payload as A)
+        decode: (payload) => Either.right(payload as A)
       }
     }
     if (schema === undefined) {

@@ -6,9 +6,9 @@ import type { CacheError } from "../CacheError.js"
 import type { Meters } from "./instruments.js"
 import type { ValueCodec } from "./records.js"
 
-/** How a computed value is kept: `MemoOptions` in milliseconds, its functions bound to the arguments. */
+/** How a computed value is kept: `MemoOptions` in milliseconds. */
 export interface Policy<A> {
-  readonly ttl: (value: A) => Either.Either<number, CacheError>
+  readonly ttl: (value: A, args: ReadonlyArray<unknown>) => Either.Either<number, CacheError>
   readonly stale: number
   readonly cacheWhen: (value: A) => boolean
   readonly background: boolean
@@ -28,5 +28,6 @@ export interface MemoRequest<A, E, R> {
   readonly policy: Policy<A>
   readonly codec: ValueCodec<A>
   readonly meters: Meters
+  readonly args: ReadonlyArray<unknown>
   readonly compute: Effect.Effect<A, E, R>
 }

@@ -6,7 +6,7 @@
  * anything under those keys is read again, so that an outage can't bring back what was invalidated.
  */
 import { Effect, type Exit, Metric, MetricKey, MetricLabel, type Scope } from "effect"
-import { inTransaction } from "../backend/transaction.js"
+import { inTransaction, isInTransaction } from "../backend/transaction.js"
 import { CacheError } from "../CacheError.js"
 import type { CacheStore } from "../CacheStore.js"
 import { CircuitOpen, isOutage } from "./outage.js"
@@ -112,11 +112,13 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
 
     const guarded = <A>(
       keys: ReadonlyArray<string>,
-      operation: Effect.Effect<A, CacheError>
+      operation: Effect.Effect<A, CacheError>,
+      mustWait: (keys: ReadonlyArray<string>) => boolean = () => false
     ): Effect.Effect<A, CacheError> =>
-      Effect.flatMap(inTransaction, (inside) => {
+      Effect.withFiberRuntime<A, CacheError>((fiber) => {
+        if (mustWait(keys)) return Effect.fail(awaitingReplay)
         // A transaction has its own connection, whose failure is the user's to hear of.
-        if (inside) return operation
+        if (isInTransaction(fiber)) return operation
         if (tripped) return Effect.fail(open)
         return Effect.matchEffect(operation, {
           onFailure: (error) => failed(keys[0], error),
@@ -145,8 +147,7 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
 
     return {
       ...store,
-      read: (keys) =>
-        Effect.suspend(() => (isPending(keys) ? Effect.fail(awaitingReplay) : guarded(keys, store.read(keys)))),
+      read: (keys) => guarded(keys, store.read(keys), isPending),
       write: (items) => {
         const keys = items.map((item) => item.key)
         return Effect.map(guarded(keys, store.write(items)), (rejected) => {
