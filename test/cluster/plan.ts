@@ -186,7 +186,7 @@ export const drawFaults = (
       case "Freeze":
         return { _tag: "Freeze", at, process, lasting: plan.lease * (0.5 + random.number() * 1.5) }
       case "Block":
-        return { _tag: "Block", at, process, lasting: Math.min(2_000, slot * 0.6) }
+        return { _tag: "Block", at, process, lasting: Math.min(2_000, slot * 0.95) }
       case "Clock":
         return { _tag: "Clock", at, process, offset: random.number() < 0.5 ? -5_000 : 5_000 }
       case "Store":
