@@ -13,7 +13,7 @@ import { debugIsOn, type Meters, nowMillis } from "./instruments.js"
 import { NameMemory } from "./NameMemory.js"
 import { during, type Name } from "./names.js"
 import type { ValueCodec } from "./records.js"
-import type { MemoRequest } from "./request.js"
+import type { MemoRequest, Policy } from "./request.js"
 
 type Arguments = ReadonlyArray<unknown>
 
@@ -23,6 +23,7 @@ interface Binding<A> {
   readonly engine: Engine
   readonly meters: Meters
   readonly codec: ValueCodec<A>
+  readonly policy: Policy<A>
   /** Finished, where they do not depend on the arguments. */
   readonly groups: ReadonlyArray<string> | CacheError | undefined
   /** The same, where a fresh value may be served for no more than its key and these. */
@@ -160,6 +161,7 @@ export class Lifted<A, E, R> {
         engine: inside,
         meters: inside.instruments.meters(this.options.key),
         codec: inside.records.codec(definition.schema),
+        policy: policyOf(definition, inside.defaultTtl),
         groups,
         hotGroups: groups instanceof CacheError || definition.policy.earlyRefresh !== 0 ? undefined : groups,
         names: new NameMemory()
@@ -195,9 +197,10 @@ export class Lifted<A, E, R> {
       key: call.name.finished,
       printed: call.name.printed,
       groups: call.groups,
-      policy: policyOf(call.definition, call.args, call.binding.engine.defaultTtl),
+      policy: call.binding.policy,
       codec: call.binding.codec,
       meters: call.binding.meters,
+      args: call.args,
       compute
     }
   }

@@ -120,7 +120,8 @@ export class Memoizer {
     const decoded = request.codec.decode(value.payload)
     if (!Either.isEither(decoded) || Either.isLeft(decoded)) return undefined
     request.meters.unsafeCount(fiber, "hits")
-    return decoded
+    // `isEither` forgets the type of what it looks at.
+    return decoded as Either.Right<unknown, A>
   }
 
   private answer<A, E, R>(
