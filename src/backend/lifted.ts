@@ -1,10 +1,11 @@
 /**
  * The making of memoized functions and effects. A call that hits a store of references is the hot path of the library:
- * one operation of the runtime, a remembered key, a look-up, two counters.
+ * a remembered key, a look-up, two counters, and at most one operation of the runtime.
  */
-import { Effect, Effectable, Either, type Fiber } from "effect"
+import { Effect, Effectable, Either, Fiber, Option } from "effect"
 import { CacheBackend, type CacheBackendService } from "../CacheBackend.js"
 import { CacheError, type NoCachedValue } from "../CacheError.js"
+import type { CachedValue } from "../CacheStore.js"
 import type { CachedEffect, CachedFunction, CachedOptions } from "../cached.js"
 import { escapeName, printEscapedCall } from "../keys/printKey.js"
 import { type Definition, define, policyOf } from "./definition.js"
@@ -72,23 +73,33 @@ export class Lifted<A, E, R> {
     return this.print(Array.isArray(part) ? part : [part])
   }
 
-  lookup(receiver: unknown, args: Arguments): Effect.Effect<A, E, R | CacheBackend> {
-    return Effect.withFiberRuntime<A, E, R | CacheBackend>((fiber) => {
-      // The map is untyped; under this key stands this service, or nothing.
-      const backend = fiber.currentContext.unsafeMap.get(CacheBackend.key) as CacheBackendService | undefined
-      if (backend === undefined) return Effect.flatMap(CacheBackend, () => Effect.never)
-      const latest = this.latest
-      if (latest !== undefined && latest.backend === backend && latest.hotGroups !== undefined) {
-        const name = latest.names.get(args)
-        const hit = name === undefined ? undefined : this.hit(fiber, latest, name, latest.hotGroups)
-        if (hit !== undefined) return hit
-      }
-      const call = this.prepare(backend, args)
-      if (call instanceof CacheError) return Effect.die(during("cached", call))
-      const hit =
-        call.definition.policy.earlyRefresh === 0 ? this.hit(fiber, call.binding, call.name, call.groups) : undefined
-      return hit ?? call.binding.engine.memoizer.lookup(this.request(call, this.computation(receiver, args)))
-    })
+  /** A fresh value that is at hand, for a call whose name is remembered; the hot path of the library. */
+  atHand(fiber: Fiber.RuntimeFiber<unknown, unknown>, args: Arguments): CachedValue | undefined {
+    const binding = this.latest
+    if (binding?.hotGroups === undefined || binding.backend !== backendOf(fiber)) return undefined
+    const name = binding.names.get(args)
+    return name === undefined ? undefined : this.hit(fiber, binding, name, binding.hotGroups)
+  }
+
+  lookup(
+    fiber: Fiber.RuntimeFiber<unknown, unknown>,
+    receiver: unknown,
+    args: Arguments
+  ): Effect.Effect<A, E, R | CacheBackend> {
+    const backend = backendOf(fiber)
+    if (backend === undefined) return Effect.flatMap(CacheBackend, () => Effect.never)
+    const call = this.prepare(backend, args)
+    if (call instanceof CacheError) return Effect.die(during("cached", call))
+    const hit =
+      call.definition.policy.earlyRefresh === 0 ? this.hit(fiber, call.binding, call.name, call.groups) : undefined
+    return hit !== undefined
+      ? Effect.succeed(this.valueOf(hit))
+      : call.binding.engine.memoizer.lookup(this.request(call, this.computation(receiver, args)))
+  }
+
+  /** By the contract of a key, what stands under it is what its function computes. */
+  valueOf(hit: CachedValue): A {
+    return hit.payload as A
   }
 
   forceRecalc(receiver: unknown, args: Arguments): Effect.Effect<A, E, R | CacheBackend> {
@@ -131,12 +142,11 @@ export class Lifted<A, E, R> {
     binding: Binding<A>,
     name: Name,
     groups: ReadonlyArray<string>
-  ): Effect.Effect<A> | undefined {
+  ): CachedValue | undefined {
     const hit = binding.engine.records.unsafeFresh(name.finished, groups, nowMillis(fiber))
     if (hit === undefined || debugIsOn(fiber)) return undefined
     binding.meters.unsafeCount(fiber, "hits")
-    // By the contract of a key, what stands under it is what its function computes.
-    return Effect.succeed(hit.payload as A)
+    return hit
   }
 
   private prepare(backend: CacheBackendService, args: Arguments): Call<A> | CacheError {
@@ -206,6 +216,68 @@ export class Lifted<A, E, R> {
   }
 }
 
+const backendOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): CacheBackendService | undefined =>
+  // The map is untyped; under this key stands this service, or nothing.
+  fiber.currentContext.unsafeMap.get(CacheBackend.key) as CacheBackendService | undefined
+
+/** What a generator is given whose `yield*` needs no operation of the runtime. */
+class Answer<A> implements Effect.EffectGenerator<Effect.Effect<A>> {
+  constructor(private readonly value: A) {}
+
+  next(): IteratorReturnResult<A> {
+    return { done: true, value: this.value }
+  }
+
+  return(value: A): IteratorReturnResult<A> {
+    return { done: true, value }
+  }
+
+  throw(error: unknown): never {
+    throw error
+  }
+
+  [Symbol.iterator](): this {
+    return this
+  }
+}
+
+/** So many answers are given in a row before other fibers have their turn: the runtime gives about as many. */
+const answersInARow = 1_024
+let answers = 0
+
+/**
+ * The call of a memoized function. `yield*` asks it for its iterator on the fiber that runs the generator, and what is at
+ * hand is given there and then: handing an operation to the runtime and getting its value back costs as much as all the
+ * rest of a hit (measured: 0.46 of a hit of Effect's own `Cache` with it, 0.22 without). Everything else, and every call
+ * outside a generator, is an operation like any other.
+ */
+class Lookup<A, E, R> extends Effectable.Class<A, E, R | CacheBackend> {
+  constructor(
+    private readonly lifted: Lifted<A, E, R>,
+    private readonly receiver: unknown,
+    private readonly args: Arguments
+  ) {
+    super()
+  }
+
+  override commit(): Effect.Effect<A, E, R | CacheBackend> {
+    return Effect.withFiberRuntime<A, E, R | CacheBackend>((fiber) => {
+      const hit = this.lifted.atHand(fiber, this.args)
+      return hit === undefined
+        ? this.lifted.lookup(fiber, this.receiver, this.args)
+        : Effect.succeed(this.lifted.valueOf(hit))
+    })
+  }
+
+  override [Symbol.iterator](): Effect.EffectGenerator<Effect.Effect<A, E, R | CacheBackend>> {
+    const fiber = Fiber.getCurrentFiber()
+    if (Option.isNone(fiber)) return super[Symbol.iterator]()
+    if (++answers % answersInARow === 0) return Effect.zipRight(Effect.yieldNow(), this)[Symbol.iterator]()
+    const hit = this.lifted.atHand(fiber.value, this.args)
+    return hit === undefined ? super[Symbol.iterator]() : new Answer(this.lifted.valueOf(hit))
+  }
+}
+
 type AnyMethod = (this: unknown, ...args: Arguments) => Effect.Effect<unknown, unknown, unknown>
 
 /** How a memoized function is made again for one instance. */
@@ -218,7 +290,7 @@ type Memoized = CachedFunction<unknown, Arguments, unknown, unknown, unknown> & 
 /** @param self what the method is bound to; `undefined` takes the `this` of each call */
 const memoized = (lifted: Lifted<unknown, unknown, unknown>, self?: { readonly value: unknown }): Memoized => {
   function call(this: unknown, ...args: Arguments) {
-    return lifted.lookup(self === undefined ? this : self.value, args)
+    return new Lookup(lifted, self === undefined ? this : self.value, args)
   }
   return Object.assign(call, {
     invalidate: (...args: Arguments) => lifted.invalidate(args),
@@ -267,7 +339,7 @@ class MemoizedEffect
       () => effect
     )
     this.cacheKey = name
-    this.run = lifted.lookup(undefined, [])
+    this.run = new Lookup(lifted, undefined, [])
     this.invalidate = lifted.invalidate([])
     this.forceRecalc = lifted.forceRecalc(undefined, [])
     this.requireCache = lifted.requireCache([])
@@ -275,6 +347,10 @@ class MemoizedEffect
 
   override commit(): Effect.Effect<unknown, unknown, unknown> {
     return this.run
+  }
+
+  override [Symbol.iterator](): Effect.EffectGenerator<Effect.Effect<unknown, unknown, unknown>> {
+    return this.run[Symbol.iterator]()
   }
 }
 
