@@ -56,7 +56,7 @@ export const make = (cities: ReadonlyArray<Cities.City>) =>
         ),
       {
         key: "ranking",
-        ttl: ({ edition }, _country) => (edition === 1 ? "500 millis" : "1 hour"),
+        ttl: ({ edition }) => (edition === 1 ? "500 millis" : "1 hour"),
         stale: "10 minutes",
         groups: [group]
       }
