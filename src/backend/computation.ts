@@ -151,8 +151,7 @@ export class Computations {
         asking?.unwait(flight)
         flight.waiters--
         if (flight.waiters > 0 || flight.background || flight.phase === "landed") return Effect.void
-        flight.abandoned = true
-        this.flights.remove(flight)
+        this.flights.abandon(flight)
         return this.end(flight)
       })
     )

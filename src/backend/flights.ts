@@ -71,10 +71,14 @@ export const currentFlight: FiberRef.FiberRef<Flight | undefined> = GlobalValue.
   () => FiberRef.unsafeMake<Flight | undefined>(undefined, { join: (own) => own })
 )
 
+/** So many given up claims are remembered: more than are on their way to the store at once. */
+const rememberedClaims = 1_000
+
 export class Flights {
   private readonly claimingByKey = new Map<string, Flight>()
   private readonly computingByClaim = new Map<string, Flight>()
   private readonly unclaimedByKey = new Map<string, Flight>()
+  private readonly givenUp = new Set<string>()
 
   claiming(key: string): Flight | undefined {
     return this.claimingByKey.get(key)
@@ -82,6 +86,12 @@ export class Flights {
 
   computing(claimId: string): Flight | undefined {
     return this.computingByClaim.get(claimId)
+  }
+
+  /** Whether the claim is one of a computation that runs here, or of one that was given up; else `undefined`. */
+  holds(claimId: string): boolean | undefined {
+    if (this.computingByClaim.has(claimId)) return true
+    return this.givenUp.has(claimId) ? false : undefined
   }
 
   unclaimed(key: string): Flight | undefined {
@@ -109,6 +119,17 @@ export class Flights {
     flight.phase = "computing"
     this.unclaimedByKey.set(flight.key, flight)
     this.computingByClaim.set(flight.id, flight)
+  }
+
+  /** Nobody wants it any more. Its claim counts for nothing here, even before the store has heard of it. */
+  abandon(flight: Flight): void {
+    flight.abandoned = true
+    this.remove(flight)
+    if (this.givenUp.size >= rememberedClaims) {
+      const [oldest = ""] = this.givenUp
+      this.givenUp.delete(oldest)
+    }
+    this.givenUp.add(flight.id)
   }
 
   /** By identity: a later flight under the same key stays. */

@@ -28,7 +28,7 @@ export class Memoizer {
     private readonly computations: Computations
   ) {}
 
-  private readonly heldHere = (claimId: string): boolean => this.flights.computing(claimId) !== undefined
+  private readonly holdsHere = (claimId: string): boolean | undefined => this.flights.holds(claimId)
 
   /** The value, from the cache or computed. */
   lookup<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
@@ -78,7 +78,7 @@ export class Memoizer {
   private examine<A, E, R>(request: MemoRequest<A, E, R>, snapshot: Snapshot): Effect.Effect<Seen<A>> {
     return Effect.withFiberRuntime<Seen<A>>((fiber) => {
       const { stored, versions } = snapshot
-      const verdict = judge(stored?.entry, versions, nowMillis(fiber), this.heldHere)
+      const verdict = judge(stored?.entry, versions, nowMillis(fiber), this.holdsHere)
       if (verdict._tag === "Leased" || verdict._tag === "Gone") {
         if (stored !== undefined && stored.entry === undefined) request.meters.unsafeCount(fiber, "undecodable")
         return Effect.succeed({ snapshot, verdict, found: undefined })

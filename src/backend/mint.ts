@@ -48,18 +48,18 @@ export const isFresh = (value: CachedValue, now: number): boolean => now < value
 /**
  * @param current the versions now of all groups that the reader asks for; `undefined` when one of them is missing, so
  * that nothing made before can count
- * @param heldHere whether a claim's computation runs in this very process: such a claim holds although its renewal is
- * late (a blocked event loop)
+ * @param holdsHere what this process knows of a claim: `true` while its computation runs here, so that it holds although
+ * its renewal is late (a blocked event loop); `false` when it was given up here, whatever the store still says
  */
 export const judge = (
   entry: Entry | undefined,
   current: ReadonlyArray<GroupVersion> | undefined,
   now: number,
-  heldHere: (claimId: string) => boolean = () => false
+  holdsHere: (claimId: string) => boolean | undefined = () => undefined
 ): Verdict => {
   if (entry === undefined || current === undefined || !madeUnder(entry, current)) return gone
   const claim =
-    entry.claim !== undefined && (now < entry.claim.until || heldHere(entry.claim.id)) ? entry.claim : undefined
+    entry.claim !== undefined && (holdsHere(entry.claim.id) ?? now < entry.claim.until) ? entry.claim : undefined
   const value = entry.value
   if (value !== undefined) {
     if (isFresh(value, now)) return { _tag: "Fresh", value, claim }
