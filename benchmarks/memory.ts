@@ -48,8 +48,8 @@ const fill = (memoized: Memoized, keyOf: (index: number) => Key, size: number, g
     }
   })
 
-const column = 17
-const label = 32
+const column = 23
+const label = 24
 
 const header = (names: ReadonlyArray<string>): string =>
   `\n${" ".repeat(label)}${names.map((name) => name.padStart(column)).join("")}`
