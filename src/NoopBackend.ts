@@ -14,8 +14,8 @@ const store: CacheStore = {
   read: (keys) => Effect.succeed(keys.map(() => undefined)),
   unsafeRead: () => undefined,
   write: () => Effect.succeed([]),
-  add: () => Effect.succeed(Option.some(undefined)),
-  replace: () => Effect.succeed(Option.some(undefined)),
+  add: () => Effect.succeed(Option.some("nothing")),
+  replace: () => Effect.succeed(Option.some("nothing")),
   remove: () => Effect.succeed(0),
   clear: Effect.void
 }

@@ -187,17 +187,15 @@ export class Computations {
       if (flight.abandoned) return Effect.zipRight(this.giveBack(request, hold), Effect.interrupt)
       if (hold === undefined) this.flights.unreachable(flight)
       else this.flights.claimed(flight)
-      const begin = Effect.fork(Effect.interruptible(this.boarding(request, flight)))
-      return Effect.flatMap(Effect.zip(now, begin), ([begun, child]) =>
-        Effect.flatMap(
-          Effect.onInterrupt(this.supervise(request, child, hold), () =>
-            Effect.zipRight(this.giveBack(request, hold), Fiber.interrupt(child))
-          ),
-          (exit) =>
-            Effect.as(
-              Effect.flatMap(now, (ended) => this.settle(request, flight, hold, exit, ended - begun)),
-              { _tag: "Done", exit } as const
-            )
+      const computing = Effect.interruptible(this.boarding(request, flight))
+      // Without a claim there is nothing to renew and nothing to give back: no second fiber is needed.
+      const computed = hold === undefined ? Effect.exit(computing) : this.supervised(request, hold, computing)
+      return Effect.flatMap(now, (begun) =>
+        Effect.flatMap(computed, (exit) =>
+          Effect.as(
+            Effect.flatMap(now, (ended) => this.settle(request, flight, hold, exit, ended - begun)),
+            { _tag: "Done", exit } as const
+          )
         )
       )
     })
@@ -221,13 +219,26 @@ export class Computations {
     return request.compute.pipe(computeSpan(request.printed), Effect.locally(currentFlight, flight))
   }
 
+  /** Runs the computation in a fiber of its own, so that an interruption can give the claim back before it has ended. */
+  private supervised<A, E, R>(
+    request: MemoRequest<A, E, R>,
+    hold: Hold,
+    computing: Effect.Effect<A, E, R>
+  ): Effect.Effect<Exit.Exit<A, E>, never, R> {
+    return Effect.flatMap(Effect.fork(computing), (child) =>
+      Effect.onInterrupt(this.supervise(request, child, hold), () =>
+        Effect.zipRight(this.giveBack(request, hold), Fiber.interrupt(child))
+      )
+    )
+  }
+
   /** Waits for the computation and renews the claim meanwhile. */
   private supervise<A, E, R>(
     request: MemoRequest<A, E, R>,
     child: Fiber.Fiber<A, E>,
-    hold: Hold | undefined
+    hold: Hold
   ): Effect.Effect<Exit.Exit<A, E>> {
-    if (hold === undefined || hold.token === undefined) return Effect.interruptible(Fiber.await(child))
+    if (hold.token === undefined) return Effect.interruptible(Fiber.await(child))
     return Effect.flatMap(
       Effect.interruptible(Effect.timeoutOption(Fiber.await(child), request.policy.lease / renewalsPerLease)),
       Option.match({
@@ -344,15 +355,12 @@ export class Computations {
     if (Exit.isFailure(exit)) {
       return Effect.zipRight(request.meters.count("failed"), this.bear(request, flight, hold, exit.cause))
     }
+    const counted = Effect.zipRight(request.meters.count("computed"), request.meters.computeTook(computeMillis))
     const replaced = hold === undefined ? Effect.succeed(false) : this.publish(request, hold, exit.value, computeMillis)
-    return Effect.all(
-      [
-        request.meters.count("computed"),
-        request.meters.computeTook(computeMillis),
-        // What a forced recalculation was to replace must not outlive it, whoever claims or has written it.
-        Effect.flatMap(replaced, (done) => (done || !flight.forced ? Effect.void : this.removeQuietly(request)))
-      ],
-      { discard: true }
+    return Effect.zipRight(
+      counted,
+      // What a forced recalculation was to replace must not outlive it, whoever claims or has written it.
+      Effect.flatMap(replaced, (done) => (done || !flight.forced ? Effect.void : this.removeQuietly(request)))
     )
   }
 

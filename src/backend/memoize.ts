@@ -238,14 +238,14 @@ export class Memoizer {
   }
 
   private withoutStore<A, E, R>(request: MemoRequest<A, E, R>, error: CacheError): Effect.Effect<A, E, R> {
-    return Effect.zipRight(
-      Effect.all([
-        request.meters.count("storeErrors"),
-        request.meters.count("misses"),
-        logFailure(`Cache unavailable, computing ${request.printed} without it`, error)
-      ]),
-      this.apart(request)
-    )
+    return Effect.withFiberRuntime<A, E, R>((fiber) => {
+      request.meters.unsafeCount(fiber, "storeErrors")
+      request.meters.unsafeCount(fiber, "misses")
+      return Effect.zipRight(
+        logFailure(`Cache unavailable, computing ${request.printed} without it`, error),
+        this.apart(request)
+      )
+    })
   }
 
   /** Computes without a claim, once for all callers of this process. */
