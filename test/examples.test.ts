@@ -60,7 +60,7 @@ describe.concurrent("examples", { timeout: 120_000 }, () => {
 
   it("demo: names the backends there are when asked for another", async () => {
     const { code, output } = await run("demo", ["--backend", "floppy"])
-    expect(output).toContain('unknown backend "floppy"; there is memory')
+    expect(output).toContain('unknown backend "floppy"; there is memory, sql, memcached')
     expect(output).toContain("Usage: npm run demo")
     expect(code).toBe(2)
   })

@@ -8,7 +8,9 @@ import type { CacheBackend } from "effect-cached"
 export type BackendLayer = Layer.Layer<CacheBackend, unknown>
 
 const backends = {
-  memory: () => import("./backends/memory.js")
+  memory: () => import("./backends/memory.js"),
+  sql: () => import("./backends/sql.js"),
+  memcached: () => import("./backends/memcached.js")
 } satisfies Record<string, () => Promise<{ readonly layer: BackendLayer }>>
 
 export type BackendName = keyof typeof backends

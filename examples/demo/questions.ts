@@ -22,6 +22,13 @@ export const make = (cities: ReadonlyArray<Cities.City>) =>
       { key: "nearest", ttl: "1 hour", groups: [group] }
     )
 
+    /** The same from a source that takes its time. */
+    const fromAfar = cached(
+      (latitude: number, longitude: number) =>
+        counted(Effect.delay(Cities.nearest(cities, latitude, longitude), "300 millis")),
+      { key: "from afar", ttl: "1 hour", groups: [group] }
+    )
+
     const largest = cached((country: string) => counted(Cities.largest(cities, country)), {
       key: "largest",
       ttl: "1 hour",
@@ -62,7 +69,7 @@ export const make = (cities: ReadonlyArray<Cities.City>) =>
       }
     )
 
-    return { computations: Ref.get(computations), nearest, largest, named, card, ranking }
+    return { computations: Ref.get(computations), nearest, fromAfar, largest, named, card, ranking }
   })
 
 export type Questions = Effect.Effect.Success<ReturnType<typeof make>>

@@ -2,7 +2,7 @@
  * What the library promises, kept before the reader's eyes. Every figure is measured or counted here, as the scene runs;
  * a scene fails with `BrokenPromise` when a count is not what it should be.
  */
-import { Array as Arr, Clock, Data, Deferred, Duration, Effect, Either, Fiber, Option, Order, Tracer } from "effect"
+import { Array as Arr, Clock, Data, Duration, Effect, Either, Fiber, Option, Order, Tracer } from "effect"
 import { CacheBackend, type CachedFunction, invalidateGroup } from "effect-cached"
 import type { City, Near } from "./cities.js"
 import { count, row, time } from "./format.js"
@@ -146,18 +146,11 @@ export const firstLeaves = (questions: Questions) => (say: Say) =>
         questions,
         Effect.gen(function* () {
           const before = yield* questions.computations
-          const call = questions.nearest(-33.87, 151.21)
+          const call = questions.fromAfar(-33.87, 151.21)
           const first = yield* Effect.fork(call)
           while ((yield* questions.computations) === before) yield* Effect.yieldNow()
-          const asked = yield* Deferred.make<void>()
-          const waiting = yield* Effect.fork(
-            Effect.forEach(
-              Arr.range(1, others),
-              (n) => Effect.zipRight(n === others ? Deferred.succeed(asked, undefined) : Effect.void, call),
-              { concurrency: "unbounded" }
-            )
-          )
-          yield* Deferred.await(asked)
+          const waiting = yield* Effect.fork(Effect.all(Arr.replicate(call, others), { concurrency: "unbounded" }))
+          yield* Effect.sleep("100 millis")
           const left = yield* Fiber.interrupt(first)
           yield* say("the first caller has left")
           return { left, answers: yield* Fiber.join(waiting) }

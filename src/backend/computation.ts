@@ -82,8 +82,9 @@ export class Computations {
         // In one step with the question above: two flights that ask for each other at once must not both be told no.
         asking?.wait(flight)
         flight.waiters++
-        request.meters.unsafeCount(fiber, "joined")
-        return this.await<A, E>(flight, asking, restore)
+        return Effect.tap(this.await<A, E>(flight, asking, restore), (outcome) =>
+          outcome._tag === "Done" ? request.meters.count("joined") : Effect.void
+        )
       })
     )
   }

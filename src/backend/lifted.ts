@@ -53,6 +53,7 @@ export class Lifted<A, E, R> {
   private readonly definition: Either.Either<Definition<A, Arguments>, CacheError>
   private readonly bindings = new WeakMap<CacheBackendService, Binding<A>>()
   private latest: Binding<A> | undefined
+  private answers = 0
 
   constructor(
     private readonly options: CachedOptions<A, Arguments>,
@@ -95,6 +96,11 @@ export class Lifted<A, E, R> {
     return hit !== undefined
       ? Effect.succeed(this.valueOf(hit))
       : call.binding.engine.memoizer.lookup(this.request(call, this.computation(receiver, args)))
+  }
+
+  /** Once in a while, for those who take what is at hand without the runtime, which would see to it. */
+  isTimeToYield(): boolean {
+    return ++this.answers % answersInARow === 0
   }
 
   /** By the contract of a key, what stands under it is what its function computes. */
@@ -243,7 +249,6 @@ class Answer<A> implements Effect.EffectGenerator<Effect.Effect<A>> {
 
 /** So many answers are given in a row before other fibers have their turn: the runtime gives about as many. */
 const answersInARow = 1_024
-let answers = 0
 
 /**
  * The call of a memoized function. `yield*` asks it for its iterator on the fiber that runs the generator, and what is at
@@ -272,7 +277,7 @@ class Lookup<A, E, R> extends Effectable.Class<A, E, R | CacheBackend> {
   override [Symbol.iterator](): Effect.EffectGenerator<Effect.Effect<A, E, R | CacheBackend>> {
     const fiber = Fiber.getCurrentFiber()
     if (Option.isNone(fiber)) return super[Symbol.iterator]()
-    if (++answers % answersInARow === 0) return Effect.zipRight(Effect.yieldNow(), this)[Symbol.iterator]()
+    if (this.lifted.isTimeToYield()) return Effect.zipRight(Effect.yieldNow(), this)[Symbol.iterator]()
     const hit = this.lifted.atHand(fiber.value, this.args)
     return hit === undefined ? super[Symbol.iterator]() : new Answer(this.lifted.valueOf(hit))
   }
