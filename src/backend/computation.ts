@@ -2,7 +2,7 @@
  * The life of one computation: claimed in the store, run in a fiber of the layer (it is nobody's child), renewed while
  * it lasts, and its value published only if the claim still stands. Waiters come and go; with the last one it ends.
  */
-import { Cause, Deferred, Effect, Exit, Fiber, FiberRef, Option, Random, type Scope } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, FiberRef, Option, Random } from "effect"
 import type { CacheError } from "../CacheError.js"
 import type { Entry, Token } from "../CacheStore.js"
 import { isOutage } from "../store/outage.js"
@@ -43,12 +43,22 @@ const cyclic = (path: ReadonlyArray<string>): Effect.Effect<never> =>
 export class Computations {
   private readonly instance = uniqueId()
   private count = 0
+  private readonly running = new Set<Flight>()
+  private closed = false
 
   constructor(
     private readonly records: Records,
-    private readonly flights: Flights,
-    private readonly scope: Scope.Scope
+    private readonly flights: Flights
   ) {}
+
+  /** Ends what runs, when the layer does. (A finalizer in its scope for each would cost a third of a computation.) */
+  get shutdown(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.closed = true
+      const fibers = Array.from(this.running, (flight) => flight.fiber).filter((fiber) => fiber !== undefined)
+      return Fiber.interruptAll(fibers)
+    })
+  }
 
   /** Starts a flight and waits for it. */
   fly<A, E, R>(request: MemoRequest<A, E, R>, mode: Mode, seen?: Snapshot): Effect.Effect<Outcome<A, E>, never, R> {
@@ -132,8 +142,10 @@ export class Computations {
       }
       if (mode === "apart") this.flights.unreachable(flight)
       else this.flights.register(flight)
-      return Effect.map(Effect.forkIn(this.course(request, flight, mode, seen), this.scope), (running) => {
+      this.running.add(flight)
+      return Effect.map(Effect.forkDaemon(this.course(request, flight, mode, seen)), (running) => {
         flight.fiber = running
+        if (this.closed) running.unsafeInterruptAsFork(running.id())
         return flight
       })
     })
@@ -202,7 +214,10 @@ export class Computations {
     })
     return Effect.asVoid(
       Effect.onExit(flown, (exit) =>
-        Effect.sync(() => this.flights.land(flight, Exit.isSuccess(exit) ? exit.value : { _tag: "Done", exit }))
+        Effect.sync(() => {
+          this.running.delete(flight)
+          this.flights.land(flight, Exit.isSuccess(exit) ? exit.value : { _tag: "Done", exit })
+        })
       )
     )
   }

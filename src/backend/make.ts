@@ -51,14 +51,14 @@ export const make = (
     const defaultTtl =
       options.defaultTtl === undefined ? fiveMinutes : yield* durationMillis("layer", "defaultTtl", options.defaultTtl)
 
-    const scope = yield* Effect.scope
     const names = Names.under(namespace, version)
     const namesOf = (asked: VersionOption | undefined): Names =>
       asked?.version === undefined ? names : Names.under(namespace, asked.version)
     const instruments = new Instruments(store.name)
     const records = new Records(store)
     const flights = new Flights()
-    const computations = new Computations(records, flights, scope)
+    const computations = new Computations(records, flights)
+    yield* Effect.addFinalizer(() => computations.shutdown)
     const memoizer = new Memoizer(records, flights, computations)
     const invalidation = new Invalidation(records, flights)
 

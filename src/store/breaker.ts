@@ -112,15 +112,15 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
 
     const guarded = <A>(
       keys: ReadonlyArray<string>,
-      operation: Effect.Effect<A, CacheError>,
+      operation: () => Effect.Effect<A, CacheError>,
       mustWait: (keys: ReadonlyArray<string>) => boolean = () => false
     ): Effect.Effect<A, CacheError> =>
       Effect.withFiberRuntime<A, CacheError>((fiber) => {
         if (mustWait(keys)) return Effect.fail(awaitingReplay)
         // A transaction has its own connection, whose failure is the user's to hear of.
-        if (isInTransaction(fiber)) return operation
+        if (isInTransaction(fiber)) return operation()
         if (tripped) return Effect.fail(open)
-        return Effect.matchEffect(operation, {
+        return Effect.matchEffect(operation(), {
           onFailure: (error) => failed(keys[0], error),
           onSuccess: (value) => {
             failuresInARow = 0
@@ -147,20 +147,23 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
 
     return {
       ...store,
-      read: (keys) => guarded(keys, store.read(keys), isPending),
+      read: (keys) => guarded(keys, () => store.read(keys), isPending),
       write: (items) => {
         const keys = items.map((item) => item.key)
-        return Effect.map(guarded(keys, store.write(items)), (rejected) => {
-          // What was written after an invalidation is newer than it.
-          if (pending.size > 0 && rejected.length === 0) for (const key of keys) pending.delete(key)
-          return rejected
-        })
+        return Effect.map(
+          guarded(keys, () => store.write(items)),
+          (rejected) => {
+            // What was written after an invalidation is newer than it.
+            if (pending.size > 0 && rejected.length === 0) for (const key of keys) pending.delete(key)
+            return rejected
+          }
+        )
       },
-      add: (key, entry) => guarded([key], store.add(key, entry)),
-      replace: (key, token, entry) => guarded([key], store.replace(key, token, entry)),
+      add: (key, entry) => guarded([key], () => store.add(key, entry)),
+      replace: (key, token, entry) => guarded([key], () => store.replace(key, token, entry)),
       remove: (keys) =>
         kept(
-          guarded(keys, store.remove(keys)),
+          guarded(keys, () => store.remove(keys)),
           () => {
             moment++
             for (const key of keys) pending.set(key, moment)
@@ -169,7 +172,7 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
           0
         ),
       clear: kept(
-        guarded([], store.clear),
+        guarded([], () => store.clear),
         () => {
           pendingClear = ++moment
         },
