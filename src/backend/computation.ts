@@ -108,12 +108,15 @@ export class Computations {
         if (path !== undefined) return cyclic([...path, request.printed])
         const flight = this.flight(request, asking, false)
         asking?.wait(flight)
-        return Effect.onExit(restore(this.computing(request, flight)), (exit) => {
-          asking?.unwait(flight)
-          // Fibers that it has forked may outlive it.
-          flight.phase = "landed"
-          return request.meters.count(Exit.isSuccess(exit) ? "computed" : "failed")
-        })
+        return Effect.onExit(
+          restore(Effect.locally(computeSpan(request.printed)(request.compute), currentFlight, flight)),
+          (exit) => {
+            asking?.unwait(flight)
+            // Fibers that it has forked may outlive it.
+            flight.phase = "landed"
+            return request.meters.count(Exit.isSuccess(exit) ? "computed" : "failed")
+          }
+        )
       })
     )
   }
@@ -227,12 +230,9 @@ export class Computations {
     return Effect.withFiberRuntime<A, E, R>((fiber) => {
       if (flight.abandoned) return Effect.interrupt
       flight.computation = fiber
-      return this.computing(request, flight)
+      // The fiber is the computation's own: nothing has to be set back, as `locally` would.
+      return Effect.zipRight(FiberRef.set(currentFlight, flight), computeSpan(request.printed)(request.compute))
     })
-  }
-
-  private computing<A, E, R>(request: MemoRequest<A, E, R>, flight: Flight): Effect.Effect<A, E, R> {
-    return request.compute.pipe(computeSpan(request.printed), Effect.locally(currentFlight, flight))
   }
 
   /** Runs the computation in a fiber of its own, so that an interruption can give the claim back before it has ended. */
