@@ -160,17 +160,20 @@ export class Computations {
     asking: Flight | undefined,
     restore: <B, F, R>(effect: Effect.Effect<B, F, R>) => Effect.Effect<B, F, R>
   ): Effect.Effect<Outcome<A, E>> {
-    return Effect.ensuring(
-      // One key has one type: whoever flies for it computes what this caller would.
-      restore(Deferred.await(flight.outcome)) as Effect.Effect<Outcome<A, E>>,
-      Effect.suspend(() => {
-        asking?.unwait(flight)
-        flight.waiters--
-        if (flight.waiters > 0 || flight.background || flight.phase === "landed") return Effect.void
-        this.flights.abandon(flight)
-        return this.end(flight)
-      })
-    )
+    // One key has one type: whoever flies for it computes what this caller would.
+    const landing = restore(Deferred.await(flight.outcome)) as Effect.Effect<Outcome<A, E>>
+    const leave = (): Effect.Effect<void> => {
+      asking?.unwait(flight)
+      flight.waiters--
+      if (flight.waiters > 0 || flight.background || flight.phase === "landed") return Effect.void
+      this.flights.abandon(flight)
+      return this.end(flight)
+    }
+    // In an uninterruptible region this is all that `ensuring` does.
+    return Effect.matchCauseEffect(landing, {
+      onSuccess: (outcome) => Effect.as(leave(), outcome),
+      onFailure: (cause) => Effect.zipRight(leave(), Effect.failCause(cause))
+    })
   }
 
   /**
@@ -215,14 +218,15 @@ export class Computations {
         )
       )
     })
-    return Effect.asVoid(
-      Effect.onExit(flown, (exit) =>
-        Effect.sync(() => {
-          this.running.delete(flight)
-          this.flights.land(flight, Exit.isSuccess(exit) ? exit.value : { _tag: "Done", exit })
-        })
-      )
-    )
+    const land = (outcome: Outcome<A, E>): void => {
+      this.running.delete(flight)
+      this.flights.land(flight, outcome)
+    }
+    // All of it is uninterruptible, so neither end can be missed.
+    return Effect.matchCause(flown, {
+      onSuccess: land,
+      onFailure: (cause) => land({ _tag: "Done", exit: Exit.failCause(cause) })
+    })
   }
 
   /** In one step: a computation that runs is known to whoever abandons its flight, and none begins after that. */

@@ -2,7 +2,7 @@
  * Records as the backend reads them: an entry together with the versions that its groups have now.
  */
 import { randomBytes } from "node:crypto"
-import { Clock, Effect, Either, Option, ParseResult, type Schema } from "effect"
+import { Effect, Either, Option, ParseResult, type Schema } from "effect"
 import { CacheError } from "../CacheError.js"
 import type { CachedValue, CacheStore, Entry, GroupVersion, StoredEntry } from "../CacheStore.js"
 import { decodePlain, type EncodeRefusal, encodePlain } from "../values/plainData.js"
@@ -211,4 +211,5 @@ export type MemoSchema<A> = Schema.Schema<A, any>
 
 const noVersions: ReadonlyArray<GroupVersion> = []
 
-export const now = Clock.currentTimeMillis
+/** Milliseconds on the fiber's Clock. */
+export const now: Effect.Effect<number> = Effect.withFiberRuntime((fiber) => Effect.succeed(nowMillis(fiber)))
