@@ -3,7 +3,7 @@
  */
 import { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Duration, Effect, Option, type Scope } from "effect"
+import { Duration, Effect, type Option, type Scope } from "effect"
 import type { ByteItem, ByteRecord, ByteStore } from "../ByteStore.js"
 import { CacheError } from "../CacheError.js"
 import type { RejectedItem } from "../CacheStore.js"
@@ -97,8 +97,7 @@ export const make = (
       if (accepted.length === 0) return Effect.succeed(rejected)
       return whereTransaction({
         inside: (connection) => Effect.as(inner.write(connection, accepted), rejected),
-        outside: Effect.map(own.write(accepted), (failed) => {
-          purging.grown(accepted.length)
+        outside: Effect.map(purging.admit(accepted.length, own.write(accepted)), (failed) => {
           for (const { key } of accepted) {
             const error = failed.get(key)
             if (error !== undefined) rejected.push({ key, error })
@@ -113,10 +112,7 @@ export const make = (
       if (error !== undefined) return Effect.fail(error)
       return whereTransaction({
         inside: (connection) => inner.add(connection, key, record),
-        outside: Effect.tap(own.add(key, record), (token) => {
-          if (Option.isSome(token)) purging.grown(1)
-          return Effect.void
-        })
+        outside: purging.admit(1, own.add(key, record))
       })
     }
 

@@ -1,11 +1,12 @@
 /**
  * Keeps the table small, in the background: removes what has expired and what is over `maxEntries`, and folds the changes
- * that transactions left into the records beside them. Several processes may do so at once.
+ * that transactions left into the records beside them. Several processes may do so at once. Writers faster than that wait
+ * for it, or no bound would hold.
  */
 import { Duration, Effect, Metric, MetricKey, MetricLabel, Option, Random, type Scope } from "effect"
 import type { CacheError } from "../CacheError.js"
 import type { StoreSize } from "../CacheStore.js"
-import type { Run } from "./connection.js"
+import { type Run, wallClock } from "./connection.js"
 import type { Outside } from "./outside.js"
 import { purgeStatements } from "./purgeStatements.js"
 import type { Table } from "./table.js"
@@ -19,14 +20,18 @@ export interface PurgeOptions {
 }
 
 export interface Purge {
-  /** So many records were written since the last call. */
-  readonly grown: (records: number) => void
+  /** Makes a write wait while too much was written that no purge has seen yet. */
+  readonly admit: <A>(records: number, write: Effect.Effect<A, CacheError>) => Effect.Effect<A, CacheError>
   readonly size: Effect.Effect<StoreSize, CacheError>
 }
 
 const batch = 1_000
 /** What expires sooner is as good as gone, or a lease, without which everyone would compute. */
 const spare = Duration.seconds(60)
+/** While another process removes the excess. */
+const whileBusy = Duration.millis(5)
+/** No write waits longer for room: a table over its bound harms less than a program that stands. */
+const patience = Duration.seconds(1)
 
 const evicted = Metric.fromMetricKey(
   MetricKey.taggedWithLabels(
@@ -43,8 +48,14 @@ export const purge = (options: PurgeOptions): Effect.Effect<Purge, never, Scope.
     const { maxEntries, own, run } = options
     const texts = purgeStatements(options.table)
     const wake = yield* Effect.makeLatch(false)
+    const passed = yield* Effect.makeLatch(false)
     let evictions = 0
-    let written = 0
+    // records that no pass has seen, and those of them that are in the table already
+    let unseen = 0
+    let landed = 0
+    // each process may be so far ahead of its purge: some of them together stay within 10 %
+    const lookAfter = maxEntries === undefined ? Number.POSITIVE_INFINITY : Math.ceil(maxEntries / 100)
+    const holdAfter = 2 * lookAfter
 
     const expired: Effect.Effect<void, CacheError> = Effect.flatMap(
       run<{ readonly removed: number }>(texts.expired, [batch]),
@@ -91,7 +102,7 @@ export const purge = (options: PurgeOptions): Effect.Effect<Purge, never, Scope.
       const atOnce = Math.min(10_000, Math.max(100, Math.ceil(most / 20)))
       const once = (spared: Duration.Duration) =>
         Effect.map(
-          run<{ readonly removed: number; readonly excess: number }>(texts.excess, [
+          run<{ readonly removed: number; readonly excess: number | null }>(texts.excess, [
             most,
             atOnce,
             Duration.toSeconds(spared)
@@ -100,6 +111,7 @@ export const purge = (options: PurgeOptions): Effect.Effect<Purge, never, Scope.
         )
       return Effect.gen(function* () {
         let { excess, removed } = yield* once(spare)
+        if (excess === null) return yield* Effect.delay(evict(most), whileBusy)
         if (removed < excess) {
           const rest = yield* once(Duration.zero)
           removed += rest.removed
@@ -111,15 +123,20 @@ export const purge = (options: PurgeOptions): Effect.Effect<Purge, never, Scope.
     }
 
     const pass = Effect.gen(function* () {
-      written = 0
+      const seen = landed
+      landed = 0
       yield* wake.close
-      yield* expired
-      yield* settle
-      if (maxEntries !== undefined) yield* evict(maxEntries)
-    }).pipe(
-      Effect.catchAll((error) => Effect.logDebug("Cache PURGE failed", error)),
-      Effect.withSpan("effect-cached.purge")
-    )
+      const swept = yield* Effect.isSuccess(
+        Effect.tapError(Effect.zipRight(expired, maxEntries === undefined ? Effect.void : evict(maxEntries)), (error) =>
+          Effect.logDebug("Cache PURGE failed", error)
+        )
+      )
+      // where the purge can't work, writers need not wait for it
+      unseen = swept ? Math.max(0, unseen - seen) : 0
+      yield* passed.release
+      yield* Effect.catchAll(settle, (error) => Effect.logDebug("Cache PURGE failed", error))
+      if (unseen >= lookAfter) yield* wake.open
+    }).pipe(Effect.withSpan("effect-cached.purge"))
 
     // processes that were started together would otherwise purge together for ever
     const pause = Effect.flatMap(Random.nextRange(0.75, 1.25), (factor) =>
@@ -127,16 +144,29 @@ export const purge = (options: PurgeOptions): Effect.Effect<Purge, never, Scope.
     )
     yield* Effect.forkScoped(Effect.forever(Effect.zipRight(pause, pass)))
 
-    // each process looks after 1 % of growth of its own, so that some of them together stay within 10 %
-    const lookAfter = maxEntries === undefined ? Number.POSITIVE_INFINITY : Math.max(10, Math.ceil(maxEntries / 100))
+    const room: Effect.Effect<void> = Effect.suspend(() =>
+      unseen < holdAfter ? Effect.void : Effect.zipRight(passed.await, room)
+    )
+    const waitForRoom = room.pipe(Effect.timeoutOption(patience), Effect.withClock(wallClock))
+
+    const counted = <A>(records: number, write: Effect.Effect<A, CacheError>): Effect.Effect<A, CacheError> =>
+      Effect.suspend(() => {
+        unseen += records
+        if (unseen >= lookAfter) wake.unsafeOpen()
+        return Effect.ensuring(
+          write,
+          Effect.sync(() => {
+            landed += records
+          })
+        )
+      })
 
     return {
-      grown: (records) => {
-        written += records
-        if (written >= lookAfter) {
-          written = 0
-          wake.unsafeOpen()
-        }
+      admit: (records, write) => {
+        if (maxEntries === undefined) return write
+        return Effect.suspend(() =>
+          unseen < holdAfter ? counted(records, write) : Effect.zipRight(waitForRoom, counted(records, write))
+        )
       },
       size: Effect.map(own.size, ({ bytes, entries }) => ({
         entries: Option.some(entries),

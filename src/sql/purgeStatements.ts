@@ -15,16 +15,17 @@ export const purgeStatements = (table: Table) => {
 
     /**
      * Of the records beyond the `$1` that live longest, at most `$2`: those that expire next, but later than in `$3`
-     * seconds. Walks an index of at most `$1 + $2` entries. One process at a time, or all would remove the same excess.
+     * seconds. Walks an index of at most `$1 + $2` entries. One process at a time, or all would remove the same excess: the
+     * others get null for it.
      */
     excess: `WITH excess AS MATERIALIZED (
   SELECT CASE WHEN pg_try_advisory_xact_lock(hashtextextended('evict ${t}', 0)) THEN (
     SELECT count(*) FROM (SELECT 1 FROM ${t} WHERE change = ${settled} ORDER BY expires_at DESC OFFSET $1 LIMIT $2) beyond
-  ) ELSE 0 END AS n
+  ) END AS n
 ), victim AS MATERIALIZED (
   SELECT key FROM ${t} WHERE change = ${settled}
     AND expires_at > (SELECT clock_timestamp() + $3::float8 * interval '1 second')
-  ORDER BY expires_at LIMIT (SELECT n FROM excess) FOR UPDATE SKIP LOCKED
+  ORDER BY expires_at LIMIT (SELECT coalesce(n, 0) FROM excess) FOR UPDATE SKIP LOCKED
 ), gone AS (
   DELETE FROM ${t} r USING victim WHERE r.key = victim.key AND r.change = ${settled} RETURNING 1
 ) SELECT (SELECT count(*)::int FROM gone) AS removed, n::int AS excess FROM excess`,

@@ -1,6 +1,6 @@
 import { SqlClient } from "@effect/sql/SqlClient"
 import { expect, layer } from "@effect/vitest"
-import { Duration, Effect, Exit, Option, Schedule, Scope } from "effect"
+import { Duration, Effect, Exit, Fiber, Option, Schedule, Scope } from "effect"
 import { client, freshTable, key, record, store, text } from "./support.js"
 
 layer(client({ connections: 10 }), { excludeTestServices: true })("the purge", (it) => {
@@ -79,6 +79,37 @@ layer(client({ connections: 10 }), { excludeTestServices: true })("the purge", (
       const size = cache.size === undefined ? undefined : yield* cache.size
       expect(Option.isSome(size?.entries ?? Option.none())).toBe(true)
       expect(Option.getOrElse(size?.evictions ?? Option.none(), () => 0)).toBeGreaterThan(0)
+    })
+  )
+
+  it.scoped("holds maxEntries when the purge is slower than the writers", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const table = freshTable()
+      const cache = yield* store({ table, maxEntries: 2_000 })
+      const writing = Effect.forEach(
+        Array.from({ length: 100 }, (_, round) => round),
+        (round) =>
+          cache.write(
+            Array.from({ length: 50 }, (_, item) => ({ key: key(`${round}:${item}`), record: record("x", 120_000) }))
+          )
+      )
+      // as another process does that removes the excess, and takes its time
+      const held = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const connection = yield* sql.reserve
+          const lock = `hashtextextended('evict "${table}"', 0)`
+          yield* connection.executeUnprepared(`SELECT pg_advisory_lock(${lock})`, [], undefined)
+          const writers = yield* Effect.fork(writing)
+          yield* Effect.sleep("700 millis")
+          const most = yield* countOf(table)
+          yield* connection.executeUnprepared(`SELECT pg_advisory_unlock(${lock})`, [], undefined)
+          return { writers, most }
+        })
+      )
+      expect(held.most).toBeLessThanOrEqual(2_200)
+      yield* Fiber.join(held.writers)
+      expect(yield* until(table, (count) => count <= 2_020)).toBeGreaterThanOrEqual(1_800)
     })
   )
 
