@@ -4,9 +4,11 @@
  *
  * @since 0.1.0
  */
-import { Clock, Effect, type Option } from "effect"
+import { Effect, type Option } from "effect"
+import { nowMillis } from "./backend/instruments.js"
 import type { CacheError } from "./CacheError.js"
 import {
+  type Asker,
   type CacheStore,
   type Entry,
   expiresAt,
@@ -56,6 +58,7 @@ export interface ByteItem {
 export interface ByteStore {
   readonly name: string
   readonly read: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<StoredBytes | undefined>, CacheError>
+  readonly unsafeAsk?: (keys: ReadonlyArray<string>, asker: Asker<StoredBytes>) => void
   readonly write: (items: ReadonlyArray<ByteItem>) => Effect.Effect<ReadonlyArray<RejectedItem>, CacheError>
   readonly add: (key: string, record: ByteRecord) => Effect.Effect<Option.Option<Token>, CacheError>
   readonly replace: (key: string, token: Token, record: ByteRecord) => Effect.Effect<Option.Option<Token>, CacheError>
@@ -75,6 +78,19 @@ const toRecord = (entry: Entry, now: number): ByteRecord => ({
 const toStoredEntry = (stored: StoredBytes | undefined): StoredEntry | undefined =>
   stored === undefined ? undefined : { token: stored.token, entry: decodeEntry(stored.bytes) }
 
+/** Decodes for another. */
+class Decoding implements Asker<StoredBytes> {
+  constructor(private readonly asker: Asker<StoredEntry>) {}
+
+  found(records: ReadonlyArray<StoredBytes | undefined>): void {
+    this.asker.found(records.map(toStoredEntry))
+  }
+
+  otherwise(read: Effect.Effect<ReadonlyArray<StoredBytes | undefined>, CacheError>): void {
+    this.asker.otherwise(Effect.map(read, (records) => records.map(toStoredEntry)))
+  }
+}
+
 /**
  * A `CacheStore` over a driver that keeps bytes. Its payloads are `Uint8Array`s; lifetimes are counted from Effect's
  * `Clock`. A record whose bytes are no entry reads as one with `entry: undefined`.
@@ -82,18 +98,23 @@ const toStoredEntry = (stored: StoredBytes | undefined): StoredEntry | undefined
  * @since 0.1.0
  * @category constructors
  */
-export const toCacheStore = (byteStore: ByteStore): CacheStore => ({
-  name: byteStore.name,
-  payloads: "bytes",
-  read: (keys) => Effect.map(byteStore.read(keys), (records) => records.map(toStoredEntry)),
-  write: (items) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) =>
-      byteStore.write(items.map(({ entry, key }) => ({ key, record: toRecord(entry, now) })))
-    ),
-  add: (key, entry) => Effect.flatMap(Clock.currentTimeMillis, (now) => byteStore.add(key, toRecord(entry, now))),
-  replace: (key, token, entry) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) => byteStore.replace(key, token, toRecord(entry, now))),
-  remove: (keys) => byteStore.remove(keys),
-  clear: byteStore.clear,
-  ...(byteStore.size === undefined ? {} : { size: byteStore.size })
-})
+export const toCacheStore = (byteStore: ByteStore): CacheStore => {
+  const { size, unsafeAsk } = byteStore
+  return {
+    name: byteStore.name,
+    payloads: "bytes",
+    read: (keys) => Effect.map(byteStore.read(keys), (records) => records.map(toStoredEntry)),
+    ...(unsafeAsk === undefined ? {} : { unsafeAsk: (keys, asker) => unsafeAsk(keys, new Decoding(asker)) }),
+    write: (items) =>
+      Effect.withFiberRuntime((fiber) => {
+        const now = nowMillis(fiber)
+        return byteStore.write(items.map(({ entry, key }) => ({ key, record: toRecord(entry, now) })))
+      }),
+    add: (key, entry) => Effect.withFiberRuntime((fiber) => byteStore.add(key, toRecord(entry, nowMillis(fiber)))),
+    replace: (key, token, entry) =>
+      Effect.withFiberRuntime((fiber) => byteStore.replace(key, token, toRecord(entry, nowMillis(fiber)))),
+    remove: (keys) => byteStore.remove(keys),
+    clear: byteStore.clear,
+    ...(size === undefined ? {} : { size })
+  }
+}

@@ -88,6 +88,18 @@ export interface StoredEntry {
 }
 
 /**
+ * Who waits for the answer of `unsafeAsk`; told once, perhaps before `unsafeAsk` returns.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Asker<Stored> {
+  readonly found: (records: ReadonlyArray<Stored | undefined>) => void
+  /** In place of the records: what fails in their place, or still has to be done to get them. */
+  readonly otherwise: (read: Effect.Effect<ReadonlyArray<Stored | undefined>, CacheError>) => void
+}
+
+/**
  * A driver whose records are `Entry` objects. Keys are finished: 1 to 250 bytes of printable ASCII without a space.
  * Every operation may fail with a `CacheError`; none may hang for ever.
  *
@@ -108,6 +120,11 @@ export interface CacheStore {
   readonly read: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<StoredEntry | undefined>, CacheError>
   /** The same for one key and without suspending, for a store in this process; `now` is the Clock's milliseconds. */
   readonly unsafeRead?: (key: string, now: number) => StoredEntry | undefined
+  /**
+   * `read` by callbacks, for a driver that has them: a hit is then answered without the runtime in between. Optional;
+   * never called inside a transaction.
+   */
+  readonly unsafeAsk?: (keys: ReadonlyArray<string>, asker: Asker<StoredEntry>) => void
   /**
    * Writes all entries whatever was there, in one round trip; the last of two with the same key wins. The answer names
    * the items that were not written, with the reason; the others were.

@@ -6,12 +6,12 @@ import { Effect, Either, Option, Random } from "effect"
 import type { CacheBackendService, Key, SetOptions, VersionOption } from "../CacheBackend.js"
 import { CacheError, NoCachedValue } from "../CacheError.js"
 import type { CachedValue, Entry, WriteItem } from "../CacheStore.js"
-import { type Instruments, logAction, logFailure, storeSpan } from "./instruments.js"
+import { debugIsOn, type Instruments, logAction, logFailure, nowMillis, storeSpan } from "./instruments.js"
 import type { Invalidation } from "./invalidation.js"
 import { judge, lifespan, settled, tombstone } from "./mint.js"
 import { during, type Name, type Names } from "./names.js"
 import { durationMillis } from "./options.js"
-import { now, type Records, type Snapshot, type ValueCodec } from "./records.js"
+import { now, type Records, type Snapshot } from "./records.js"
 
 type Operations = Pick<
   CacheBackendService,
@@ -41,7 +41,7 @@ export const directOperations = (
   defaultTtl: number
 ): Operations => {
   const { store } = records
-  const codec: ValueCodec<unknown> = records.codec()
+  const codec = records.plainCodec
   const meters = instruments.direct
 
   const named = <A, E, R>(
@@ -50,19 +50,21 @@ export const directOperations = (
     options: VersionOption | undefined,
     use: (name: Name) => Effect.Effect<A, E, R>
   ): Effect.Effect<A, E | CacheError, R> =>
-    Effect.suspend(() =>
-      Effect.flatMap(namesOf(options).name(operation, key), (name) =>
-        Effect.mapError(use(name), (error) =>
-          error instanceof CacheError ? during(operation, error, name.printed) : error
-        )
-      )
-    )
+    Effect.suspend(() => {
+      const name = namesOf(options).name(operation, key)
+      return Either.isLeft(name)
+        ? Effect.fail(name.left)
+        : Effect.mapError(use(name.right), (error) =>
+            error instanceof CacheError ? during(operation, error, name.right.printed) : error
+          )
+    })
 
   const times = (operation: string, options: SetOptions | undefined): Either.Either<Times, CacheError> =>
-    Either.all({
-      ttl: options?.ttl === undefined ? Either.right(defaultTtl) : durationMillis(operation, "ttl", options.ttl),
-      stale: options?.stale === undefined ? Either.right(0) : durationMillis(operation, "stale", options.stale)
-    })
+    Either.zipWith(
+      options?.ttl === undefined ? Either.right(defaultTtl) : durationMillis(operation, "ttl", options.ttl),
+      options?.stale === undefined ? Either.right(0) : durationMillis(operation, "stale", options.stale),
+      (ttl, stale) => ({ ttl, stale })
+    )
 
   const freshValue = ({ stored, versions }: Snapshot, time: number): CachedValue | undefined => {
     const verdict = judge(stored?.entry, versions, time)
@@ -72,75 +74,83 @@ export const directOperations = (
   const readFresh = (
     name: Name
   ): Effect.Effect<{ snapshot: Snapshot; value: CachedValue | undefined; time: number }, CacheError> =>
-    Effect.zipWith(records.readWithOwnGroups([name.finished]), now, (snapshots, time) => {
-      const snapshot = snapshots[0] ?? { stored: undefined, versions: undefined }
-      return { snapshot, value: freshValue(snapshot, time), time }
+    Effect.flatMap(records.readWithOwnGroups([name.finished]), (snapshots) =>
+      Effect.withFiberRuntime((fiber) => {
+        const time = nowMillis(fiber)
+        const snapshot = snapshots[0] ?? { stored: undefined, versions: undefined }
+        return Effect.succeed({ snapshot, value: freshValue(snapshot, time), time })
+      })
+    )
+
+  const absent = (snapshot: Snapshot, printed: string, undecodable: boolean): Effect.Effect<Option.Option<unknown>> =>
+    Effect.as(
+      Effect.all([
+        meters.count("misses"),
+        undecodable || (snapshot.stored !== undefined && snapshot.stored.entry === undefined)
+          ? meters.count("undecodable")
+          : Effect.void,
+        logAction("MISS", printed)
+      ]),
+      Option.none()
+    )
+
+  const present = (result: unknown, printed: string): Effect.Effect<Option.Option<unknown>> =>
+    Effect.withFiberRuntime((fiber) => {
+      meters.unsafeCount(fiber, "hits")
+      const found = Option.some(result)
+      return debugIsOn(fiber) ? Effect.as(logAction("HIT", printed), found) : Effect.succeed(found)
     })
 
   const decoded = (
     snapshot: Snapshot,
     value: CachedValue | undefined,
     printed: string
-  ): Effect.Effect<Option.Option<unknown>> => {
-    if (value === undefined) {
-      const garbage = snapshot.stored !== undefined && snapshot.stored.entry === undefined
-      return Effect.as(
-        Effect.all([
-          meters.count("misses"),
-          garbage ? meters.count("undecodable") : Effect.void,
-          logAction("MISS", printed)
-        ]),
-        Option.none()
-      )
-    }
-    return Effect.matchEffect(codec.decode(value.payload), {
-      onSuccess: (result) =>
-        Effect.as(Effect.zipRight(meters.count("hits"), logAction("HIT", printed)), Option.some(result)),
-      onFailure: () =>
-        Effect.as(
-          Effect.all([meters.count("misses"), meters.count("undecodable"), logAction("MISS", printed)]),
-          Option.none()
-        )
-    })
-  }
+  ): Effect.Effect<Option.Option<unknown>> =>
+    value === undefined
+      ? absent(snapshot, printed, false)
+      : Effect.matchEffect(codec.decode(value.payload), {
+          onSuccess: (result) => present(result, printed),
+          onFailure: () => absent(snapshot, printed, true)
+        })
 
   const entryOf = (value: unknown, { ttl, stale }: Times, groups: Entry["groups"]): Effect.Effect<Entry, CacheError> =>
-    Effect.zipWith(codec.encode(value), now, (payload, time) =>
-      settled({ payload, computeMillis: 0, ...lifespan(time, ttl, stale) }, groups)
+    Effect.withFiberRuntime((fiber) =>
+      Either.map(codec.encode(value), (payload) =>
+        settled({ payload, computeMillis: 0, ...lifespan(nowMillis(fiber), ttl, stale) }, groups)
+      )
     )
 
+  const stored = (name: Name): Effect.Effect<void> =>
+    Effect.withFiberRuntime((fiber) => {
+      meters.unsafeCount(fiber, "stored")
+      return logAction("SET", name.printed)
+    })
+
   const writeOne = (name: Name, entry: Entry): Effect.Effect<void, CacheError> =>
-    Effect.flatMap(
-      invalidation.superseding(
-        [name.finished],
-        storeSpan("write", store.name, 1)(store.write([{ key: name.finished, entry }]))
-      ),
+    invalidation.superseding(
+      [name.finished],
+      storeSpan("write", store.name, 1)(store.write([{ key: name.finished, entry }])),
       (rejected) => {
         const first = rejected[0]
-        return first === undefined
-          ? Effect.zipRight(meters.count("stored"), logAction("SET", name.printed))
-          : Effect.fail(first.error)
+        return first === undefined ? stored(name) : Effect.fail(first.error)
       }
     )
 
   const set: Operations["set"] = (key, value, options) =>
     named("set", key, options, (name) =>
-      Effect.flatMap(
-        Either.zipWith(
-          times("set", options),
-          namesOf(options).groups("set", options?.groups ?? []),
-          (time, groups) => ({
-            time,
-            groups
-          })
-        ),
-        ({ time, groups }) =>
-          Effect.flatMap(records.capture(groups), (versions) =>
-            Effect.flatMap(entryOf(value, time, versions), (entry) =>
-              time.ttl <= 0 ? Effect.asVoid(invalidation.keys([name])) : writeOne(name, entry)
-            )
-          )
-      )
+      Either.match(Either.all([times("set", options), namesOf(options).groups("set", options?.groups ?? [])]), {
+        onLeft: Effect.fail,
+        onRight: ([time, groups]) => {
+          const write = (entry: Entry) =>
+            time.ttl <= 0 ? Effect.asVoid(invalidation.keys([name])) : writeOne(name, entry)
+          return groups.length === 0
+            ? Effect.flatMap(entryOf(value, time, []), write)
+            : Effect.flatMap(
+                Effect.flatMap(records.capture(groups), (versions) => entryOf(value, time, versions)),
+                write
+              )
+        }
+      })
     )
 
   const setMany: Operations["setMany"] = (entries, options) =>
@@ -170,7 +180,8 @@ export const directOperations = (
         else if (writes.size > 0) {
           for (const { key, error } of yield* invalidation.superseding(
             [...writes.keys()],
-            storeSpan("write", store.name, writes.size)(store.write([...writes.values()]))
+            storeSpan("write", store.name, writes.size)(store.write([...writes.values()])),
+            Effect.succeed
           ))
             failed.set(key, error)
         }
@@ -203,15 +214,13 @@ export const directOperations = (
                 Effect.flatMap(records.capture(groups), (versions) => entryOf(value, time, versions)),
                 (entry) => {
                   if (time.ttl <= 0) return Effect.succeed(true)
-                  const { stored } = snapshot
+                  const before = snapshot.stored
                   const written =
-                    stored === undefined
+                    before === undefined
                       ? store.add(name.finished, entry)
-                      : store.replace(name.finished, stored.token, entry)
-                  return Effect.flatMap(invalidation.superseding([name.finished], written), (token) =>
-                    Option.isSome(token)
-                      ? Effect.as(Effect.zipRight(meters.count("stored"), logAction("SET", name.printed)), true)
-                      : attempt
+                      : store.replace(name.finished, before.token, entry)
+                  return invalidation.superseding([name.finished], written, (token) =>
+                    Option.isSome(token) ? Effect.as(stored(name), true) : attempt
                   )
                 }
               )

@@ -147,7 +147,8 @@ const defaultTracer = DefaultServices.liveServices.unsafeMap.get(Tracer.Tracer.k
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
-const hasTracer = (fiber: AnyFiber): boolean => fiber.currentTracer !== defaultTracer
+/** Whether someone keeps the spans. */
+export const hasTracer = (fiber: AnyFiber): boolean => fiber.currentTracer !== defaultTracer
 
 const spanned =
   (name: string, wanted: (fiber: AnyFiber) => boolean, options: () => Tracer.SpanOptions) =>

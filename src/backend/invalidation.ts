@@ -32,12 +32,22 @@ export class Invalidation {
     )
   }
 
-  /** What is computed without a claim is no longer joined: the key has just been written. */
-  superseding<A, E>(keys: ReadonlyArray<string>, write: Effect.Effect<A, E>): Effect.Effect<A, E> {
-    return Effect.ensuring(
-      write,
-      Effect.sync(() => this.flights.detach(keys))
-    )
+  /** What is computed without a claim is no longer joined once the keys have been written. */
+  superseding<A, B>(
+    keys: ReadonlyArray<string>,
+    write: Effect.Effect<A, CacheError>,
+    then: (answer: A) => Effect.Effect<B, CacheError>
+  ): Effect.Effect<B, CacheError> {
+    return Effect.matchEffect(write, {
+      onFailure: (error) => {
+        this.flights.detach(keys)
+        return Effect.fail(error)
+      },
+      onSuccess: (answer) => {
+        this.flights.detach(keys)
+        return then(answer)
+      }
+    })
   }
 
   group(key: string, printed: string): Effect.Effect<void, CacheError> {

@@ -92,10 +92,12 @@ export class Lifted<A, E, R> {
     const call = this.prepare(backend, args)
     if (call instanceof CacheError) return Effect.die(during("cached", call))
     const hit =
-      call.definition.policy.earlyRefresh === 0 ? this.hit(fiber, call.binding, call.name, call.groups) : undefined
+      call.definition.policy.earlyRefresh === 0 && call.binding.engine.records.areAtHand
+        ? this.hit(fiber, call.binding, call.name, call.groups)
+        : undefined
     return hit !== undefined
       ? Effect.succeed(this.valueOf(hit))
-      : call.binding.engine.memoizer.lookup(this.request(call, this.computation(receiver, args)))
+      : call.binding.engine.memoizer.lookup(fiber, this.request(call, this.computation(receiver, args)))
   }
 
   /** Once in a while, for those who take what is at hand without the runtime, which would see to it. */
@@ -179,7 +181,10 @@ export class Lifted<A, E, R> {
         codec: inside.records.codec(definition.schema),
         policy: policyOf(definition, inside.defaultTtl),
         groups,
-        hotGroups: groups instanceof CacheError || definition.policy.earlyRefresh !== 0 ? undefined : groups,
+        hotGroups:
+          groups instanceof CacheError || definition.policy.earlyRefresh !== 0 || !inside.records.areAtHand
+            ? undefined
+            : groups,
         names: new NameMemory()
       }
       this.bindings.set(backend, binding)

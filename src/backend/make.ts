@@ -87,7 +87,9 @@ export const make = (
               compute: effect
             }
           })
-          return Effect.flatMap(request, (asked) => memoizer.lookup(asked))
+          return Effect.flatMap(request, (asked) =>
+            Effect.withFiberRuntime<A, E | CacheError, R>((fiber) => memoizer.lookup(fiber, asked))
+          )
         }),
 
       clear: invalidation.everything,

@@ -4,7 +4,7 @@
  */
 import { Effect, Either, Exit, type Fiber, FiberRef, Random } from "effect"
 import { type CacheError, NoCachedValue } from "../CacheError.js"
-import type { Claim } from "../CacheStore.js"
+import type { Claim, StoredEntry } from "../CacheStore.js"
 import type { Computations } from "./computation.js"
 import { currentFlight, type Flights, type Outcome } from "./flights.js"
 import { debugIsOn, logAction, logFailure, nowMillis } from "./instruments.js"
@@ -17,6 +17,8 @@ import { inTransaction, isInTransaction } from "./transaction.js"
 type Seen<A> =
   | { readonly snapshot: Snapshot; readonly verdict: Servable; readonly found: { readonly value: A } }
   | { readonly snapshot: Snapshot; readonly verdict: Unservable; readonly found: undefined }
+
+type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
 const firstPoll = 2
 const longestPoll = 100
@@ -31,10 +33,8 @@ export class Memoizer {
   private readonly holdsHere = (claimId: string): boolean | undefined => this.flights.holds(claimId)
 
   /** The value, from the cache or computed. */
-  lookup<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
-    return Effect.withFiberRuntime<A, E, R>((fiber) =>
-      isInTransaction(fiber) ? this.withinTransaction(request) : this.attempt(request, 0, 0)
-    )
+  lookup<A, E, R>(fiber: AnyFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
+    return isInTransaction(fiber) ? this.withinTransaction(request) : this.attempt(fiber, request, 0, 0)
   }
 
   /** Computes now, stores and returns; takes part in a computation only if that has not begun yet. */
@@ -93,24 +93,42 @@ export class Memoizer {
     })
   }
 
-  private attempt<A, E, R>(request: MemoRequest<A, E, R>, tries: number, waited: number): Effect.Effect<A, E, R> {
-    return Effect.matchEffect(this.records.read(request.key, request.groups), {
-      onFailure: (error) => this.withoutStore(request, error),
-      onSuccess: (snapshot) =>
-        Effect.withFiberRuntime<A, E, R>((fiber) => {
-          const hit = this.plainHit(request, snapshot, fiber)
-          return hit === undefined
-            ? Effect.flatMap(this.examine(request, snapshot), (seen) => this.answer(request, seen, tries, waited))
-            : Effect.succeed(hit.right)
+  private attempt<A, E, R>(
+    fiber: AnyFiber,
+    request: MemoRequest<A, E, R>,
+    tries: number,
+    waited: number
+  ): Effect.Effect<A, E, R> {
+    const { groups, key } = request
+    const received = (records: ReadonlyArray<StoredEntry | undefined>): Effect.Effect<A, E, R> => {
+      const snapshot = this.records.snapshot(groups, records)
+      const hit = this.plainHit(request, snapshot, fiber)
+      return hit === undefined
+        ? Effect.flatMap(this.examine(request, snapshot), (seen) => this.answer(request, seen, tries, waited))
+        : Effect.succeed(hit.right)
+    }
+    const reading = (read: Effect.Effect<ReadonlyArray<StoredEntry | undefined>, CacheError>) =>
+      Effect.matchEffect(read, {
+        onFailure: (error) => this.withoutStore(request, error),
+        onSuccess: received
+      })
+    const keys = groups.length === 0 ? [key] : [key, ...groups]
+    const ask = this.records.asking(fiber)
+    return ask === undefined
+      ? reading(this.records.readMany(keys))
+      : Effect.async<A, E, R>((resume) => {
+          ask(keys, {
+            found: (records) => resume(Effect.suspend(() => received(records))),
+            otherwise: (read) => resume(reading(read))
+          })
         })
-    })
   }
 
   /** A fresh value that decodes at once and is nobody's to recompute: by far the most usual answer, without a detour. */
   private plainHit<A, E, R>(
     request: MemoRequest<A, E, R>,
     { stored, versions }: Snapshot,
-    fiber: Fiber.RuntimeFiber<unknown, unknown>
+    fiber: AnyFiber
   ): Either.Right<unknown, A> | undefined {
     const entry = stored?.entry
     const value = entry?.value
@@ -175,7 +193,10 @@ export class Memoizer {
     waited: number
   ): Effect.Effect<A, E, R> {
     const again = (delay: number) =>
-      Effect.zipRight(delay === 0 ? Effect.void : Effect.sleep(delay), this.attempt(request, tries + 1, waited + delay))
+      Effect.zipRight(
+        delay === 0 ? Effect.void : Effect.sleep(delay),
+        Effect.withFiberRuntime<A, E, R>((fiber) => this.attempt(fiber, request, tries + 1, waited + delay))
+      )
     const settle = (outcome: Outcome<A, E>): Effect.Effect<A, E, R> => {
       if (outcome._tag === "Done") return outcome.exit
       return tries === 0 ? again(0) : Effect.flatMap(this.backOff(tries), again)

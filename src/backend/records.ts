@@ -2,12 +2,15 @@
  * Records as the backend reads them: an entry together with the versions that its groups have now.
  */
 import { randomBytes } from "node:crypto"
-import { Effect, Either, Option, ParseResult, type Schema } from "effect"
+import { Effect, Either, type Fiber, Option, ParseResult, type Schema } from "effect"
 import { CacheError } from "../CacheError.js"
 import type { CachedValue, CacheStore, Entry, GroupVersion, StoredEntry } from "../CacheStore.js"
 import { decodePlain, type EncodeRefusal, encodePlain } from "../values/plainData.js"
-import { nowMillis, storeSpan } from "./instruments.js"
+import { hasTracer, nowMillis, storeSpan } from "./instruments.js"
 import { isFresh, settled } from "./mint.js"
+import { isInTransaction } from "./transaction.js"
+
+type Stored = ReadonlyArray<StoredEntry | undefined>
 
 /** A record and the versions of the asked groups, read at one moment. */
 export interface Snapshot {
@@ -22,6 +25,12 @@ export interface ValueCodec<A> {
   readonly decode: (payload: unknown) => Effect.Effect<A, unknown>
 }
 
+/** The codec of values that need no schema. */
+export interface PlainCodec extends ValueCodec<unknown> {
+  readonly encode: (value: unknown) => Either.Either<unknown, CacheError>
+  readonly decode: (payload: unknown) => Either.Either<unknown, unknown>
+}
+
 const unpredictable = (): string => randomBytes(9).toString("base64url")
 
 /** An id that no other layer in any process has. */
@@ -32,29 +41,32 @@ const encodeFailure = (description: string, cause?: unknown): CacheError =>
 
 const refused = ({ path, problem, cause }: EncodeRefusal): CacheError => encodeFailure(`${path} ${problem}`, cause)
 
+/** A store that keeps references keeps them as they are. */
+const references: PlainCodec = { encode: Either.right, decode: Either.right }
+
+const plainBytes: PlainCodec = {
+  encode: (value) => Either.mapLeft(encodePlain(value), refused),
+  // A store of bytes gives bytes.
+  decode: (payload) => decodePlain(payload as Uint8Array)
+}
+
 export class Records {
   private readonly bytes: boolean
+  /** Whether a fresh value can be had without suspending. */
+  readonly areAtHand: boolean
+
+  readonly plainCodec: PlainCodec
 
   constructor(readonly store: CacheStore) {
     this.bytes = store.payloads === "bytes"
+    this.plainCodec = this.bytes ? plainBytes : references
+    this.areAtHand = store.unsafeRead !== undefined && !this.bytes
   }
 
-  /** The codec of plain data, or of a schema's values. A store that keeps references keeps them as they are. */
+  /** The codec of a schema's values, or of plain data. */
   codec<A>(schema?: MemoSchema<A>): ValueCodec<A> {
-    if (!this.bytes) {
-      return {
-        encode: Either.right,
-        // By the contract of a key, what stands under it is of the type that was stored under it.
-        decode: (payload) => Either.right(payload as A)
-      }
-    }
-    if (schema === undefined) {
-      return {
-        encode: (value) => Either.mapLeft(encodePlain(value), refused),
-        // As above: the type is the key's contract.
-        decode: (payload) => decodePlain(payload as Uint8Array) as Either.Either<A, unknown>
-      }
-    }
+    // By the contract of a key, what stands under it is of the type that was stored under it.
+    if (schema === undefined || !this.bytes) return this.plainCodec as ValueCodec<A>
     const encode = ParseResult.encode(schema)
     const decode = ParseResult.decodeUnknown(schema)
     return {
@@ -70,23 +82,37 @@ export class Records {
     }
   }
 
+  /** How to read by callbacks, where it is allowed and nothing has to be seen of the reading but its result. */
+  asking(fiber: Fiber.RuntimeFiber<unknown, unknown>): CacheStore["unsafeAsk"] {
+    return hasTracer(fiber) || isInTransaction(fiber) ? undefined : this.store.unsafeAsk
+  }
+
+  snapshot(groups: ReadonlyArray<string>, records: Stored): Snapshot {
+    return { stored: records[0], versions: this.versions(groups, records, 1) }
+  }
+
   /** One round trip. */
-  readMany(keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<StoredEntry | undefined>, CacheError> {
-    const unsafeRead = this.store.unsafeRead
-    return unsafeRead === undefined
-      ? storeSpan("read", this.store.name, keys.length)(this.store.read(keys))
-      : Effect.withFiberRuntime((fiber) => {
-          const time = nowMillis(fiber)
-          return Effect.succeed(keys.map((key) => unsafeRead(key, time)))
-        })
+  readMany(keys: ReadonlyArray<string>): Effect.Effect<Stored, CacheError> {
+    return Effect.withFiberRuntime<Stored, CacheError>((fiber) => {
+      const { name, read, unsafeRead } = this.store
+      if (unsafeRead !== undefined) {
+        const time = nowMillis(fiber)
+        return Effect.succeed(keys.map((key) => unsafeRead(key, time)))
+      }
+      const ask = this.asking(fiber)
+      return ask === undefined
+        ? storeSpan("read", name, keys.length)(read(keys))
+        : Effect.async((resume) =>
+            ask(keys, { found: (records) => resume(Effect.succeed(records)), otherwise: resume })
+          )
+    })
   }
 
   /** The record under the key and the versions of the groups (finished, sorted), in one round trip. */
   read(key: string, groups: ReadonlyArray<string>): Effect.Effect<Snapshot, CacheError> {
-    return Effect.map(this.readMany(groups.length === 0 ? [key] : [key, ...groups]), (records) => ({
-      stored: records[0],
-      versions: this.versions(groups, records, 1)
-    }))
+    return Effect.map(this.readMany(groups.length === 0 ? [key] : [key, ...groups]), (records) =>
+      this.snapshot(groups, records)
+    )
   }
 
   /** A fresh value that a store of references has at hand, without suspending. */

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { Effect, Either, Option, Runtime, type Scope } from "effect"
-import type { ByteRecord, ByteStore } from "../ByteStore.js"
+import type { ByteRecord, ByteStore, StoredBytes } from "../ByteStore.js"
 import { CacheError } from "../CacheError.js"
 import { AddCall } from "./AddCall.js"
 import type { Problem } from "./Call.js"
@@ -15,7 +15,7 @@ import { Pool, type Route } from "./Pool.js"
 import { isKey } from "./protocol.js"
 import { RemoveCall } from "./RemoveCall.js"
 import { ReplaceCall } from "./ReplaceCall.js"
-import { readMany } from "./readMany.js"
+import { askOne, readMany } from "./readMany.js"
 import { type MemcachedOptions, poolSettings } from "./settings.js"
 import { split } from "./split.js"
 import { Token } from "./Token.js"
@@ -151,21 +151,30 @@ export const connect = (options: MemcachedOptions, namespace: string): Effect.Ef
  *
  * The first write to a server, and the first after its generation record was evicted, takes one more.
  */
-export const over = (pool: Pool): ByteStore => ({
-  name: "memcached",
-  read: (keys) => (keys.length === 0 ? Effect.succeed([]) : checked(pool, "read", keys, readMany(pool, keys))),
-  write: (items) =>
-    checked(
-      pool,
-      "write",
-      items.map(({ key }) => key),
-      writeMany(pool, items, (key, problem) => cacheError("write", problem, key))
-    ),
-  add: (key, record) => checked(pool, "add", [key], add(pool, key, record)),
-  replace: (key, token, record) => checked(pool, "replace", [key], replace(pool, key, token, record)),
-  remove: (keys) => (keys.length === 0 ? Effect.succeed(0) : checked(pool, "remove", keys, remove(pool, keys))),
-  clear: checked(pool, "clear", [], clearAll(pool))
-})
+export const over = (pool: Pool): ByteStore => {
+  const read = (keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<StoredBytes | undefined>, CacheError> =>
+    keys.length === 0 ? Effect.succeed([]) : checked(pool, "read", keys, readMany(pool, keys))
+  const readError = (problem: Problem) => cacheError("read", problem)
+  return {
+    name: "memcached",
+    read,
+    unsafeAsk: (keys, asker) => {
+      const asked = !pool.settings.failover && keys.every(isKey) && askOne(pool, keys, asker, readError)
+      if (!asked) asker.otherwise(read(keys))
+    },
+    write: (items) =>
+      checked(
+        pool,
+        "write",
+        items.map(({ key }) => key),
+        writeMany(pool, items, (key, problem) => cacheError("write", problem, key))
+      ),
+    add: (key, record) => checked(pool, "add", [key], add(pool, key, record)),
+    replace: (key, token, record) => checked(pool, "replace", [key], replace(pool, key, token, record)),
+    remove: (keys) => (keys.length === 0 ? Effect.succeed(0) : checked(pool, "remove", keys, remove(pool, keys))),
+    clear: checked(pool, "clear", [], clearAll(pool))
+  }
+}
 
 /** A store with connections of its own. */
 export const make = (options: MemcachedOptions, namespace: string): Effect.Effect<ByteStore, CacheError, Scope.Scope> =>

@@ -34,10 +34,9 @@ export const standIn = (route: Route): Effect.Effect<void, Problem> => {
   return Effect.zipRight(generation(route, holder.index, "ensure"), generation(route, home, "renew"))
 }
 
-/** Makes sure that the generation under which to write is known. No round trip unless its record is missing. */
-const prepared = (route: Route): Effect.Effect<void, Problem> => {
+/** Makes sure that the generation under which to write is known, when its record is missing. */
+const prepare = (route: Route): Effect.Effect<void, Problem> => {
   const { holder, home } = route
-  if (holder.generations.current(home) !== undefined) return Effect.void
   return holder.generations.standsInFor(home)
     ? Effect.asVoid(generation(route, holder.index, "ensure"))
     : standIn(route)
@@ -51,10 +50,21 @@ export const exchangeUnderGeneration = <A>(
   make: (listener: Listener<A | Superseded>) => Call,
   left = attempts
 ): Effect.Effect<A, Problem> =>
-  Effect.flatMap(Effect.zipRight(prepared(route), exchange(route, make)), (result): Effect.Effect<A, Problem> => {
-    // The symbol is no A: no caller uses it as a result of its own.
-    if (result !== superseded) return Effect.succeed(result as A)
-    return left > 1
-      ? exchangeUnderGeneration(route, make, left - 1)
-      : Effect.fail(new Problem("StoreFailed", "the namespace was cleared again and again while this was written"))
+  Effect.suspend(() => {
+    const { holder, home } = route
+    const again = left > 1 ? Effect.suspend(() => exchangeUnderGeneration(route, make, left - 1)) : clearedAllTheTime
+    const call = Effect.async<A, Problem>((resume) =>
+      holder.ask(
+        make({
+          // The symbol is no A: no caller uses it as a result of its own.
+          done: (result) => resume(result === superseded ? again : Effect.succeed(result as A)),
+          failed: (problem) => resume(Effect.fail(problem))
+        })
+      )
+    )
+    return holder.generations.current(home) === undefined ? Effect.zipRight(prepare(route), call) : call
   })
+
+const clearedAllTheTime = Effect.suspend(() =>
+  Effect.fail(new Problem("StoreFailed", "the namespace was cleared again and again while this was written"))
+)

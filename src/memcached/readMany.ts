@@ -6,6 +6,8 @@
  */
 import { Effect } from "effect"
 import type { StoredBytes } from "../ByteStore.js"
+import type { CacheError } from "../CacheError.js"
+import type { Asker } from "../CacheStore.js"
 import type { Listener, Problem } from "./Call.js"
 import { standIn } from "./exchange.js"
 import type { Pool, Route } from "./Pool.js"
@@ -85,6 +87,35 @@ const sharedRoute = (pool: Pool, keys: ReadonlyArray<string>): Route | undefined
 
 const readStrangers = (parts: ReadonlyArray<Part<string>>): Effect.Effect<void, Problem> =>
   Effect.forEach(parts, ({ route }) => standIn(route), { concurrency: "unbounded", discard: true })
+
+/** Hands the records of the only server to who asked by callbacks. */
+class Asking implements Listener<Records> {
+  constructor(
+    private readonly asker: Asker<StoredBytes>,
+    private readonly errorOf: (problem: Problem) => CacheError
+  ) {}
+
+  done(found: Records): void {
+    this.asker.found(found)
+  }
+
+  failed(problem: Problem): void {
+    this.asker.otherwise(Effect.fail(this.errorOf(problem)))
+  }
+}
+
+/** Whether one server was asked for all keys; nobody can give up on that. */
+export const askOne = (
+  pool: Pool,
+  keys: ReadonlyArray<string>,
+  asker: Asker<StoredBytes>,
+  errorOf: (problem: Problem) => CacheError
+): boolean => {
+  const route = sharedRoute(pool, keys)
+  if (route === undefined) return false
+  route.holder.ask(new ReadCall(route.home, route.holder.index, keys, new Asking(asker, errorOf)))
+  return true
+}
 
 /** Registers for the records of at least one key; the answer tells how to give up on them. */
 export const readMany = (pool: Pool, keys: ReadonlyArray<string>): Effect.Effect<Records, Problem> =>

@@ -27,13 +27,13 @@ const forget = (part: Part<ByteItem>, rejections: ReadonlyArray<Rejection>): Eff
     : Effect.ignore(exchange<number>({ holder, home }, (listener) => new RemoveCall(home, keys, listener)))
 }
 
-const writePart = (part: Part<ByteItem>): Effect.Effect<ReadonlyArray<Rejection>, Problem> => {
-  const written = exchangeUnderGeneration(
+const writePart = (part: Part<ByteItem>): Effect.Effect<ReadonlyArray<Rejection>, Problem> =>
+  exchangeUnderGeneration(
     part.route,
     (listener: ConstructorParameters<typeof WriteCall>[2]) => new WriteCall(part.route.home, part.elements, listener)
   )
-  return Effect.tap(written, (rejections) => forget(part, rejections))
-}
+
+const none: Effect.Effect<ReadonlyArray<RejectedItem>> = Effect.succeed([])
 
 /** Fails when no server could be asked; the items of some that could not are among the rejected. */
 export const writeMany = (
@@ -46,10 +46,18 @@ export const writeMany = (
     const rejected = (rejections: ReadonlyArray<Rejection>): ReadonlyArray<RejectedItem> =>
       rejections.map(({ item, problem }) => ({ key: item.key, error: toError(item.key, problem) }))
     const [only] = parts
-    if (only === undefined) return Effect.succeed([])
-    if (parts.length === 1) return Effect.map(writePart(only), rejected)
+    if (only === undefined) return none
+    if (parts.length === 1) {
+      return Effect.flatMap(writePart(only), (rejections) =>
+        rejections.length === 0 ? none : Effect.as(forget(only, rejections), rejected(rejections))
+      )
+    }
     return Effect.flatMap(
-      Effect.forEach(parts, (part) => Effect.either(writePart(part)), { concurrency: "unbounded" }),
+      Effect.forEach(
+        parts,
+        (part) => Effect.either(Effect.tap(writePart(part), (rejections) => forget(part, rejections))),
+        { concurrency: "unbounded" }
+      ),
       (results): Effect.Effect<ReadonlyArray<RejectedItem>, Problem> => {
         const failed = results.find(Either.isLeft)
         if (failed !== undefined && results.every(Either.isLeft)) return Effect.fail(failed.left)

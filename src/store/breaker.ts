@@ -8,7 +8,7 @@
 import { Effect, type Exit, Metric, MetricKey, MetricLabel, type Scope } from "effect"
 import { inTransaction, isInTransaction } from "../backend/transaction.js"
 import { CacheError } from "../CacheError.js"
-import type { CacheStore } from "../CacheStore.js"
+import type { Asker, CacheStore, StoredEntry } from "../CacheStore.js"
 import { CircuitOpen, isOutage } from "./outage.js"
 
 export interface BreakerSettings {
@@ -45,8 +45,10 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
         cause: new CircuitOpen({ store: store.name })
       })
     // Made once: an error takes its stack each time it is made, which costs more than the call that it skips.
-    const open = skipped(`the ${store.name} store keeps failing and is not asked until a probe succeeds`)
-    const awaitingReplay = skipped("the key was invalidated during an outage, and that could not be replayed yet")
+    const open = Effect.fail(skipped(`the ${store.name} store keeps failing and is not asked until a probe succeeds`))
+    const awaitingReplay = Effect.fail(
+      skipped("the key was invalidated during an outage, and that could not be replayed yet")
+    )
 
     let failuresInARow = 0
     let tripped = false
@@ -110,24 +112,44 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
       ).pipe(Effect.zipRight(Effect.fail(error)))
     }
 
+    const watched = <A>(key: string | undefined, operation: Effect.Effect<A, CacheError>) =>
+      Effect.matchEffect(operation, {
+        onFailure: (error) => failed(key, error),
+        onSuccess: (value) => {
+          failuresInARow = 0
+          return Effect.succeed(value)
+        }
+      })
+
     const guarded = <A>(
       keys: ReadonlyArray<string>,
       operation: () => Effect.Effect<A, CacheError>,
       mustWait: (keys: ReadonlyArray<string>) => boolean = () => false
     ): Effect.Effect<A, CacheError> =>
       Effect.withFiberRuntime<A, CacheError>((fiber) => {
-        if (mustWait(keys)) return Effect.fail(awaitingReplay)
+        if (mustWait(keys)) return awaitingReplay
         // A transaction has its own connection, whose failure is the user's to hear of.
         if (isInTransaction(fiber)) return operation()
-        if (tripped) return Effect.fail(open)
-        return Effect.matchEffect(operation(), {
-          onFailure: (error) => failed(keys[0], error),
-          onSuccess: (value) => {
-            failuresInARow = 0
-            return Effect.succeed(value)
-          }
-        })
+        if (tripped) return open
+        return watched(keys[0], operation())
       })
+
+    const unsafeAsk = store.unsafeAsk
+    const ask =
+      unsafeAsk === undefined
+        ? undefined
+        : (keys: ReadonlyArray<string>, asker: Asker<StoredEntry>): void => {
+            if (isPending(keys)) asker.otherwise(awaitingReplay)
+            else if (tripped) asker.otherwise(open)
+            else
+              unsafeAsk(keys, {
+                found: (records) => {
+                  failuresInARow = 0
+                  asker.found(records)
+                },
+                otherwise: (read) => asker.otherwise(watched(keys[0], read))
+              })
+          }
 
     /** `otherwise` where the invalidation is kept for later. */
     const kept = <A>(
@@ -148,6 +170,7 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
     return {
       ...store,
       read: (keys) => guarded(keys, () => store.read(keys), isPending),
+      ...(ask === undefined ? {} : { unsafeAsk: ask }),
       write: (items) => {
         const keys = items.map((item) => item.key)
         return Effect.map(
