@@ -12,6 +12,7 @@ import {
   type CacheStore,
   type Entry,
   expiresAt,
+  type Reading,
   type RejectedItem,
   type StoredEntry,
   type StoreSize,
@@ -58,7 +59,7 @@ export interface ByteItem {
 export interface ByteStore {
   readonly name: string
   readonly read: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<StoredBytes | undefined>, CacheError>
-  readonly unsafeAsk?: (keys: ReadonlyArray<string>, asker: Asker<StoredBytes>) => void
+  readonly unsafeAsk?: (keys: ReadonlyArray<string>, asker: Asker<StoredBytes>) => Reading<StoredBytes> | undefined
   readonly write: (items: ReadonlyArray<ByteItem>) => Effect.Effect<ReadonlyArray<RejectedItem>, CacheError>
   readonly add: (key: string, record: ByteRecord) => Effect.Effect<Option.Option<Token>, CacheError>
   readonly replace: (key: string, token: Token, record: ByteRecord) => Effect.Effect<Option.Option<Token>, CacheError>
@@ -78,6 +79,9 @@ const toRecord = (entry: Entry, now: number): ByteRecord => ({
 const toStoredEntry = (stored: StoredBytes | undefined): StoredEntry | undefined =>
   stored === undefined ? undefined : { token: stored.token, entry: decodeEntry(stored.bytes) }
 
+const decoded = (reading: Reading<StoredBytes>): Reading<StoredEntry> =>
+  Effect.map(reading, (records) => records.map(toStoredEntry))
+
 /** Decodes for another. */
 class Decoding implements Asker<StoredBytes> {
   constructor(private readonly asker: Asker<StoredEntry>) {}
@@ -86,8 +90,8 @@ class Decoding implements Asker<StoredBytes> {
     this.asker.found(records.map(toStoredEntry))
   }
 
-  otherwise(read: Effect.Effect<ReadonlyArray<StoredBytes | undefined>, CacheError>): void {
-    this.asker.otherwise(Effect.map(read, (records) => records.map(toStoredEntry)))
+  failed(failure: Reading<StoredBytes>): void {
+    this.asker.failed(decoded(failure))
   }
 }
 
@@ -103,8 +107,15 @@ export const toCacheStore = (byteStore: ByteStore): CacheStore => {
   return {
     name: byteStore.name,
     payloads: "bytes",
-    read: (keys) => Effect.map(byteStore.read(keys), (records) => records.map(toStoredEntry)),
-    ...(unsafeAsk === undefined ? {} : { unsafeAsk: (keys, asker) => unsafeAsk(keys, new Decoding(asker)) }),
+    read: (keys) => decoded(byteStore.read(keys)),
+    ...(unsafeAsk === undefined
+      ? {}
+      : {
+          unsafeAsk: (keys, asker) => {
+            const instead = unsafeAsk(keys, new Decoding(asker))
+            return instead === undefined ? undefined : decoded(instead)
+          }
+        }),
     write: (items) =>
       Effect.withFiberRuntime((fiber) => {
         const now = nowMillis(fiber)

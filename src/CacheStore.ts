@@ -88,16 +88,23 @@ export interface StoredEntry {
 }
 
 /**
- * Who waits for the answer of `unsafeAsk`; told once, perhaps before `unsafeAsk` returns.
+ * Who waits for the answer of `unsafeAsk`: told once, perhaps before `unsafeAsk` returns.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Asker<Stored> {
   readonly found: (records: ReadonlyArray<Stored | undefined>) => void
-  /** In place of the records: what fails in their place, or still has to be done to get them. */
-  readonly otherwise: (read: Effect.Effect<ReadonlyArray<Stored | undefined>, CacheError>) => void
+  readonly failed: (failure: Reading<Stored>) => void
 }
+
+/**
+ * How records are had, or that they can't be.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Reading<Stored> = Effect.Effect<ReadonlyArray<Stored | undefined>, CacheError>
 
 /**
  * A driver whose records are `Entry` objects. Keys are finished: 1 to 250 bytes of printable ASCII without a space.
@@ -121,10 +128,11 @@ export interface CacheStore {
   /** The same for one key and without suspending, for a store in this process; `now` is the Clock's milliseconds. */
   readonly unsafeRead?: (key: string, now: number) => StoredEntry | undefined
   /**
-   * `read` by callbacks, for a driver that has them: a hit is then answered without the runtime in between. Optional;
-   * never called inside a transaction.
+   * `read` by callbacks, for a driver that has them: a hit is then answered without the runtime in between. Where it can't
+   * be had so, or not at all, this returns what to do in its place, and the asker hears nothing. Never called inside a
+   * transaction. Optional.
    */
-  readonly unsafeAsk?: (keys: ReadonlyArray<string>, asker: Asker<StoredEntry>) => void
+  readonly unsafeAsk?: (keys: ReadonlyArray<string>, asker: Asker<StoredEntry>) => Reading<StoredEntry> | undefined
   /**
    * Writes all entries whatever was there, in one round trip; the last of two with the same key wins. The answer names
    * the items that were not written, with the reason; the others were.

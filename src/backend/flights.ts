@@ -27,7 +27,9 @@ export class Flight {
   /** The flight's own fiber, and the one that computes. */
   fiber: Fiber.RuntimeFiber<void> | undefined
   computation: Fiber.RuntimeFiber<unknown, unknown> | undefined
-  readonly outcome = Deferred.unsafeMake<Outcome<unknown, unknown>>(FiberId.none)
+  private outcome: Outcome<unknown, unknown> | undefined
+  private starter: ((landed: Effect.Effect<Outcome<unknown, unknown>>) => void) | undefined
+  private shared: Deferred.Deferred<Outcome<unknown, unknown>> | undefined
   /** The flights that fibers of this one's computation wait for, with how many fibers do. */
   private readonly waitsFor = new Map<Flight, number>()
 
@@ -42,6 +44,29 @@ export class Flight {
     /** The flight whose computation asked for this one. */
     public parent: Flight | undefined
   ) {}
+
+  /** What those wait for who join. */
+  get landing(): Effect.Effect<Outcome<unknown, unknown>> {
+    if (this.outcome !== undefined) return Effect.succeed(this.outcome)
+    this.shared ??= Deferred.unsafeMake(FiberId.none)
+    return Deferred.await(this.shared)
+  }
+
+  /** The same for the one who started it, who mostly stays alone: a `Deferred` takes longer to make than to use. */
+  get ownLanding(): Effect.Effect<Outcome<unknown, unknown>> {
+    return Effect.async((resume) => {
+      if (this.outcome === undefined) this.starter = resume
+      else resume(Effect.succeed(this.outcome))
+    })
+  }
+
+  land(outcome: Outcome<unknown, unknown>): void {
+    this.phase = "landed"
+    this.outcome = outcome
+    const landed = Effect.succeed(outcome)
+    this.starter?.(landed)
+    if (this.shared !== undefined) Deferred.unsafeDone(this.shared, landed)
+  }
 
   wait(target: Flight): void {
     this.waitsFor.set(target, (this.waitsFor.get(target) ?? 0) + 1)
@@ -141,8 +166,7 @@ export class Flights {
 
   land(flight: Flight, outcome: Outcome<unknown, unknown>): void {
     this.remove(flight)
-    flight.phase = "landed"
-    Deferred.unsafeDone(flight.outcome, Effect.succeed(outcome))
+    flight.land(outcome)
   }
 
   /** After an invalidation nobody joins what runs without a claim; claimed flights are detached by their claim. */

@@ -91,9 +91,14 @@ export class Meters {
     })
   }
 
-  computeTook(millis: number): Effect.Effect<void> {
+  unsafeComputed(fiber: Fiber.RuntimeFiber<unknown, unknown>, millis: number): void {
+    this.unsafeCount(fiber, "computed")
+    this.computeTime.unsafeUpdate(millis, fiber.getFiberRef(FiberRef.currentMetricLabels))
+  }
+
+  computed(millis: number): Effect.Effect<void> {
     return Effect.withFiberRuntime((fiber) => {
-      this.computeTime.unsafeUpdate(millis, fiber.getFiberRef(FiberRef.currentMetricLabels))
+      this.unsafeComputed(fiber, millis)
       return Effect.void
     })
   }
@@ -132,10 +137,13 @@ export const logAction = (
   Effect.withFiberRuntime((fiber) => (debugIsOn(fiber) ? Effect.logDebug(`Cache ${action} ${printed}`) : Effect.void))
 
 /** An open breaker has told of itself when it opened; the calls that skip the store need not repeat it. */
+export const isTold = (fiber: Fiber.RuntimeFiber<unknown, unknown>, error: CacheError): boolean =>
+  error.cause instanceof CircuitOpen && !debugIsOn(fiber)
+
 export const logFailure = (what: string, error: CacheError): Effect.Effect<void> =>
   Effect.withFiberRuntime((fiber) => {
+    if (isTold(fiber, error)) return Effect.void
     const skipped = error.cause instanceof CircuitOpen
-    if (skipped && !debugIsOn(fiber)) return Effect.void
     return Effect.annotateLogs(
       Effect.logWithLevel(skipped ? LogLevel.Debug : LogLevel.Warning, `${what}: ${error.message}`),
       { reason: error.reason, operation: error.operation }

@@ -6,6 +6,7 @@ import type { CacheBackendService, GetOrSetOptions, VersionOption } from "../Cac
 import type { CacheError } from "../CacheError.js"
 import type { CacheStore } from "../CacheStore.js"
 import { validatePrefix } from "../keys/finishKey.js"
+import { Claims } from "./claims.js"
 import { Computations } from "./computation.js"
 import { define, policyOf } from "./definition.js"
 import { directOperations } from "./direct.js"
@@ -57,7 +58,7 @@ export const make = (
     const instruments = new Instruments(store.name)
     const records = new Records(store)
     const flights = new Flights()
-    const computations = new Computations(records, flights)
+    const computations = new Computations(new Claims(records), flights, store.unsafeRead !== undefined)
     yield* Effect.addFinalizer(() => computations.shutdown)
     const memoizer = new Memoizer(records, flights, computations)
     const invalidation = new Invalidation(records, flights)

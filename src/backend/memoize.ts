@@ -2,12 +2,12 @@
  * Reads through the cache: serves what is fresh, lets one caller of all processes compute what is not, and gives every
  * other caller the best it can have meanwhile. The decisions are `mint.ts`, the bookkeeping of this process `flights.ts`.
  */
-import { Effect, Either, Exit, type Fiber, FiberRef, Random } from "effect"
+import { Effect, Either, Exit, type Fiber, Random } from "effect"
 import { type CacheError, NoCachedValue } from "../CacheError.js"
-import type { Claim, StoredEntry } from "../CacheStore.js"
+import type { Claim } from "../CacheStore.js"
 import type { Computations } from "./computation.js"
 import { currentFlight, type Flights, type Outcome } from "./flights.js"
-import { debugIsOn, logAction, logFailure, nowMillis } from "./instruments.js"
+import { debugIsOn, isTold, logAction, logFailure, nowMillis } from "./instruments.js"
 import { isFresh, judge, madeUnder, refreshesEarly, type Servable, type Unservable, withoutValue } from "./mint.js"
 import { now, type Records, type Snapshot } from "./records.js"
 import type { MemoRequest } from "./request.js"
@@ -43,7 +43,7 @@ export class Memoizer {
       inside
         ? // What was there must not outlive this; what is computed here may never be committed.
           Effect.tap(this.computations.alone(request), () => this.removeQuietly(request))
-        : this.force(request)
+        : Effect.withFiberRuntime<A, E, R>((fiber) => this.force(fiber, request))
     )
   }
 
@@ -100,28 +100,16 @@ export class Memoizer {
     waited: number
   ): Effect.Effect<A, E, R> {
     const { groups, key } = request
-    const received = (records: ReadonlyArray<StoredEntry | undefined>): Effect.Effect<A, E, R> => {
-      const snapshot = this.records.snapshot(groups, records)
-      const hit = this.plainHit(request, snapshot, fiber)
-      return hit === undefined
-        ? Effect.flatMap(this.examine(request, snapshot), (seen) => this.answer(request, seen, tries, waited))
-        : Effect.succeed(hit.right)
-    }
-    const reading = (read: Effect.Effect<ReadonlyArray<StoredEntry | undefined>, CacheError>) =>
-      Effect.matchEffect(read, {
-        onFailure: (error) => this.withoutStore(request, error),
-        onSuccess: received
-      })
-    const keys = groups.length === 0 ? [key] : [key, ...groups]
-    const ask = this.records.asking(fiber)
-    return ask === undefined
-      ? reading(this.records.readMany(keys))
-      : Effect.async<A, E, R>((resume) => {
-          ask(keys, {
-            found: (records) => resume(Effect.suspend(() => received(records))),
-            otherwise: (read) => resume(reading(read))
-          })
-        })
+    return Effect.matchEffect(this.records.reading(fiber, groups.length === 0 ? [key] : [key, ...groups]), {
+      onFailure: (error) => this.withoutStore(fiber, request, error),
+      onSuccess: (records) => {
+        const snapshot = this.records.snapshot(groups, records)
+        const hit = this.plainHit(request, snapshot, fiber)
+        return hit === undefined
+          ? Effect.flatMap(this.examine(request, snapshot), (seen) => this.answer(fiber, request, seen, tries, waited))
+          : Effect.succeed(hit.right)
+      }
+    })
   }
 
   /** A fresh value that decodes at once and is nobody's to recompute: by far the most usual answer, without a detour. */
@@ -143,17 +131,20 @@ export class Memoizer {
   }
 
   private answer<A, E, R>(
+    fiber: AnyFiber,
     request: MemoRequest<A, E, R>,
     seen: Seen<A>,
     tries: number,
     waited: number
   ): Effect.Effect<A, E, R> {
-    if (seen.found !== undefined) return this.serveOrRefresh(request, seen.snapshot, seen.verdict, seen.found.value)
-    const missing = this.miss(request, seen.snapshot, seen.verdict, tries, waited)
+    if (seen.found !== undefined)
+      return this.serveOrRefresh(fiber, request, seen.snapshot, seen.verdict, seen.found.value)
+    const missing = this.miss(fiber, request, seen.snapshot, seen.verdict, tries, waited)
     return tries === 0 ? Effect.zipRight(this.missed(request), missing) : missing
   }
 
   private serveOrRefresh<A, E, R>(
+    fiber: AnyFiber,
     request: MemoRequest<A, E, R>,
     snapshot: Snapshot,
     verdict: Servable,
@@ -163,11 +154,11 @@ export class Memoizer {
       if (!due) return this.serve(request, verdict, value)
       if (request.policy.background) {
         return Effect.zipRight(
-          this.computations.flyBehind(request, "refresh", snapshot),
+          this.computations.flyBehind(fiber, request, "refresh", snapshot),
           this.serve(request, verdict, value)
         )
       }
-      return Effect.flatMap(this.computations.fly(request, "refresh", snapshot), (outcome) => {
+      return Effect.flatMap(this.computations.fly(fiber, request, "refresh", snapshot), (outcome) => {
         if (outcome._tag === "Lost") return this.serve(request, verdict, value)
         return Exit.isFailure(outcome.exit) && request.policy.staleOnError
           ? this.serve(request, verdict, value)
@@ -186,6 +177,7 @@ export class Memoizer {
   }
 
   private miss<A, E, R>(
+    fiber: AnyFiber,
     request: MemoRequest<A, E, R>,
     snapshot: Snapshot,
     verdict: Unservable,
@@ -195,7 +187,7 @@ export class Memoizer {
     const again = (delay: number) =>
       Effect.zipRight(
         delay === 0 ? Effect.void : Effect.sleep(delay),
-        Effect.withFiberRuntime<A, E, R>((fiber) => this.attempt(fiber, request, tries + 1, waited + delay))
+        Effect.suspend(() => this.attempt(fiber, request, tries + 1, waited + delay))
       )
     const settle = (outcome: Outcome<A, E>): Effect.Effect<A, E, R> => {
       if (outcome._tag === "Done") return outcome.exit
@@ -204,29 +196,34 @@ export class Memoizer {
     if (verdict._tag === "Leased") {
       const flight = this.flights.computing(verdict.claim.id)
       return flight === undefined
-        ? this.awaitForeign(request, verdict.claim, tries, waited, again)
+        ? this.awaitForeign(fiber, request, verdict.claim, tries, waited, again)
         : Effect.flatMap(this.computations.join(request, flight), settle)
     }
     const flight = this.flights.claiming(request.key)
     return Effect.flatMap(
-      flight === undefined ? this.computations.fly(request, "miss", snapshot) : this.computations.join(request, flight),
+      flight === undefined
+        ? this.computations.fly(fiber, request, "miss", snapshot)
+        : this.computations.join(request, flight),
       settle
     )
   }
 
   /** Another process computes: ask again and again until its value is there or its lease ends. */
   private awaitForeign<A, E, R>(
+    fiber: AnyFiber,
     request: MemoRequest<A, E, R>,
     claim: Claim,
     tries: number,
     waited: number,
     again: (delay: number) => Effect.Effect<A, E, R>
   ): Effect.Effect<A, E, R> {
-    return Effect.flatMap(FiberRef.get(currentFlight), (asking) => {
+    return Effect.suspend(() => {
       // A computation that needs another's, which needs ours, would wait for ever with both leases being renewed. Only
       // the computation itself can find that out: computed here, it meets its own key.
       // And it joins no flight, which without a claim might be older than an invalidation elsewhere.
-      if (asking !== undefined && waited > request.policy.lease) return this.startApart(request)
+      if (fiber.getFiberRef(currentFlight) !== undefined && waited > request.policy.lease) {
+        return this.startApart(fiber, request)
+      }
       return Effect.flatMap(Effect.zip(now, this.backOff(tries)), ([time, delay]) =>
         again(Math.min(delay, Math.max(1, claim.until - time)))
       )
@@ -247,42 +244,42 @@ export class Memoizer {
     return Effect.map(Random.next, (random) => Math.max(1, Math.round(ceiling * (0.5 + random / 2))))
   }
 
-  private force<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
+  private force<A, E, R>(fiber: AnyFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.suspend(() => {
       const flight = this.flights.claiming(request.key)
       if (flight !== undefined) flight.forced = true
       return Effect.flatMap(
-        flight === undefined ? this.computations.fly(request, "force") : this.computations.join(request, flight),
-        (outcome) => (outcome._tag === "Done" ? outcome.exit : this.force(request))
+        flight === undefined ? this.computations.fly(fiber, request, "force") : this.computations.join(request, flight),
+        (outcome) => (outcome._tag === "Done" ? outcome.exit : this.force(fiber, request))
       )
     })
   }
 
-  private withoutStore<A, E, R>(request: MemoRequest<A, E, R>, error: CacheError): Effect.Effect<A, E, R> {
-    return Effect.withFiberRuntime<A, E, R>((fiber) => {
-      request.meters.unsafeCount(fiber, "storeErrors")
-      request.meters.unsafeCount(fiber, "misses")
-      return Effect.zipRight(
-        logFailure(`Cache unavailable, computing ${request.printed} without it`, error),
-        this.apart(request)
-      )
-    })
+  private withoutStore<A, E, R>(
+    fiber: AnyFiber,
+    request: MemoRequest<A, E, R>,
+    error: CacheError
+  ): Effect.Effect<A, E, R> {
+    request.meters.unsafeCount(fiber, "storeErrors")
+    request.meters.unsafeCount(fiber, "misses")
+    const computing = Effect.suspend(() => this.apart(fiber, request))
+    return isTold(fiber, error)
+      ? this.apart(fiber, request)
+      : Effect.zipRight(logFailure(`Cache unavailable, computing ${request.printed} without it`, error), computing)
   }
 
   /** Computes without a claim, once for all callers of this process. */
-  private apart<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
-    return Effect.suspend(() => {
-      const flight = this.flights.unclaimed(request.key)
-      if (flight === undefined) return this.startApart(request)
-      return Effect.flatMap(this.computations.join(request, flight), (outcome) =>
-        outcome._tag === "Done" ? outcome.exit : this.apart(request)
-      )
-    })
+  private apart<A, E, R>(fiber: AnyFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
+    const flight = this.flights.unclaimed(request.key)
+    if (flight === undefined) return this.startApart(fiber, request)
+    return Effect.flatMap(this.computations.join(request, flight), (outcome) =>
+      outcome._tag === "Done" ? outcome.exit : this.apart(fiber, request)
+    )
   }
 
-  private startApart<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
-    return Effect.flatMap(this.computations.fly(request, "apart"), (outcome) =>
-      outcome._tag === "Done" ? outcome.exit : this.apart(request)
+  private startApart<A, E, R>(fiber: AnyFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.flatMap(this.computations.fly(fiber, request, "apart"), (outcome) =>
+      outcome._tag === "Done" ? outcome.exit : this.apart(fiber, request)
     )
   }
 

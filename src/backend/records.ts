@@ -4,7 +4,7 @@
 import { randomBytes } from "node:crypto"
 import { Effect, Either, type Fiber, Option, ParseResult, type Schema } from "effect"
 import { CacheError } from "../CacheError.js"
-import type { CachedValue, CacheStore, Entry, GroupVersion, StoredEntry } from "../CacheStore.js"
+import type { Asker, CachedValue, CacheStore, Entry, GroupVersion, Reading, StoredEntry } from "../CacheStore.js"
 import { decodePlain, type EncodeRefusal, encodePlain } from "../values/plainData.js"
 import { hasTracer, nowMillis, storeSpan } from "./instruments.js"
 import { isFresh, settled } from "./mint.js"
@@ -50,6 +50,30 @@ const plainBytes: PlainCodec = {
   decode: (payload) => decodePlain(payload as Uint8Array)
 }
 
+/** What a store calls back with. */
+class Answer implements Asker<StoredEntry> {
+  private answer: Reading<StoredEntry> | undefined
+  private resume: ((answer: Reading<StoredEntry>) => void) | undefined
+
+  get awaited(): Reading<StoredEntry> {
+    return (
+      this.answer ??
+      Effect.async((resume) => {
+        this.resume = resume
+      })
+    )
+  }
+
+  found(records: Stored): void {
+    this.failed(Effect.succeed(records))
+  }
+
+  failed(answer: Reading<StoredEntry>): void {
+    this.answer = answer
+    this.resume?.(answer)
+  }
+}
+
 export class Records {
   private readonly bytes: boolean
   /** Whether a fresh value can be had without suspending. */
@@ -82,30 +106,27 @@ export class Records {
     }
   }
 
-  /** How to read by callbacks, where it is allowed and nothing has to be seen of the reading but its result. */
-  asking(fiber: Fiber.RuntimeFiber<unknown, unknown>): CacheStore["unsafeAsk"] {
-    return hasTracer(fiber) || isInTransaction(fiber) ? undefined : this.store.unsafeAsk
-  }
-
   snapshot(groups: ReadonlyArray<string>, records: Stored): Snapshot {
     return { stored: records[0], versions: this.versions(groups, records, 1) }
   }
 
   /** One round trip. */
-  readMany(keys: ReadonlyArray<string>): Effect.Effect<Stored, CacheError> {
-    return Effect.withFiberRuntime<Stored, CacheError>((fiber) => {
-      const { name, read, unsafeRead } = this.store
-      if (unsafeRead !== undefined) {
-        const time = nowMillis(fiber)
-        return Effect.succeed(keys.map((key) => unsafeRead(key, time)))
-      }
-      const ask = this.asking(fiber)
-      return ask === undefined
-        ? storeSpan("read", name, keys.length)(read(keys))
-        : Effect.async((resume) =>
-            ask(keys, { found: (records) => resume(Effect.succeed(records)), otherwise: resume })
-          )
-    })
+  readMany(keys: ReadonlyArray<string>): Reading<StoredEntry> {
+    return Effect.withFiberRuntime((fiber) => this.reading(fiber, keys))
+  }
+
+  /** The same for a fiber at hand, which evaluates the answer at once: the reading has begun. */
+  reading(fiber: Fiber.RuntimeFiber<unknown, unknown>, keys: ReadonlyArray<string>): Reading<StoredEntry> {
+    const { name, unsafeAsk, unsafeRead } = this.store
+    if (unsafeRead !== undefined) {
+      const time = nowMillis(fiber)
+      return Effect.succeed(keys.map((key) => unsafeRead(key, time)))
+    }
+    if (unsafeAsk === undefined || hasTracer(fiber) || isInTransaction(fiber)) {
+      return storeSpan("read", name, keys.length)(this.store.read(keys))
+    }
+    const answer = new Answer()
+    return unsafeAsk(keys, answer) ?? answer.awaited
   }
 
   /** The record under the key and the versions of the groups (finished, sorted), in one round trip. */
@@ -216,7 +237,7 @@ export class Records {
 
   private versions(
     groups: ReadonlyArray<string>,
-    records: ReadonlyArray<StoredEntry | undefined>,
+    records: Stored,
     offset: number
   ): ReadonlyArray<GroupVersion> | undefined {
     if (groups.length === 0) return noVersions

@@ -160,7 +160,7 @@ export const over = (pool: Pool): ByteStore => {
     read,
     unsafeAsk: (keys, asker) => {
       const asked = !pool.settings.failover && keys.every(isKey) && askOne(pool, keys, asker, readError)
-      if (!asked) asker.otherwise(read(keys))
+      return asked ? undefined : read(keys)
     },
     write: (items) =>
       checked(

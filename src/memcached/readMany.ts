@@ -100,7 +100,7 @@ class Asking implements Listener<Records> {
   }
 
   failed(problem: Problem): void {
-    this.asker.otherwise(Effect.fail(this.errorOf(problem)))
+    this.asker.failed(Effect.fail(this.errorOf(problem)))
   }
 }
 

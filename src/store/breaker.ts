@@ -138,17 +138,17 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
     const ask =
       unsafeAsk === undefined
         ? undefined
-        : (keys: ReadonlyArray<string>, asker: Asker<StoredEntry>): void => {
-            if (isPending(keys)) asker.otherwise(awaitingReplay)
-            else if (tripped) asker.otherwise(open)
-            else
-              unsafeAsk(keys, {
-                found: (records) => {
-                  failuresInARow = 0
-                  asker.found(records)
-                },
-                otherwise: (read) => asker.otherwise(watched(keys[0], read))
-              })
+        : (keys: ReadonlyArray<string>, asker: Asker<StoredEntry>) => {
+            if (isPending(keys)) return awaitingReplay
+            if (tripped) return open
+            const instead = unsafeAsk(keys, {
+              found: (records) => {
+                failuresInARow = 0
+                asker.found(records)
+              },
+              failed: (failure) => asker.failed(watched(keys[0], failure))
+            })
+            return instead === undefined ? undefined : watched(keys[0], instead)
           }
 
     /** `otherwise` where the invalidation is kept for later. */
