@@ -107,6 +107,31 @@ export interface Asker<Stored> {
 export type Reading<Stored> = Effect.Effect<ReadonlyArray<Stored | undefined>, CacheError>
 
 /**
+ * Where a value stands in the memory of this process.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Place {
+  /** `undefined` for good once the value is gone or has been replaced: then another place is to be looked for. */
+  readonly value: CachedValue | undefined
+  readonly groups: ReadonlyArray<GroupVersion>
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Places {
+  /** How many records the store keeps at most. */
+  readonly capacity: number
+  /** Where the key's value stands, though it may have expired. Counts as no use of it. */
+  readonly find: (key: string) => Place | undefined
+  /** Tells the store that the value was used. */
+  readonly use: (place: Place) => void
+}
+
+/**
  * A driver whose records are `Entry` objects. Keys are finished: 1 to 250 bytes of printable ASCII without a space.
  * Every operation may fail with a `CacheError`; none may hang for ever.
  *
@@ -127,6 +152,8 @@ export interface CacheStore {
   readonly read: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<StoredEntry | undefined>, CacheError>
   /** The same for one key and without suspending, for a store in this process; `now` is the Clock's milliseconds. */
   readonly unsafeRead?: (key: string, now: number) => StoredEntry | undefined
+  /** Where records stand, for a store in this process that spares its readers the look-up of a key. Optional. */
+  readonly places?: Places
   /**
    * `read` by callbacks, for a driver that has them: a hit is then answered without the runtime in between. Where it can't
    * be had so, or not at all, this returns what to do in its place, and the asker hears nothing. Never called inside a

@@ -5,13 +5,13 @@
 import { Effect, Effectable, Either, Fiber, Option } from "effect"
 import { CacheBackend, type CacheBackendService } from "../CacheBackend.js"
 import { CacheError, type NoCachedValue } from "../CacheError.js"
-import type { CachedValue } from "../CacheStore.js"
+import type { CachedValue, Place } from "../CacheStore.js"
 import type { CachedEffect, CachedFunction, CachedOptions } from "../cached.js"
 import { escapeName, printEscapedCall } from "../keys/printKey.js"
+import { ArgumentMemory } from "./ArgumentMemory.js"
 import { type Definition, define, policyOf } from "./definition.js"
 import { type Engine, engine } from "./engine.js"
 import { debugIsOn, type Meters, nowMillis } from "./instruments.js"
-import { NameMemory } from "./NameMemory.js"
 import { during, type Name } from "./names.js"
 import type { ValueCodec } from "./records.js"
 import type { MemoRequest, Policy } from "./request.js"
@@ -27,9 +27,10 @@ interface Binding<A> {
   readonly policy: Policy<A>
   /** Finished, where they do not depend on the arguments. */
   readonly groups: ReadonlyArray<string> | CacheError | undefined
-  /** The same, where a fresh value may be served for no more than its key and these. */
-  readonly hotGroups: ReadonlyArray<string> | undefined
-  readonly names: NameMemory
+  /** The names of calls, for a store to which they have to be told. */
+  readonly names: ArgumentMemory<Name>
+  /** Where the values of calls stand, if that is in the memory of this process and all that a hit depends on. */
+  readonly atHand: { readonly groups: ReadonlyArray<string>; readonly places: ArgumentMemory<Place> } | undefined
 }
 
 /** A call with everything about it settled but the computing. */
@@ -40,6 +41,8 @@ interface Call<A> {
   readonly groups: ReadonlyArray<string>
   readonly args: Arguments
 }
+
+const rememberedNames = 20_000
 
 const keyIsEmpty = new CacheError({
   reason: "InvalidKey",
@@ -74,12 +77,12 @@ export class Lifted<A, E, R> {
     return this.print(Array.isArray(part) ? part : [part])
   }
 
-  /** A fresh value that is at hand, for a call whose name is remembered; the hot path of the library. */
+  /** A fresh value that is at hand, for a call whose value was so before; the hot path of the library. */
   atHand(fiber: Fiber.RuntimeFiber<unknown, unknown>, args: Arguments): CachedValue | undefined {
     const binding = this.latest
-    if (binding?.hotGroups === undefined || binding.backend !== backendOf(fiber)) return undefined
-    const name = binding.names.get(args)
-    return name === undefined ? undefined : this.hit(fiber, binding, name, binding.hotGroups)
+    if (binding?.atHand === undefined || binding.backend !== backendOf(fiber)) return undefined
+    const place = binding.atHand.places.get(args)
+    return place === undefined ? undefined : this.hit(fiber, binding, place, binding.atHand.groups)
   }
 
   lookup(
@@ -91,13 +94,14 @@ export class Lifted<A, E, R> {
     if (backend === undefined) return Effect.flatMap(CacheBackend, () => Effect.never)
     const call = this.prepare(backend, args)
     if (call instanceof CacheError) return Effect.die(during("cached", call))
-    const hit =
-      call.definition.policy.earlyRefresh === 0 && call.binding.engine.records.areAtHand
-        ? this.hit(fiber, call.binding, call.name, call.groups)
-        : undefined
-    return hit !== undefined
-      ? Effect.succeed(this.valueOf(hit))
-      : call.binding.engine.memoizer.lookup(fiber, this.request(call, this.computation(receiver, args)))
+    const { binding, definition, groups, name } = call
+    const place = definition.policy.earlyRefresh === 0 ? binding.engine.records.places?.find(name.finished) : undefined
+    const hit = place === undefined ? undefined : this.hit(fiber, binding, place, groups)
+    if (place !== undefined && hit !== undefined) {
+      if (this.options.keyArgs === undefined) binding.atHand?.places.remember(args, place)
+      return Effect.succeed(this.valueOf(hit))
+    }
+    return binding.engine.memoizer.lookup(fiber, this.request(call, this.computation(receiver, args)))
   }
 
   /** Once in a while, for those who take what is at hand without the runtime, which would see to it. */
@@ -148,10 +152,10 @@ export class Lifted<A, E, R> {
   private hit(
     fiber: Fiber.RuntimeFiber<unknown, unknown>,
     binding: Binding<A>,
-    name: Name,
+    place: Place,
     groups: ReadonlyArray<string>
   ): CachedValue | undefined {
-    const hit = binding.engine.records.unsafeFresh(name.finished, groups, nowMillis(fiber))
+    const hit = binding.engine.records.unsafeFresh(place, groups, nowMillis(fiber))
     if (hit === undefined || debugIsOn(fiber)) return undefined
     binding.meters.unsafeCount(fiber, "hits")
     return hit
@@ -174,6 +178,8 @@ export class Lifted<A, E, R> {
     if (binding === undefined) {
       const inside = backend[engine]
       const groups = typeof definition.groups === "function" ? undefined : this.groupsOf(inside, definition, [])
+      const { places } = inside.records
+      const { earlyRefresh } = definition.policy
       binding = {
         backend,
         engine: inside,
@@ -181,11 +187,11 @@ export class Lifted<A, E, R> {
         codec: inside.records.codec(definition.schema),
         policy: policyOf(definition, inside.defaultTtl),
         groups,
-        hotGroups:
-          groups instanceof CacheError || definition.policy.earlyRefresh !== 0 || !inside.records.areAtHand
+        names: new ArgumentMemory(rememberedNames),
+        atHand:
+          groups === undefined || groups instanceof CacheError || places === undefined || earlyRefresh !== 0
             ? undefined
-            : groups,
-        names: new NameMemory()
+            : { groups, places: new ArgumentMemory(Math.max(rememberedNames, places.capacity)) }
       }
       this.bindings.set(backend, binding)
     }
@@ -203,7 +209,7 @@ export class Lifted<A, E, R> {
   }
 
   private nameOf(binding: Binding<A>, args: Arguments): Name | CacheError {
-    const remembers = this.options.keyArgs === undefined
+    const remembers = this.options.keyArgs === undefined && binding.atHand === undefined
     const known = remembers ? binding.names.get(args) : undefined
     if (known !== undefined) return known
     const printed = this.printed(args)

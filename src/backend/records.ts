@@ -4,7 +4,17 @@
 import { randomBytes } from "node:crypto"
 import { Effect, Either, type Fiber, Option, ParseResult, type Schema } from "effect"
 import { CacheError } from "../CacheError.js"
-import type { Asker, CachedValue, CacheStore, Entry, GroupVersion, Reading, StoredEntry } from "../CacheStore.js"
+import type {
+  Asker,
+  CachedValue,
+  CacheStore,
+  Entry,
+  GroupVersion,
+  Place,
+  Places,
+  Reading,
+  StoredEntry
+} from "../CacheStore.js"
 import { decodePlain, type EncodeRefusal, encodePlain } from "../values/plainData.js"
 import { hasTracer, nowMillis, storeSpan } from "./instruments.js"
 import { isFresh, settled } from "./mint.js"
@@ -76,15 +86,15 @@ class Answer implements Asker<StoredEntry> {
 
 export class Records {
   private readonly bytes: boolean
-  /** Whether a fresh value can be had without suspending. */
-  readonly areAtHand: boolean
+  /** Where values stand that can be had as they are and without suspending. */
+  readonly places: Places | undefined
 
   readonly plainCodec: PlainCodec
 
   constructor(readonly store: CacheStore) {
     this.bytes = store.payloads === "bytes"
     this.plainCodec = this.bytes ? plainBytes : references
-    this.areAtHand = store.unsafeRead !== undefined && !this.bytes
+    this.places = this.bytes ? undefined : store.places
   }
 
   /** The codec of a schema's values, or of plain data. */
@@ -136,23 +146,24 @@ export class Records {
     )
   }
 
-  /** A fresh value that a store of references has at hand, without suspending. */
-  unsafeFresh(key: string, groups: ReadonlyArray<string>, time: number): CachedValue | undefined {
-    const unsafeRead = this.store.unsafeRead
-    if (unsafeRead === undefined || this.bytes) return undefined
-    const entry = unsafeRead(key, time)?.entry
-    const value = entry?.value
-    if (entry === undefined || value === undefined || !isFresh(value, time)) return undefined
-    if (groups.length === 0) return entry.groups.length === 0 ? value : undefined
-    // `madeUnder`, without the lists that it compares: they are a fifth of a hit with a group.
-    if (entry.groups.length !== groups.length) return undefined
-    for (let index = 0; index < groups.length; index++) {
-      const own = entry.groups[index]
-      const key = groups[index]
-      if (own === undefined || key === undefined || own.key !== key) return undefined
-      if (this.version(unsafeRead(key, time)) !== own.version) return undefined
-    }
+  /** The value at a place, if it is fresh and counts. */
+  unsafeFresh(place: Place, groups: ReadonlyArray<string>, time: number): CachedValue | undefined {
+    const { value } = place
+    if (value === undefined || !isFresh(value, time)) return undefined
+    if (!this.unsafeMadeUnder(place.groups, groups, time)) return undefined
+    this.places?.use(place)
     return value
+  }
+
+  /** `madeUnder`, without the lists that it compares: they are a fifth of a hit with a group. */
+  private unsafeMadeUnder(own: ReadonlyArray<GroupVersion>, groups: ReadonlyArray<string>, time: number): boolean {
+    if (own.length !== groups.length) return false
+    for (let index = 0; index < groups.length; index++) {
+      const group = own[index]
+      if (group === undefined || group.key !== groups[index]) return false
+      if (this.version(this.store.unsafeRead?.(group.key, time)) !== group.version) return false
+    }
+    return true
   }
 
   /** Entries with the versions that their own groups have now: one round trip, two if any entry has groups. */

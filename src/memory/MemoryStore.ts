@@ -6,9 +6,12 @@ import { Clock, Effect, Metric, MetricKey, MetricLabel, Option, Schedule, type S
 import { LRUCache } from "lru-cache"
 import { CacheError } from "../CacheError.js"
 import {
+  type CachedValue,
   type CacheStore,
   type Entry,
   expiresAt,
+  type GroupVersion,
+  type Place,
   type RejectedItem,
   type StoredEntry,
   type Token
@@ -35,6 +38,32 @@ class MemoryRecord implements StoredEntry {
   }
 }
 
+/**
+ * What the LRU keeps. Whoever remembers it has a value at hand for as long as that stands, and keeps nothing alive after.
+ * It repeats what a hit needs of the record: each step from object to object is a wait for memory.
+ */
+class MemoryPlace implements Place {
+  record: MemoryRecord | undefined
+  value: CachedValue | undefined
+  readonly groups: ReadonlyArray<GroupVersion>
+
+  constructor(
+    readonly key: string,
+    record: MemoryRecord,
+    /** The count of moves at its last one to the front of the LRU. */
+    public movedAt: number
+  ) {
+    this.record = record
+    this.value = record.entry.value
+    this.groups = record.entry.groups
+  }
+
+  vacate(): void {
+    this.record = undefined
+    this.value = undefined
+  }
+}
+
 /** Small buffers are slices of a pool of Node's, all of which one of them would keep alive. */
 const owning = (entry: Entry): Entry =>
   entry.value?.payload instanceof Uint8Array
@@ -45,6 +74,8 @@ const sweepEvery = "30 seconds"
 /** So many records are looked at before other fibers have their turn. */
 const sweepSlice = 1_000
 const recordBytes = 150
+/** An LRU of fewer records than this is exact. */
+const exactBelow = 1_000
 
 const evicted = Metric.fromMetricKey(
   MetricKey.taggedWithLabels(
@@ -59,12 +90,16 @@ const evicted = Metric.fromMetricKey(
 export const make = (options: MemoryStoreOptions): Effect.Effect<CacheStore, never, Scope.Scope> =>
   Effect.gen(function* () {
     let evictions = 0
-    const sizeOf = (record: MemoryRecord, key: string): number =>
-      recordBytes + key.length + approximateBytes(record.entry.value?.payload)
-    const values = new LRUCache<string, MemoryRecord>({
+    let moves = 0
+    // A record this near to the front is not moved there at every use: that would cost most of a hit. Memcached does so too.
+    const nearFront = options.maxEntries < exactBelow ? 0 : options.maxEntries >> 2
+    const sizeOf = ({ record }: MemoryPlace, key: string): number =>
+      recordBytes + key.length + approximateBytes(record?.entry.value?.payload)
+    const values = new LRUCache<string, MemoryPlace>({
       max: options.maxEntries,
       ...(options.maxBytes === undefined ? {} : { maxSize: options.maxBytes, sizeCalculation: sizeOf }),
-      dispose: (_record, _key, reason) => {
+      dispose: (place, _key, reason) => {
+        place.vacate()
         if (reason !== "evict") return
         evictions++
         evicted.unsafeUpdate(1, [])
@@ -74,9 +109,16 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<CacheStore, nev
 
     const discard = (key: string): boolean => leases.delete(key) || values.delete(key)
 
+    const moveToFront = (key: string): MemoryRecord | undefined => {
+      const place = values.get(key)
+      if (place === undefined) return undefined
+      place.movedAt = ++moves
+      return place.record
+    }
+
     /** A lease can be read past its end: its computation may run on here, when a blocked event loop renews it late. */
     const readable = (key: string, now: number): MemoryRecord | undefined => {
-      const record = values.get(key) ?? leases.get(key)
+      const record = moveToFront(key) ?? leases.get(key)
       if (record === undefined || now < record.expiresAt || record.entry.value === undefined) return record
       values.delete(key)
       return undefined
@@ -93,14 +135,15 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<CacheStore, nev
         return record
       }
       leases.delete(key)
-      values.set(key, record)
+      const place = new MemoryPlace(key, record, ++moves)
+      values.set(key, place)
       // The LRU drops silently what alone is over its size, and the value that was there before it.
       if (options.maxBytes !== undefined && !values.has(key)) {
         return new CacheError({
           reason: "TooLarge",
           operation,
           key,
-          description: `the value takes about ${sizeOf(record, key)} bytes, the whole cache ${options.maxBytes}`
+          description: `the value takes about ${sizeOf(place, key)} bytes, the whole cache ${options.maxBytes}`
         })
       }
       return record
@@ -128,7 +171,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<CacheStore, nev
       let looked = 0
       for (const table of [values, leases]) {
         for (const key of [...table.keys()]) {
-          const record = table === values ? values.peek(key) : leases.get(key)
+          const record = table === values ? values.peek(key)?.record : leases.get(key)
           if (record !== undefined && record.expiresAt <= now) discard(key)
           if (++looked % sweepSlice === 0) yield* Effect.yieldNow()
         }
@@ -140,6 +183,15 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<CacheStore, nev
       name: "memory",
       payloads: options.copy ? "bytes" : "references",
       unsafeRead: readable,
+      places: {
+        capacity: options.maxEntries,
+        find: (key) => values.peek(key),
+        use: (place) => {
+          // The places that this store gives out are its own.
+          const { key, movedAt } = place as MemoryPlace
+          if (moves - movedAt >= nearFront) moveToFront(key)
+        }
+      },
       read: (keys) => Effect.map(Clock.currentTimeMillis, (now) => keys.map((key) => readable(key, now))),
       write: (items) =>
         Effect.sync(() => {

@@ -1,15 +1,14 @@
 /**
- * The names of the calls that a function has had, by its only argument: printing a name costs more than all the rest of a
- * hit.
+ * What is known of the calls that a function has had, by their only argument: printing a key costs more than all the rest
+ * of a hit.
  *
  * Bounded, and meant for arguments that come again. With more of them than there is room, forgetting and remembering at
  * every call costs several times the printing that it saves (measured at 100,000 uniform keys); so a full memory stays as
  * it is, and only starts over when it has been of no use for long: the arguments in demand may be others by then.
  */
-import type { Name } from "./names.js"
 
-const room = 20_000
-const patience = 8 * room
+/** So many calls for each place, before a memory that is full starts over. */
+const patience = 8
 
 /** Stands for the argument of a call without any; a Map can't tell a missing one from `undefined`. */
 const none = Symbol("no argument")
@@ -23,25 +22,32 @@ const keyOf = (args: ReadonlyArray<unknown>): unknown => {
   return args.length === 0 ? none : isPlain(args[0]) ? args[0] : undefined
 }
 
-export class NameMemory {
-  private readonly names = new Map<unknown, Name>()
+export class ArgumentMemory<Known> {
+  private readonly known = new Map<unknown, Known>()
   private refused = 0
 
-  get(args: ReadonlyArray<unknown>): Name | undefined {
+  /** @param room how many arguments are remembered */
+  constructor(private readonly room: number) {}
+
+  get(args: ReadonlyArray<unknown>): Known | undefined {
     if (args.length === 1) {
       const argument = args[0]
-      return argument === 0 ? this.names.get(keyOf(args)) : this.names.get(argument)
+      return argument === 0 ? this.known.get(keyOf(args)) : this.known.get(argument)
     }
-    return args.length === 0 ? this.names.get(none) : undefined
+    return args.length === 0 ? this.known.get(none) : undefined
   }
 
-  remember(args: ReadonlyArray<unknown>, name: Name): void {
+  remember(args: ReadonlyArray<unknown>, known: Known): void {
     const key = keyOf(args)
     if (key === undefined) return
-    if (this.names.size >= room && ++this.refused > patience) {
-      this.names.clear()
+    if (this.known.has(key)) {
+      this.known.set(key, known)
+      return
+    }
+    if (this.known.size >= this.room && ++this.refused > patience * this.room) {
+      this.known.clear()
       this.refused = 0
     }
-    if (this.names.size < room) this.names.set(key, name)
+    if (this.known.size < this.room) this.known.set(key, known)
   }
 }
