@@ -6,7 +6,7 @@ import { Effect, Exit, Fiber, FiberRef, Option } from "effect"
 import type { Claiming, Claims, Hold } from "./claims.js"
 import { ancestry, currentFlight, Flight, type Flights, lost, type Outcome } from "./flights.js"
 import { computeSpan, nowMillis } from "./instruments.js"
-import { now, type Snapshot, uniqueId } from "./records.js"
+import { now, type Snapshot } from "./records.js"
 import type { MemoRequest } from "./request.js"
 
 /**
@@ -26,8 +26,6 @@ const cyclic = (path: ReadonlyArray<string>): Effect.Effect<never> =>
   Effect.dieMessage(`Cached computation needs its own result: ${path.join(" → ")}`)
 
 export class Computations {
-  private readonly instance = uniqueId()
-  private count = 0
   private readonly running = new Set<Flight>()
   private closed = false
 
@@ -122,8 +120,8 @@ export class Computations {
   }
 
   private flight<A, E, R>(request: MemoRequest<A, E, R>, parent: Flight | undefined, background: boolean): Flight {
-    const id = `${this.instance}.${++this.count}`
-    return new Flight(this.flights, request.key, request.printed, id, request.groups, background, parent)
+    const { flights } = this
+    return new Flight(flights, request.key, request.printed, flights.newId(), request.groups, background, parent)
   }
 
   /** A flight that others can find, and that is sure to be launched; or why there can be none. */

@@ -8,6 +8,7 @@
  *   it up to that read.
  * While the store can't be read there is no claim to look at; then callers share by key (`unclaimed`).
  */
+import { randomBytes } from "node:crypto"
 import { Deferred, Effect, type Exit, type Fiber, FiberId, FiberRef, GlobalValue } from "effect"
 
 export type Outcome<A, E> =
@@ -100,10 +101,22 @@ export const currentFlight: FiberRef.FiberRef<Flight | undefined> = GlobalValue.
 const rememberedClaims = 1_000
 
 export class Flights {
+  /** In no other layer of any process. */
+  private readonly instance = randomBytes(9).toString("base64url")
+  private count = 0
   private readonly claimingByKey = new Map<string, Flight>()
   private readonly computingByClaim = new Map<string, Flight>()
   private readonly unclaimedByKey = new Map<string, Flight>()
   private readonly givenUp = new Set<string>()
+
+  newId(): string {
+    return `${this.instance}.${++this.count}`
+  }
+
+  /** Whether the claim is one of this layer's that nobody holds any more, whatever the store still says. */
+  hasEnded(claimId: string): boolean {
+    return claimId.startsWith(`${this.instance}.`) && !this.computingByClaim.has(claimId)
+  }
 
   claiming(key: string): Flight | undefined {
     return this.claimingByKey.get(key)

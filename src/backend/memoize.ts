@@ -195,9 +195,11 @@ export class Memoizer {
     }
     if (verdict._tag === "Leased") {
       const flight = this.flights.computing(verdict.claim.id)
-      return flight === undefined
-        ? this.awaitForeign(fiber, request, verdict.claim, tries, waited, again)
-        : Effect.flatMap(this.computations.join(request, flight), settle)
+      if (flight !== undefined) return Effect.flatMap(this.computations.join(request, flight), settle)
+      // One of this layer's that has ended is published by now, or its end was lost on the way: free to be claimed.
+      if (!this.flights.hasEnded(verdict.claim.id)) {
+        return this.awaitForeign(fiber, request, verdict.claim, tries, waited, again)
+      }
     }
     const flight = this.flights.claiming(request.key)
     return Effect.flatMap(

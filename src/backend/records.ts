@@ -43,9 +43,6 @@ export interface PlainCodec extends ValueCodec<unknown> {
 
 const unpredictable = (): string => randomBytes(9).toString("base64url")
 
-/** An id that no other layer in any process has. */
-export const uniqueId = unpredictable
-
 const encodeFailure = (description: string, cause?: unknown): CacheError =>
   new CacheError({ reason: "Encode", operation: "encode", description, cause })
 

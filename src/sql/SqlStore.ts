@@ -3,7 +3,7 @@
  */
 import { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Duration, Effect, type Option, type Scope } from "effect"
+import { Duration, Effect, Exit, type Option, type Scope } from "effect"
 import type { ByteItem, ByteRecord, ByteStore } from "../ByteStore.js"
 import { CacheError } from "../CacheError.js"
 import type { RejectedItem } from "../CacheStore.js"
@@ -125,6 +125,14 @@ export const make = (
               whereTransaction({ inside: (connection) => inner.read(connection, keys), outside: own.read(keys) }),
               (states) => states.map(toStored)
             ),
+      unsafeAsk: (keys, asker) => {
+        if (keys.length === 0) return Effect.succeed([])
+        own.askRead(keys, (exit) => {
+          if (Exit.isSuccess(exit)) asker.found(exit.value.map(toStored))
+          else asker.failed(Effect.failCause(exit.cause))
+        })
+        return undefined
+      },
       write,
       add,
       replace: (key, token, record) => {

@@ -57,7 +57,7 @@ export const batchExclusive = (
     })
 
     return (request: Exclusive): Effect.Effect<Outcome, CacheError> =>
-      Effect.flatMap(gathered(request), (outcome) =>
+      Effect.flatMap(gathered.request(request), (outcome) =>
         outcome === "alone"
           ? Effect.map(send([request], options.run), (outcomes) => outcomes.get(request.key))
           : Effect.succeed(outcome)

@@ -62,7 +62,7 @@ export const batchRemove = (options: BatchOptions) =>
       )
 
     const page = (keys: ReadonlyArray<string>): Effect.Effect<number, CacheError> =>
-      Effect.flatMap(gathered(keys), ({ count, left }) => {
+      Effect.flatMap(gathered.request(keys), ({ count, left }) => {
         if (left.length === 0) return Effect.succeed(count)
         return Effect.map(Effect.forEach(left, alone), (counts) => counts.reduce((sum, one) => sum + one, count))
       })

@@ -59,7 +59,7 @@ export const batchWrite = (options: BatchOptions) =>
       )
 
     return (items: ReadonlyArray<ByteItem>): Effect.Effect<ReadonlyMap<string, CacheError>, CacheError> =>
-      Effect.flatMap(gathered(items), (left) =>
+      Effect.flatMap(gathered.request(items), (left) =>
         Effect.map(Effect.forEach(distinct(left), alone), (errors) => new Map(errors.flat()))
       )
   })

@@ -3,7 +3,6 @@ import { Effect } from "effect"
 import type { CacheError } from "../CacheError.js"
 import type { Run } from "./connection.js"
 import type { Outside } from "./outside.js"
-import type { Row } from "./records.js"
 import type { Statements } from "./statements.js"
 
 const pageSize = 1_000
@@ -26,7 +25,7 @@ export const clear = (options: {
       )
     })
   return Effect.gen(function* () {
-    const changes = yield* run<Row>(texts.read, [[sharedKey]])
+    const changes = yield* own.sharedChanges(sharedKey)
     yield* after("")
     // only now: until its records are gone, an earlier clear in a transaction must keep hiding them
     if (changes.length > 0) yield* run(texts.forgetChanges, [sharedKey, changes.map((row) => row.change)])

@@ -6,9 +6,10 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import { Effect, Option } from "effect"
 import type { ByteItem, ByteRecord } from "../ByteStore.js"
 import type { CacheError } from "../CacheError.js"
+import { readWith } from "./batchRead.js"
 import { onTransaction, type Preparation, type Run } from "./connection.js"
 import { columns, lifetimeOf } from "./parameters.js"
-import { type Row, resolveAll, type SqlToken, type State } from "./records.js"
+import type { Row, SqlToken, State } from "./records.js"
 import type { Statements } from "./statements.js"
 
 export interface Namespace {
@@ -22,8 +23,7 @@ const tombstone = (key: string) => ({ key, bytes: null, lifetime: null })
 export const inside = (statements: Statements, preparation: Preparation, { namespace, sharedKey }: Namespace) => {
   const on = onTransaction(preparation)
 
-  const states = (run: Run, keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<State>, CacheError> =>
-    Effect.map(run<Row>(statements.read, [[...keys, sharedKey]]), (rows) => resolveAll(keys, sharedKey, rows))
+  const states = (run: Run, keys: ReadonlyArray<string>) => readWith(run, statements, keys, sharedKey)
 
   const change = (
     run: Run,

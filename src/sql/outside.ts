@@ -7,7 +7,7 @@ import type { ByteRecord } from "../ByteStore.js"
 import type { CacheError } from "../CacheError.js"
 import { batchExclusive } from "./batchExclusive.js"
 import type { BatchOptions } from "./batches.js"
-import { batchRead, readWith } from "./batchRead.js"
+import { batchRead, readWith, rowsOf } from "./batchRead.js"
 import { batchRemove } from "./batchRemove.js"
 import { batchWrite } from "./batchWrite.js"
 import { columns, lifetimeOf } from "./parameters.js"
@@ -44,7 +44,7 @@ export const outside = (options: BatchOptions) =>
     const add = (key: string, record: ByteRecord, attempts = 10): Effect.Effect<Option.Option<SqlToken>, CacheError> =>
       Effect.flatMap(adds({ key, record, token: undefined }), (outcome) => {
         if (outcome?.token !== null) return Effect.succeed(tokenOf(outcome?.token))
-        return Effect.flatMap(read([key]), ([state]) => {
+        return Effect.flatMap(read.request([key]), ([state]) => {
           if (state === undefined || state.value !== undefined) return Effect.succeedNone
           return Effect.flatMap(over(key, state.token, record), (token) =>
             Option.isSome(token) || attempts === 1 ? Effect.succeed(token) : add(key, record, attempts - 1)
@@ -59,20 +59,22 @@ export const outside = (options: BatchOptions) =>
     }
 
     return {
-      read,
+      read: read.request,
+      askRead: read.ask,
       write,
       add: (key: string, record: ByteRecord) => add(key, record),
       replace,
       remove,
       over,
 
-      readAlone: (keys: ReadonlyArray<string>) => readWith(options, run, keys),
+      readAlone: (keys: ReadonlyArray<string>) => readWith(run, statements, keys, sharedKey),
 
       /** Removes exactly what the token names, where that leaves nothing alive. */
       settleAbsent: (key: string, token: SqlToken) =>
         Effect.asVoid(run(statements.settleAbsent, [key, sharedKey, token.changes, token.record ?? null])),
 
-      changesOf: (key: string) => run<Row>(statements.read, [[key]]),
+      /** The changes that concern a whole namespace. */
+      sharedChanges: (ofNamespace: string) => rowsOf(run, statements, [], ofNamespace),
 
       size: Effect.map(run<{ readonly entries: string; readonly bytes: string }>(statements.size, []), ([row]) => ({
         entries: Number(row?.entries ?? 0),

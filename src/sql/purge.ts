@@ -76,7 +76,7 @@ export const purge = (options: PurgeOptions): Effect.Effect<Purge, never, Scope.
     const settleShared = (sharedKey: string) =>
       Effect.gen(function* () {
         const namespace = sharedKey.slice(sharedKey.indexOf(" ") + 1)
-        for (const { change } of yield* own.changesOf(sharedKey)) {
+        for (const { change } of yield* own.sharedChanges(sharedKey)) {
           const after = (last: string): Effect.Effect<void, CacheError> =>
             Effect.flatMap(run<{ readonly key: string }>(texts.unseen, [namespace, last, change, batch]), (rows) => {
               const next = rows.at(-1)

@@ -14,6 +14,25 @@ export interface Row {
   readonly value: Uint8Array | null
 }
 
+/** A row of `read`: token, value in hexadecimal and key of a row stand in one column. */
+export interface PackedRow {
+  readonly record: string
+  readonly change: string | null
+  readonly seen: ReadonlyArray<string> | null
+}
+
+export const unpack = ({ change, record, seen }: PackedRow): Row => {
+  const valueAt = record.indexOf(" ") + 1
+  const keyAt = record.indexOf(" ", valueAt) + 1
+  return {
+    key: record.slice(keyAt),
+    change,
+    token: valueAt === 1 ? null : record.slice(0, valueAt - 1),
+    seen,
+    value: record.startsWith("-", valueAt) ? null : Buffer.from(record.slice(valueAt, keyAt - 1), "hex")
+  }
+}
+
 /** Which state of a key was read: its record if one lived, and every change beside it if one of them counted. */
 export class SqlToken {
   constructor(

@@ -10,10 +10,19 @@ import { named } from "./named.js"
 import { settled, type Table } from "./table.js"
 
 const alive = (alias: string) => `${alias}.expires_at > clock_timestamp()`
+/** The same, asked once and not for every row. */
+const aliveNow = (alias: string) => `${alias}.expires_at > (SELECT clock_timestamp())`
 /** From milliseconds, null for ever. */
 const expiry = (lifetime: string) =>
   `CASE WHEN ${lifetime} IS NULL THEN 'infinity'::timestamptz ELSE clock_timestamp() + ${lifetime} * interval '1 millisecond' END`
-const item = (columns: string, types: string) => `unnest(${types}) AS i(${columns})`
+/**
+ * What a statement takes as an array, where the planner can't look into it. If it could, it would find each plan for one
+ * short array cheaper than the plan for all, and so plan the statement anew at every call: that takes longer than running it.
+ */
+const unseen = (array: string, type = "text[]") => `(SELECT ${array})::${type}`
+/** Arrays of these types, from the parameter `$1` on, as rows. */
+const item = (columns: string, ...types: ReadonlyArray<string>) =>
+  `unnest(${types.map((type, index) => unseen(`$${index + 1}::${type}`, type)).join(", ")}) AS i(${columns})`
 
 /**
  * @param timeoutMillis after which the callers of a write have left: one that the database held up for so long must not
@@ -27,8 +36,8 @@ export const statements = (table: Table, timeoutMillis: number) => {
   const announcedEnds = (key: string) => `pg_advisory_xact_lock_shared(${lockOf(key)})::text = ''`
 
   /** Whatever the batch may take now (`free`), or what it waits for (`wait`): holding nothing else meanwhile. */
-  const items = (mode: "free" | "wait", columns: string, types: string) => `item AS MATERIALIZED (
-  SELECT * FROM ${item(columns, types)} WHERE ${mode === "free" ? unannounced("i.key") : announcedEnds("i.key")}
+  const items = (mode: "free" | "wait", columns: string, ...types: ReadonlyArray<string>) => `item AS MATERIALIZED (
+  SELECT * FROM ${item(columns, ...types)} WHERE ${mode === "free" ? unannounced("i.key") : announcedEnds("i.key")}
 )`
   const lockedChanges = `old AS MATERIALIZED (
   SELECT c.key, c.change, c.seen, CASE WHEN ${alive("c")} THEN c.value END AS value FROM ${t} c
@@ -39,7 +48,7 @@ export const statements = (table: Table, timeoutMillis: number) => {
 
   const write = (
     mode: "free" | "wait"
-  ) => `WITH ${items(mode, "key, value, lifetime", "$1::text[], $2::bytea[], $3::float8[]")},
+  ) => `WITH ${items(mode, "key, value, lifetime", "text[]", "bytea[]", "float8[]")},
 ${lockedChanges},
 put AS (
   INSERT INTO ${t} AS r (key, value, token, seen, expires_at)
@@ -52,7 +61,7 @@ put AS (
 ${deletedChanges}
 SELECT key FROM put`
 
-  const remove = (mode: "free" | "wait") => `WITH ${items(mode, "key", "$1::text[]")},
+  const remove = (mode: "free" | "wait") => `WITH ${items(mode, "key", "text[]")},
 ${lockedChanges},
 record AS MATERIALIZED (
   SELECT r.key, r.token, r.seen, CASE WHEN ${alive("r")} THEN ''::bytea END AS value FROM ${t} r
@@ -82,15 +91,20 @@ same AS MATERIALIZED (
 )`
 
   return named({
-    read: `SELECT r.key, nullif(r.change, ${settled}) AS change, r.token, r.seen, CASE WHEN ${alive("r")} THEN r.value END AS value
-FROM ${t} r WHERE r.key = ANY($1) AND (${alive("r")} OR r.change <> ${settled})`,
+    /**
+     * The rows of the keys `$1`, separated by spaces, and of `$2`; all of a record in one column, as most of what a row
+     * costs the driver it costs by the column. `-` where nothing lives.
+     */
+    read: `SELECT coalesce(r.token::text, '') || ' ' || coalesce(encode(CASE WHEN ${aliveNow("r")} THEN r.value END, 'hex'), '-') || ' ' || r.key AS record,
+  nullif(r.change, ${settled}) AS change, r.seen
+FROM ${t} r WHERE r.key = ANY(${unseen("string_to_array($1, ' ') || $2::text")}) AND (${aliveNow("r")} OR r.change <> ${settled})`,
 
     write: write("free"),
     writeWaiting: write("wait"),
 
     /** Tells of each key either the token that its adder got, or that changes stand there, which `over…` takes in. */
-    add: `WITH ${items("free", "key, value, lifetime", "$1::text[], $2::bytea[], $3::float8[]")},
-pending AS MATERIALIZED (SELECT DISTINCT key FROM ${t} WHERE change <> ${settled} AND key = ANY($1::text[] || $4::text)),
+    add: `WITH ${items("free", "key, value, lifetime", "text[]", "bytea[]", "float8[]")},
+pending AS MATERIALIZED (SELECT DISTINCT key FROM ${t} WHERE change <> ${settled} AND key = ANY(${unseen("$1::text[] || $4::text")})),
 put AS (
   INSERT INTO ${t} AS r (key, value, token, expires_at)
   SELECT i.key, i.value, gen_random_uuid(), ${expiry("i.lifetime")} FROM item i
@@ -101,7 +115,7 @@ SELECT key, token FROM put
 UNION ALL SELECT i.key, NULL FROM item i WHERE EXISTS (SELECT 1 FROM pending p WHERE p.key = i.key OR p.key = $4)`,
 
     /** Over records beside which no change stands that they have not seen. */
-    replace: `WITH ${items("free", "key, value, lifetime, token", "$1::text[], $2::bytea[], $3::float8[], $4::uuid[]")},
+    replace: `WITH ${items("free", "key, value, lifetime, token", "text[]", "bytea[]", "float8[]", "uuid[]")},
 held AS MATERIALIZED (
   SELECT r.key, i.value, i.lifetime FROM ${t} r JOIN item i ON r.key = i.key AND r.token = i.token
   WHERE r.change = ${settled} AND ${alive("r")} AND NOT EXISTS (
@@ -150,7 +164,7 @@ SELECT count(*) FROM record`,
 SELECT i.key, gen_random_uuid(),
   (SELECT coalesce(array_agg(c.change), '{}') FROM ${t} c WHERE c.key IN (i.key, $4) AND c.change <> ${settled}),
   i.value, ${expiry("i.lifetime")}
-FROM ${item("key, value, lifetime", "$1::text[], $2::bytea[], $3::float8[]")}`,
+FROM ${item("key, value, lifetime", "text[]", "bytea[]", "float8[]")}`,
 
     /** Inside a user transaction: a tombstone over all keys of the namespace `$2`. */
     changeAll: `INSERT INTO ${t} (key, change, seen, expires_at)

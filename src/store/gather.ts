@@ -35,10 +35,16 @@ interface Batch<Request, Answer, E> {
   readonly deadline: number
 }
 
-/** The function that hands in one request. */
+/** How requests are handed in. */
+export interface Gatherer<Request, Answer, E> {
+  readonly request: (request: Request) => Effect.Effect<Answer, E>
+  /** The same by a callback, for those who need not be able to give up. */
+  readonly ask: (request: Request, resume: (exit: Exit.Exit<Answer, E>) => void) => void
+}
+
 export const make = <Request, Answer, E>(
   options: GatherOptions<Request, Answer, E>
-): Effect.Effect<(request: Request) => Effect.Effect<Answer, E>, never, Scope.Scope> =>
+): Effect.Effect<Gatherer<Request, Answer, E>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const clock = yield* Effect.clock
@@ -133,14 +139,23 @@ export const make = <Request, Answer, E>(
       })
     )
 
-    return (request) =>
-      Effect.async<Answer, E>((resume) => {
-        if (isClosed) return resume(Effect.fail(options.closed()))
-        const waiter = { request, resume }
-        queue.push(waiter)
-        start()
-        return Effect.sync(() => {
-          queue = queue.filter((other) => other !== waiter)
+    const ask: Gatherer<Request, Answer, E>["ask"] = (request, resume) => {
+      if (isClosed) return resume(Exit.fail(options.closed()))
+      queue.push({ request, resume })
+      start()
+    }
+
+    return {
+      ask,
+      request: (request) =>
+        Effect.async<Answer, E>((resume) => {
+          const waiter = { request, resume }
+          if (isClosed) return resume(Effect.fail(options.closed()))
+          queue.push(waiter)
+          start()
+          return Effect.sync(() => {
+            queue = queue.filter((other) => other !== waiter)
+          })
         })
-      })
+    }
   })

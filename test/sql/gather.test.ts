@@ -33,7 +33,13 @@ const manual = (options: { readonly concurrency?: number; readonly maxSize?: num
         batch.requests.map((request) => (request < 0 ? Exit.fail(`no ${request}`) : Exit.succeed(`${request}`)))
       )
     }
-    return { ask, answer, sent, interrupted: () => interrupted, batches: () => sent.map((one) => one.requests) }
+    return {
+      ask: ask.request,
+      answer,
+      sent,
+      interrupted: () => interrupted,
+      batches: () => sent.map((one) => one.requests)
+    }
   })
 
 const settle = Effect.forEach([1, 2, 3, 4, 5], () => Effect.yieldNow())
