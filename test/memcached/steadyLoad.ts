@@ -21,8 +21,10 @@ export interface SteadyLoad {
   readonly keys: ReadonlyArray<string>
   /** The cost of the calls that ended between these two moments of `performance.now()`. */
   readonly cost: (from: number, to: number, keys?: ReadonlyArray<string>) => Cost
-  /** Waits until each key was hit by a call that began from now on; how long that took. */
-  readonly untilHits: (within: number) => Effect.Effect<number, Error>
+  /** Waits until each key was hit by a call that began from now on. */
+  readonly untilHits: (within: number) => Effect.Effect<void, Error>
+  /** When the first call that began after this moment hit one of the keys. */
+  readonly firstHit: (after: number, keys?: ReadonlyArray<string>) => number
   /** What must not be: answers older than they may be, and callers that got none. */
   readonly wrongs: () => { readonly outdated: number; readonly failed: ReadonlyArray<Cause.Cause<unknown>> }
 }
@@ -136,6 +138,9 @@ export const steadyLoad = (group?: string): Effect.Effect<SteadyLoad, never, Cac
           noise: Math.max(...bareTimes) - usual
         }
       },
+      firstHit: (after, keys = steadyKeys) =>
+        calls.find(({ began, hit, key }) => hit && began >= after && keys.includes(key))?.ended ??
+        Number.POSITIVE_INFINITY,
       untilHits: (within) =>
         Effect.gen(function* () {
           const start = performance.now()
@@ -145,7 +150,7 @@ export const steadyLoad = (group?: string): Effect.Effect<SteadyLoad, never, Cac
               const call = calls[seen]
               if (call?.hit === true && call.began >= start) missing.delete(call.key)
             }
-            if (missing.size === 0) return performance.now() - start
+            if (missing.size === 0) return
           }
           return yield* Effect.fail(new Error(`no hit within ${within} ms of ${[...missing].join(", ")}`))
         })
