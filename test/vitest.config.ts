@@ -13,7 +13,7 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
-    globalSetup: ["test/servers/postgres.setup.ts"],
+    globalSetup: ["test/servers/postgres.setup.ts", "test/servers/memcached.setup.ts"],
     testTimeout: 30_000,
     hookTimeout: 120_000
   }

@@ -4,13 +4,17 @@
  * one, and goes to the kernel once a request.
  *
  * A connection is `connecting`, `ready` or `down`. Calls wait while it connects; when it breaks, it connects again at
- * once; when that fails it is down, refuses calls without delay, and tries again every `retryDelay`.
+ * once; when that fails, or breaks again before anything was answered, it is down, refuses calls without delay, and
+ * tries again every `retryDelay`. So each server has a circuit breaker of its own, and the one in front of the store is
+ * left what concerns them all.
  *
  * @since 0.1.0
  */
 import { connect, type Socket } from "node:net"
 import { Effect, Redacted } from "effect"
 import { Server } from "memjs"
+import { breakerGauge } from "../store/breaker.js"
+import { CircuitOpen, PartialOutage } from "../store/outage.js"
 import { type Answer, AnswerReader } from "./AnswerReader.js"
 import { Batch } from "./Batch.js"
 import { type Call, Opaques, Problem, problemOf } from "./Call.js"
@@ -38,9 +42,13 @@ export interface Surroundings {
   readonly perform: (label: string, request: Buffer, opaque: number, done: (error: Error | null) => void) => void
   readonly log: (level: "Debug" | "Info" | "Warning", message: string) => void
   readonly wentDown: (server: Connection) => void
+  /** Whether another server of the pool answers. */
+  readonly othersAnswer: (server: Connection) => boolean
 }
 
 const keepAliveDelay = 30_000
+/** A store's name in logs and metrics. */
+export const storeName = "memcached"
 
 const isAwaited = (call: Call): boolean => !call.abandoned
 
@@ -59,7 +67,11 @@ export class Connection extends Server {
   private flushing = false
   private queueDeadline = Number.POSITIVE_INFINITY
   private connectDeadline = Number.POSITIVE_INFINITY
+  private openedAt = 0
   private retry: NodeJS.Timeout | undefined
+  /** How often it broke under calls since it last answered one. */
+  private breaks = 0
+  private readonly isDown: ReturnType<typeof breakerGauge>
   private readonly watchdog = new Watchdog(
     () => Math.min(this.inFlight[0]?.deadline ?? Number.POSITIVE_INFINITY, this.queueDeadline, this.connectDeadline),
     (now) => this.overdue(now)
@@ -75,7 +87,13 @@ export class Connection extends Server {
     super(address.host, address.port)
     // memjs would otherwise send what it finds in the environment to any server, without being told to.
     Object.assign(this, { username: undefined, password: undefined })
+    this.isDown = breakerGauge({ store: storeName, server: address.label })
     this.open()
+  }
+
+  /** Whether calls are sent at once; that the server still answers them is only assumed. */
+  get isReady(): boolean {
+    return this.phase === "ready"
   }
 
   /**
@@ -147,7 +165,8 @@ export class Connection extends Server {
     })
     this.line = line
     this.reader = new AnswerReader((answer) => this.answered(answer))
-    this.connectDeadline = performance.now() + this.settings.connectTimeout
+    this.openedAt = performance.now()
+    this.connectDeadline = this.openedAt + this.settings.connectTimeout
     this.watchdog.watch()
     const current = (act: () => void) => () => this.line === line && act()
     line.on(
@@ -164,7 +183,10 @@ export class Connection extends Server {
 
   /** A server that takes connections may still be dead: it is ready when it has answered once. */
   private introduce(): void {
-    const { password, username } = this.settings
+    const { password, timeout, username } = this.settings
+    // Calls would wait for this server in vain.
+    this.connectDeadline = Math.min(this.connectDeadline, performance.now() + timeout)
+    this.watchdog.watch()
     if (username === undefined || password === undefined) {
       this.writeSASL(handshakeRequest)
     } else {
@@ -191,6 +213,7 @@ export class Connection extends Server {
     if (batch === undefined || !batch.answer(answer)) throw new Error("the server answered what was not asked")
     if (answer.opaque !== batch.last) return
     this.inFlight.shift()
+    this.breaks = 0
     this.respond(endOfBatch(batch.last))
   }
 
@@ -210,7 +233,10 @@ export class Connection extends Server {
   }
 
   private becomeReady(): void {
-    if (this.refusal !== undefined) this.surroundings.log("Info", `${this.address.label} answers again`)
+    if (this.refusal !== undefined) {
+      this.surroundings.log("Info", `${this.address.label} answers again`)
+      this.isDown.unsafeUpdate(0, [])
+    }
     this.phase = "ready"
     this.refusal = undefined
     this.owesGeneration = false
@@ -220,7 +246,7 @@ export class Connection extends Server {
 
   private overdue(now: number): void {
     const silent = `no answer within ${this.settings.timeout} ms`
-    if (this.queueDeadline <= now) this.failQueue(new Problem("Unavailable", "no connection yet"))
+    if (this.queueDeadline <= now) this.failQueue(this.blame(new Problem("Unavailable", "no connection yet")))
     if ((this.inFlight[0]?.deadline ?? Number.POSITIVE_INFINITY) <= now) this.error(new Problem("Timeout", silent))
     else if (this.connectDeadline <= now) this.error(new Problem("Timeout", "the server takes too long to connect"))
   }
@@ -229,28 +255,44 @@ export class Connection extends Server {
   override error(problem: Error): void {
     if (this.phase === "closed") return
     const wasReady = this.phase === "ready"
+    if (wasReady && this.inFlight.length > 0) this.breaks += 1
+    const isGivenUp = !wasReady || this.breaks > 1
     this.hangUp()
     if (wasReady) this.phase = "connecting"
     // Fails the batches in flight, through memjs's table of callbacks.
-    super.error(problem)
-    if (wasReady) {
+    super.error(this.blame(problem))
+    if (isGivenUp) {
+      this.goDown(problem)
+    } else {
       this.surroundings.log("Debug", `${this.address.label}: ${problem.message}; connecting again`)
       if (this.queue.length > 0) this.startQueue()
       this.open()
-    } else {
-      this.goDown(problem)
     }
+  }
+
+  /** Says in the cause where a problem is this server's alone. */
+  private blame(problem: Error): Problem {
+    const reason = problem instanceof Problem ? problem.reason : "Unavailable"
+    const cause = problem instanceof Problem ? problem.cause : problem
+    return this.surroundings.othersAnswer(this)
+      ? new Problem(reason, problem.message, { cause: new PartialOutage({ store: storeName, cause }) })
+      : new Problem(reason, problem.message, { cause })
   }
 
   private goDown(problem: Error): void {
     if (this.refusal === undefined) {
-      this.surroundings.log("Warning", `${this.address.label} is down: ${problem.message}`)
-      this.refusal = new Problem("Unavailable", `${this.address.label} is down: ${problem.message}`, { cause: problem })
+      const message = `${this.address.label} is down: ${problem.message}`
+      this.surroundings.log("Warning", message)
+      this.isDown.unsafeUpdate(1, [])
+      this.refusal = new Problem("Unavailable", message, {
+        cause: new CircuitOpen({ store: storeName, cause: problem })
+      })
       this.phase = "down"
       this.surroundings.wentDown(this)
     }
     this.failQueue(this.refusal)
-    this.retry = setTimeout(() => this.open(), this.settings.retryDelay).unref()
+    const sinceOpened = performance.now() - this.openedAt
+    this.retry = setTimeout(() => this.open(), Math.max(0, this.settings.retryDelay - sinceOpened)).unref()
   }
 
   private failQueue(problem: Problem): void {
@@ -275,6 +317,7 @@ export class Connection extends Server {
 
   override close(): void {
     if (this.phase === "closed") return
+    if (this.refusal !== undefined) this.isDown.unsafeUpdate(0, [])
     this.phase = "closed"
     this.refusal = new Problem("Unavailable", "the connection is closed")
     clearTimeout(this.retry)

@@ -6,6 +6,7 @@
 import { Effect, Either, Option, Runtime, type Scope } from "effect"
 import type { ByteRecord, ByteStore, StoredBytes } from "../ByteStore.js"
 import { CacheError } from "../CacheError.js"
+import { CircuitOpen } from "../store/outage.js"
 import { AddCall } from "./AddCall.js"
 import type { Problem } from "./Call.js"
 import { clearAll } from "./clearAll.js"
@@ -23,8 +24,22 @@ import { writeMany } from "./writeMany.js"
 
 type Operation = "read" | "write" | "add" | "replace" | "remove" | "clear"
 
+const refusals = new WeakMap<Problem, CacheError>()
+
+/** One error for all calls: it takes its stack each time it is made, which costs more than the call that is refused. */
+const refused = (refusal: Problem): CacheError => {
+  const known = refusals.get(refusal)
+  if (known !== undefined) return known
+  const { cause, message: description, reason } = refusal
+  const made = new CacheError({ reason, operation: "connect", description, cause })
+  refusals.set(refusal, made)
+  return made
+}
+
 const cacheError = (operation: Operation, problem: Problem, key?: string): CacheError =>
-  new CacheError({ reason: problem.reason, operation, description: problem.message, key, cause: problem.cause })
+  problem.cause instanceof CircuitOpen
+    ? refused(problem)
+    : new CacheError({ reason: problem.reason, operation, description: problem.message, key, cause: problem.cause })
 
 const invalidKey = (operation: Operation, key: string): CacheError =>
   new CacheError({

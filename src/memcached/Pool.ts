@@ -42,7 +42,8 @@ export class Pool extends Client {
     const surroundings: Surroundings = {
       log,
       perform: (label, request, opaque, done) => this.perform(label, request, opaque, done),
-      wentDown: (server) => this.wentDown(server)
+      wentDown: (server) => this.wentDown(server),
+      othersAnswer: (server) => connections.some((other) => other !== server && other.isReady)
     }
     settings.servers.forEach((address, index) => {
       const keys = settings.servers.map((home, at) =>

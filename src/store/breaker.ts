@@ -5,11 +5,11 @@
  * It also keeps the invalidations that an outage would swallow, where asked to: what is pending is replayed before
  * anything under those keys is read again, so that an outage can't bring back what was invalidated.
  */
-import { Effect, type Exit, Metric, MetricKey, MetricLabel, type Scope } from "effect"
+import { Effect, Metric, MetricKey, MetricLabel, type Scope } from "effect"
 import { inTransaction, isInTransaction } from "../backend/transaction.js"
 import { CacheError } from "../CacheError.js"
 import type { Asker, CacheStore, StoredEntry } from "../CacheStore.js"
-import { CircuitOpen, isOutage } from "./outage.js"
+import { CircuitOpen, isOutage, needsNoBreaker } from "./outage.js"
 
 export interface BreakerSettings {
   /** So many failures in a row open the breaker. */
@@ -23,20 +23,21 @@ export interface BreakerSettings {
 /** Beyond this the whole namespace is cleared instead. */
 const mostPending = 10_000
 
-const gauge = (store: string) =>
+/** For a store, or for one of its servers. */
+export const breakerGauge = (labels: Readonly<Record<"store", string> & Partial<Record<"server", string>>>) =>
   Metric.fromMetricKey(
     MetricKey.taggedWithLabels(
       MetricKey.gauge("effect_cached_breaker_open", {
         description: "1 while calls skip the store because it fails, else 0"
       }),
-      [MetricLabel.make("store", store)]
+      Object.entries(labels).map(([name, value]) => MetricLabel.make(name, value))
     )
   )
 
 export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effect<CacheStore, never, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
-    const isOpen = gauge(store.name)
+    const isOpen = breakerGauge({ store: store.name })
     const skipped = (description: string) =>
       new CacheError({
         reason: "Unavailable",
@@ -72,20 +73,22 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
       })
     })
 
-    const probe: Effect.Effect<void, CacheError> = Effect.suspend(() =>
-      hasPending() ? replay : Effect.asVoid(store.read([lastFailed]))
-    )
+    /** Whether the store is back; `false` where what is still away of it needs no breaker. */
+    const probe: Effect.Effect<boolean, CacheError> = Effect.suspend(() =>
+      Effect.as(hasPending() ? replay : store.read([lastFailed]), true)
+    ).pipe(Effect.catchIf(needsNoBreaker, () => Effect.succeed(false)))
 
     const probeUntilWell: Effect.Effect<void> = Effect.suspend(() =>
-      Effect.flatMap(Effect.exit(Effect.delay(probe, settings.retryAfter)), (exit: Exit.Exit<void, CacheError>) => {
+      Effect.flatMap(Effect.exit(Effect.delay(probe, settings.retryAfter)), (exit) => {
         if (exit._tag === "Failure") return probeUntilWell
-        if (hasPending()) return probeUntilWell
-        probing = false
-        if (!tripped) return Effect.void
+        const wasTripped = tripped
         tripped = false
         failuresInARow = 0
-        isOpen.unsafeUpdate(0, [])
-        return Effect.logInfo(`Cache store ${store.name} is back`)
+        if (wasTripped) isOpen.unsafeUpdate(0, [])
+        // Its keys are not read before it is replayed; the others may be.
+        if (hasPending()) return probeUntilWell
+        probing = false
+        return wasTripped && exit.value ? Effect.logInfo(`Cache store ${store.name} is back`) : Effect.void
       })
     )
 
@@ -96,7 +99,7 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
     })
 
     const failed = (key: string | undefined, error: CacheError): Effect.Effect<never, CacheError> => {
-      if (!isOutage(error) || tripped) return Effect.fail(error)
+      if (!isOutage(error) || needsNoBreaker(error) || tripped) return Effect.fail(error)
       if (key !== undefined) lastFailed = key
       if (++failuresInARow < settings.failures) return Effect.fail(error)
       tripped = true

@@ -1,10 +1,23 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit } from "effect"
+import { Effect, Either, Exit, Metric } from "effect"
+import { CircuitOpen, PartialOutage } from "../../src/store/outage.js"
 import { memcached } from "../servers/memcached.js"
 import { relayTo } from "../servers/relay.js"
 import { eventually, item, readText, storeOn } from "./support.js"
 
 const seconds = (count: number) => count * 1000
+
+/** Whether the metric says that calls skip this server. */
+const open = (address: string) =>
+  Effect.map(Metric.snapshot, (pairs) =>
+    pairs.some(
+      ({ metricKey, metricState }) =>
+        metricKey.name === "effect_cached_breaker_open" &&
+        metricKey.tags.some(({ key, value }) => key === "server" && value === address) &&
+        "value" in metricState &&
+        metricState.value === 1
+    )
+  )
 
 describe("a server in trouble", () => {
   it.scopedLive("killed: operations fail at once; restarted: they work again within two seconds", () =>
@@ -86,6 +99,71 @@ describe("a server in trouble", () => {
       for (let round = 0; round < 100; round++) {
         expect(yield* readText(store, round % 2 === 0 ? "a" : "b")).toBe(round % 2 === 0 ? "A" : "B")
       }
+    })
+  )
+
+  it.scopedLive(
+    "that takes connections, but is too slow for any operation: known to be down, whatever connecting may take",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* memcached()
+        const relay = yield* relayTo(server)
+        const store = yield* storeOn(relay.address, { timeout: 100, connectTimeout: seconds(10), retryDelay: 50 })
+        yield* store.write([item("a", "value")])
+        relay.delay = 300
+        for (let round = 0; round < 2; round++) yield* Effect.flip(store.read(["a"]))
+        for (let round = 0; round < 50; round++) {
+          expect((yield* Effect.flip(store.read(["a"]))).description).toContain("is down")
+          yield* Effect.sleep(10)
+        }
+        relay.delay = 0
+        yield* eventually(readText(store, "a"), (text) => text === "value", seconds(2))
+      })
+  )
+
+  it.scopedLive("that breaks off every answer: connected to again once a retryDelay, not with each call", () =>
+    Effect.gen(function* () {
+      const server = yield* memcached()
+      const relay = yield* relayTo(server)
+      const store = yield* storeOn(relay.address)
+      yield* store.write([item("a", "value")])
+      const handshake = 24
+      for (let round = 0; round < 200; round++) {
+        relay.cutAfter ??= handshake + 8
+        expect((yield* Effect.flip(store.read(["a"]))).reason).toBe("Unavailable")
+      }
+      expect(relay.connections().made).toBeLessThan(5)
+      relay.cutAfter = undefined
+      yield* eventually(readText(store, "a"), (text) => text === "value", seconds(2))
+    })
+  )
+
+  it.scopedLive("is seen in a metric, and by whoever asks why", () =>
+    Effect.gen(function* () {
+      const [first, second] = [yield* memcached(), yield* memcached()]
+      const store = yield* storeOn(`${first.address},${second.address}`, { retryDelay: 50 })
+      const keys = Array.from({ length: 20 }, (_, index) => `key-${index}`)
+      const failures = Effect.map(
+        Effect.forEach(keys, (key) => Effect.either(store.read([key]))),
+        (results) => results.flatMap((result) => (Either.isLeft(result) ? [result.left.cause] : []))
+      )
+      yield* store.write(keys.map((key) => item(key, "value")))
+      expect(yield* open(first.address)).toBe(false)
+      yield* first.freeze
+      const [blamed] = yield* failures
+      expect(blamed).toBeInstanceOf(PartialOutage)
+      yield* eventually(open(first.address), (isOpen) => isOpen, seconds(2))
+      expect(yield* open(second.address)).toBe(false)
+      for (const cause of yield* failures) expect(cause).toBeInstanceOf(CircuitOpen)
+      yield* first.thaw
+      yield* eventually(open(first.address), (isOpen) => !isOpen, seconds(2))
+      yield* first.kill
+      yield* second.kill
+      yield* eventually(
+        Effect.all([open(first.address), open(second.address)]),
+        (both) => both.every((isOpen) => isOpen),
+        seconds(2)
+      )
     })
   )
 

@@ -103,6 +103,14 @@ describe("memjs, mended", () => {
     Effect.gen(function* () {
       const server = yield* memcached()
       const relay = yield* relayTo(server)
+      const bare = yield* bareMemjs(relay.address, { retries: 1 })
+      yield* Effect.promise(() => bare.get("a"))
+      relay.swallow = true
+      expect(yield* outcome(() => bare.get("a"), longerThanAnyTimeout)).toBe("failed")
+      // On the connection that it makes next, no time is kept.
+      expect(yield* outcome(() => bare.get("a"), longerThanAnyTimeout)).toBe("hangs")
+      relay.swallow = false
+
       const store = yield* storeOn(relay.address, { timeout: 200 })
       yield* store.write([item("a", "value")])
       relay.swallow = true
@@ -156,8 +164,13 @@ describe("memjs, mended", () => {
   it.scopedLive("says that a value is too large, and serves none of the old one", () =>
     Effect.gen(function* () {
       const server = yield* memcached()
-      const store = yield* storeOn(server.address)
       const large = new Uint8Array(2 ** 20)
+      const bare = yield* bareMemjs(server.address)
+      yield* Effect.promise(() => bare.set("a", "old", {}))
+      expect(yield* outcome(() => bare.replace("a", "x".repeat(large.length), {}), longerThanAnyTimeout)).toBe("failed")
+      expect(`${(yield* Effect.promise(() => bare.get("a"))).value}`).toBe("old")
+
+      const store = yield* storeOn(server.address)
       yield* store.write([item("a", "old"), item("b", "old")])
       const rejected = yield* store.write([item("a", large), item("c", "small")])
       expect(rejected.map(({ error, key }) => [key, error.reason])).toEqual([["a", "TooLarge"]])

@@ -60,7 +60,9 @@ const installed = Effect.map(
 
 const howTo =
   "These tests need a memcached: install Debian's package (apt-get install memcached), put a `memcached` on the PATH, " +
-  "or name running ones in MEMCACHED_SERVERS=host:port,…"
+  "or name running ones in MEMCACHED_SERVERS=host:port,… (tests that end their servers need the program all the same)"
+
+const missing = (why: string): Error => new Error(`${howTo}. It could not be installed: ${why}`)
 
 const lock = join(tmpdir(), "effect-cached-memcached-install.lock")
 const lockIsStaleAfter = 300_000
@@ -77,28 +79,48 @@ const takeLock: Effect.Effect<void, Error> = Effect.try({
   catch: toError
 }).pipe(Effect.retry(Schedule.spaced("500 millis")), Effect.timeout("5 minutes"), Effect.mapError(toError))
 
-/** Two test files that start together install once: the second finds the work done when it gets the lock. */
-const install: Effect.Effect<void, Error> = Effect.acquireUseRelease(
+const apt = (...args: ReadonlyArray<string>) =>
+  Effect.tryPromise({
+    try: () =>
+      run("apt-get", [...args], { env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" }, timeout: 240_000 }),
+    catch: (cause) => missing(toError(cause).message.trim())
+  })
+
+/** Two processes that start together install once: the second finds the work done when it gets the lock. */
+const installOnce: Effect.Effect<void, Error> = Effect.acquireUseRelease(
   takeLock,
   () =>
     Effect.gen(function* () {
       if (yield* installed) return
-      if (process.getuid?.() !== 0) return yield* Effect.fail(new Error(howTo))
-      const apt = (...args: ReadonlyArray<string>) =>
-        Effect.tryPromise(() =>
-          run("apt-get", [...args], { env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" }, timeout: 240_000 })
-        )
-      // The package would start a server of its own on the default port.
-      yield* apt("update", "-qq").pipe(
-        Effect.zipRight(apt("install", "-y", "-qq", "-o", "Dpkg::Options::=--force-confold", "memcached")),
-        Effect.mapError((cause) => new Error(howTo, { cause }))
-      )
-      if (!(yield* installed)) return yield* Effect.fail(new Error(howTo))
+      yield* apt("update", "-qq")
+      yield* apt("install", "-y", "-qq", "-o", "Dpkg::Options::=--force-confold", "memcached")
+      if (!(yield* installed)) return yield* Effect.fail(missing("the package is there, but not on the PATH"))
     }),
   () => Effect.sync(() => rmSync(lock, { recursive: true, force: true }))
 )
 
-const available = inRealTime(Effect.flatMap(installed, (there) => (there ? Effect.void : install)))
+const install: Effect.Effect<void, Error> = Effect.suspend(() =>
+  process.getuid?.() === 0 ? installOnce : Effect.fail(missing("only root may"))
+)
+
+/** Why the set-up of the whole test run found no memcached: each test says so, instead of trying once more. */
+const reason = "EFFECT_CACHED_NO_MEMCACHED"
+
+/** A memcached on the PATH, if need be from Debian's package. */
+const available: Effect.Effect<void, Error> = inRealTime(
+  Effect.flatMap(installed, (there) => {
+    if (there) return Effect.void
+    const known = process.env[reason]
+    return known === undefined ? install : Effect.fail(new Error(known))
+  })
+)
+
+/** Once for the whole run, where no test's time limit ends it half-way. What is missing is for the tests to tell. */
+export const prepare: Effect.Effect<void> = Effect.catchAll(available, (error) =>
+  Effect.sync(() => {
+    process.env[reason] = error.message
+  })
+)
 
 /**
  * The shell is memcached's parent and waits for its standard input to end, which it does when this process ends, however

@@ -41,10 +41,16 @@ const listen = (relay: Relay, target: { readonly host: string; readonly port: nu
       relay.sent.push(chunk)
       upstream.write(chunk)
     })
+    // In order also when the delay changes, as TCP keeps it.
+    const held: Array<Buffer> = []
+    const passOn = () => {
+      const chunk = held.shift()
+      if (chunk !== undefined) answer(relay, client, chunk, close)
+    }
     upstream.on("data", (chunk) => {
       if (relay.swallow) return
-      const passOn = () => answer(relay, client, chunk, close)
-      if (relay.delay > 0) setTimeout(passOn, relay.delay)
+      held.push(chunk)
+      if (relay.delay > 0 || held.length > 1) setTimeout(passOn, relay.delay)
       else passOn()
     })
   })

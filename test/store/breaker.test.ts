@@ -2,12 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Metric, Option, TestClock } from "effect"
 import { CacheBackend, CacheError, type CacheStore, cached, StoreBackend } from "effect-cached"
 import * as MemoryStore from "../../src/memory/MemoryStore.js"
+import { CircuitOpen, PartialOutage } from "../../src/store/outage.js"
 
 /** A server that can be switched off and counts what it is asked. */
 class Server {
   up = true
   asked = 0
   mode: "Unavailable" | "Timeout" | "StoreFailed" = "Unavailable"
+  cause: unknown
 
   readonly store = Effect.map(
     MemoryStore.make({ maxEntries: 1_000, maxBytes: undefined, copy: true }),
@@ -17,7 +19,9 @@ class Server {
           this.asked++
           return this.up
             ? effect
-            : Effect.fail(new CacheError({ reason: this.mode, operation, description: "switched off" }))
+            : Effect.fail(
+                new CacheError({ reason: this.mode, operation, description: "switched off", cause: this.cause })
+              )
         })
       return {
         ...memory,
@@ -109,6 +113,41 @@ describe("the circuit breaker", () => {
       })
     )
   )
+
+  for (const [what, cause] of [
+    ["what the store refuses by itself", new CircuitOpen({ store: "switched" })],
+    ["what fails on one of its servers", new PartialOutage({ store: "switched" })]
+  ] as const) {
+    it.effect(`${what} does not open it, nor keeps it open`, () =>
+      withServer({ breaker: { failures: 2, retryAfter: "1 second" }, queueInvalidations: true }, (server, cache) =>
+        Effect.gen(function* () {
+          const before = yield* counted(1)
+          server.up = false
+          server.cause = cause
+          const asked = server.asked
+          for (let round = 0; round < 10; round++) yield* Effect.flip(cache.get("key"))
+          assert.strictEqual(server.asked, asked + 10)
+          yield* counted.invalidate(1)
+
+          server.cause = undefined
+          for (let round = 0; round < 2; round++) yield* Effect.flip(cache.get("key"))
+          assert.isTrue(yield* isOpen)
+          server.cause = cause
+          yield* TestClock.adjust("1 second")
+          assert.isFalse(yield* isOpen)
+          yield* Effect.flip(cache.get("key"))
+
+          // What was invalidated meanwhile is still replayed before it is read.
+          server.up = true
+          assert.notStrictEqual(yield* counted(1), before)
+          yield* TestClock.adjust("1 second")
+          const after = yield* counted(1)
+          assert.notStrictEqual(after, before)
+          assert.strictEqual(yield* counted(1), after)
+        })
+      )
+    )
+  }
 
   it.effect("breaker: false asks the store each time", () =>
     withServer({ breaker: false }, (server, cache) =>
