@@ -1,0 +1,68 @@
+/** What the tests on SQLite share: files in a temporary directory, clients on them, stores in tables of their own. */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { SqlClient } from "@effect/sql/SqlClient"
+import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
+import { Context, Duration, Effect, Layer, type Scope } from "effect"
+import * as SqlStore from "../../src/sql/SqlStore.js"
+
+export type JournalMode = "WAL" | "DELETE"
+
+/** A new database in a directory of its own. */
+export const newFile = (mode: JournalMode) =>
+  Effect.gen(function* () {
+    const directory = mkdtempSync(join(tmpdir(), "effect-cached-sqlite-"))
+    const url = `file:${join(directory, "cache.db")}`
+    yield* Effect.scoped(Effect.flatMap(clientOn(url), (sql) => sql.unsafe(`PRAGMA journal_mode = ${mode}`)))
+    return { url, remove: () => rmSync(directory, { recursive: true, force: true }) }
+  })
+
+/** The URL of a database that is gone with the scope. */
+export const freshFile = (mode: JournalMode = "WAL") =>
+  Effect.map(
+    Effect.acquireRelease(newFile(mode), ({ remove }) => Effect.sync(remove)),
+    ({ url }) => url
+  )
+
+/** As another process would have it: a client shares nothing with the others on its file. */
+export const clientOn = (url: string): Effect.Effect<SqlClient, never, Scope.Scope> =>
+  Effect.map(Layer.build(LibsqlClient.layer({ url })), (context) => Context.get(context, SqlClient))
+
+/** A client on a file of its own. */
+export const ownFile = Layer.unwrapScoped(Effect.map(freshFile(), (url) => LibsqlClient.layer({ url })))
+
+let tables = 0
+
+export const freshTable = () => `t_${tables++}`
+
+export const store = (sql: SqlClient, options: Partial<SqlStore.SqlStoreOptions> = {}) =>
+  Effect.provideService(
+    SqlStore.make({
+      table: "cache",
+      namespace: "app",
+      maxEntries: undefined,
+      purgeEvery: Duration.minutes(10),
+      unlogged: true,
+      createTable: true,
+      prepare: true,
+      timeout: Duration.seconds(5),
+      ...options
+    }),
+    SqlClient,
+    sql
+  )
+
+/** Two clients on one file, with a store each. */
+export const twoStores = (options: { readonly mode?: JournalMode } & Partial<SqlStore.SqlStoreOptions> = {}) =>
+  Effect.gen(function* () {
+    const url = yield* freshFile(options.mode)
+    const [mine, theirs] = [yield* clientOn(url), yield* clientOn(url)]
+    return {
+      url,
+      sql: mine,
+      cache: yield* store(mine, options),
+      other: yield* store(theirs, options),
+      otherSql: theirs
+    }
+  })
