@@ -4,7 +4,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { SqlClient } from "@effect/sql/SqlClient"
 import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
-import { Context, Duration, Effect, Layer, type Scope } from "effect"
+import { Context, Deferred, Duration, Effect, Fiber, Layer, type Scope } from "effect"
+import { libsqlTransactionKey } from "../../src/backend/transaction.js"
 import * as SqlStore from "../../src/sql/SqlStore.js"
 
 export type JournalMode = "WAL" | "DELETE"
@@ -65,4 +66,32 @@ export const twoStores = (options: { readonly mode?: JournalMode } & Partial<Sql
       other: yield* store(theirs, options),
       otherSql: theirs
     }
+  })
+
+/** A transaction that holds its lock until told to end. */
+export const heldTransaction = <A, E>(
+  sql: SqlClient,
+  work: Effect.Effect<A, E>,
+  ending: Effect.Effect<void, string> = Effect.void
+) =>
+  Effect.gen(function* () {
+    const worked = yield* Deferred.make<A, E>()
+    const end = yield* Deferred.make<void>()
+    const fiber = yield* Effect.intoDeferred(work, worked).pipe(
+      Effect.zipRight(Deferred.await(end)),
+      Effect.zipRight(ending),
+      sql.withTransaction,
+      Effect.forkScoped
+    )
+    const result = yield* Deferred.await(worked)
+    return { fiber, result, end: Effect.zipRight(Deferred.succeed(end, undefined), Fiber.await(fiber)) }
+  })
+
+/** As another fiber that is not part of the transaction. */
+export const outsideTransaction = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.mapInputContext(effect, (context: Context.Context<R>) => {
+    const services = new Map(context.unsafeMap)
+    services.delete(libsqlTransactionKey)
+    // the tag is in the context of whoever runs in a transaction, but in no one's requirements
+    return Context.unsafeMake(services) as Context.Context<R>
   })

@@ -19,14 +19,16 @@ export interface Statements {
   readonly pause: Effect.Effect<void>
 }
 
-const isBusy = (error: CacheError): boolean => /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error.cause))
+const busy = /^SQLITE_(BUSY|LOCKED)/
 
+const isBusy = (error: CacheError): boolean => busy.test(codeOf(error.cause))
+
+/** Locks nothing, and fails where an earlier statement of someone else is in progress for ever: see `Driver`. */
+const soundness = "BEGIN; COMMIT"
 const isInProgress = (cause: unknown): boolean =>
   cause instanceof Error && /statements in progress/i.test(cause.message)
 
-/** Fails, and undoes nothing, where an earlier statement is in progress for ever: see `Driver`. */
-const soundness = "BEGIN; COMMIT"
-/** Waits for nobody else, but meets `SQLITE_BUSY` where a read would. */
+/** Meets `SQLITE_BUSY` where a read would. */
 const readable = "SELECT 1 FROM sqlite_master LIMIT 1"
 
 const waits = Schedule.exponential("1 millis", 1.5).pipe(
@@ -41,19 +43,23 @@ export const ownConnection = (driver: Driver, timeout: Duration.Duration): State
   /** Leaves the connection, with what is in progress on it, to the garbage collector. */
   const leave = async () => (await driver.transaction("deferred")).rollback()
 
-  /** A promise, not an effect: whoever is interrupted must not keep the others on a connection that is broken. */
-  const attempt = <A>(send: () => Promise<A>, isBroken: (cause: unknown) => boolean): Effect.Effect<A, CacheError> =>
-    Effect.mapError(
+  /**
+   * In one promise, not several effects: whoever is interrupted must not keep the others on a connection that is broken.
+   * It is looked at first, because what is sent on a broken one keeps its locks as well.
+   */
+  const attempt = <A>(send: () => Promise<A>, breaks: RegExp | undefined): Effect.Effect<A, CacheError> => {
+    const recover = async (cause: unknown): Promise<never> => {
+      if (isInProgress(cause) || breaks?.test(codeOf({ cause })) === true) await leave().catch(() => {})
+      throw cause
+    }
+    return Effect.mapError(
       Effect.tryPromise({
-        try: () =>
-          send().catch(async (cause) => {
-            if (isBroken(cause)) await leave()
-            throw cause
-          }),
+        try: () => driver.executeMultiple(soundness).then(send).catch(recover),
         catch: (cause) => new SqlError({ cause, message: "Failed to execute statement" })
       }),
       fromSqlError("store")
     )
+  }
 
   /** Asks again while another connection holds the lock: one caller at a time, so that waiting costs little. */
   const patiently = <A>(first: Effect.Effect<A, CacheError>, again: Effect.Effect<A, CacheError>) =>
@@ -66,28 +72,21 @@ export const ownConnection = (driver: Driver, timeout: Duration.Duration): State
   return {
     change: (text) => {
       const once = attempt(async () => {
-        // in a transaction, or what an earlier statement keeps from being committed would look as if it were
+        // in a transaction: should the connection have broken in between, this fails instead of being left uncommitted
         const done = driver.executeMultiple(`BEGIN IMMEDIATE;\n${text};\nCOMMIT`)
         const [, counted] = await Promise.all([done, driver.execute({ sql: "SELECT changes() AS n", args: [] })])
         return Number(Reflect.get(Object(counted.rows[0]), "n"))
-      }, isInProgress)
+      }, undefined)
       return patiently(once, once)
     },
 
     rows: <A extends object>(text: string, parameters: ReadonlyArray<string>) => {
-      const once = attempt(
-        async () => {
-          const sound = driver.executeMultiple(soundness)
-          const [, read] = await Promise.all([sound, driver.execute({ sql: text, args: parameters })])
-          // the columns are those that the statement names
-          return read.rows as ReadonlyArray<A>
-        },
-        (cause) => isInProgress(cause) || isBusy(fromSqlError("store")(new SqlError({ cause })))
-      )
-      const free = attempt(
-        () => driver.executeMultiple(readable),
-        () => false
-      )
+      const once = attempt(async () => {
+        const { rows } = await driver.execute({ sql: text, args: parameters })
+        // the columns are those that the statement names
+        return rows as ReadonlyArray<A>
+      }, busy)
+      const free = attempt(() => driver.executeMultiple(readable), undefined)
       return patiently(once, Effect.zipRight(free, once))
     },
 

@@ -1,0 +1,143 @@
+/** What the store does when another connection holds the lock, and what the driver leaves behind when it does. */
+import { describe, expect, it } from "@effect/vitest"
+import { Duration, Effect, Fiber, Option } from "effect"
+import { key, record, text } from "../sql/records.js"
+import { heldTransaction, twoStores } from "./support.js"
+
+for (const mode of ["WAL", "DELETE"] as const) {
+  describe(`contention on SQLite, ${mode}`, () => {
+    it.scopedLive("of two clients that add a missing or an expired key, one wins", () =>
+      Effect.gen(function* () {
+        const { cache, other } = yield* twoStores({ mode })
+        yield* cache.write(Array.from({ length: 50 }, (_, round) => ({ key: key(round), record: record("old", 1) })))
+        yield* Effect.sleep("5 millis")
+        for (let round = 0; round < 100; round++) {
+          const adds = Array.from({ length: 10 }, (_, index) =>
+            (index % 2 === 0 ? cache : other).add(key(round), record(`${index}`))
+          )
+          const results = yield* Effect.all(adds, { concurrency: "unbounded" })
+          const winners = results.flatMap((result, index) => (Option.isSome(result) ? [`${index}`] : []))
+          expect(winners.length).toBe(1)
+          expect((yield* other.read([key(round)])).map(text)).toEqual(winners)
+        }
+      })
+    )
+
+    it.scopedLive(
+      "writes wait for a transaction of another client, while reads go on; then all are there for everyone",
+      () =>
+        Effect.gen(function* () {
+          const { cache, other, otherSql } = yield* twoStores({ mode })
+          yield* cache.write([{ key: key(1), record: record("old") }])
+          const token = (yield* cache.read([key(1)]))[0]?.token
+          const held = yield* heldTransaction(otherSql, other.remove([key(9)]))
+          const waiting = yield* Effect.forkScoped(
+            Effect.all(
+              [
+                cache.write([{ key: key(2), record: record("written") }]),
+                cache.add(key(3), record("added")),
+                cache.replace(key(1), token, record("replaced")),
+                cache.remove([key(4)])
+              ],
+              { concurrency: "unbounded" }
+            )
+          )
+          yield* Effect.sleep("100 millis")
+          expect(yield* Fiber.poll(waiting)).toEqual(Option.none())
+          expect((yield* cache.read([key(1), key(2)])).map(text)).toEqual(["old", undefined])
+          yield* held.end
+          yield* Fiber.join(waiting)
+          const after = ["replaced", "written", "added"]
+          expect((yield* other.read([key(1), key(2), key(3)])).map(text)).toEqual(after)
+          // nobody holds the lock any more
+          yield* other.write([{ key: key(5), record: record("x") }])
+          yield* otherSql.withTransaction(other.write([{ key: key(5), record: record("y") }]))
+          expect((yield* cache.read([key(5)])).map(text)).toEqual(["y"])
+        })
+    )
+
+    it.scopedLive("hits are served while a transaction is open on the same client", () =>
+      Effect.gen(function* () {
+        const { cache, sql } = yield* twoStores({ mode })
+        yield* cache.write([{ key: key(1), record: record("old") }])
+        const held = yield* heldTransaction(sql, cache.remove([key(1)]))
+        expect((yield* Effect.timeout(cache.read([key(1)]), "1 second")).map(text)).toEqual(["old"])
+        yield* held.end
+        expect((yield* cache.read([key(1)])).map(text)).toEqual([undefined])
+      })
+    )
+
+    it.scopedLive(
+      "a write that waits for too long is given up, and so is one that is interrupted: neither happens",
+      () =>
+        Effect.gen(function* () {
+          const { cache, other, otherSql } = yield* twoStores({ mode, timeout: Duration.millis(200) })
+          const held = yield* heldTransaction(otherSql, other.remove([key(1)]))
+          const interrupted = yield* Effect.fork(cache.add(key(1), record("x")))
+          yield* Effect.sleep("50 millis")
+          const [interrupting] = yield* Effect.timed(Fiber.interrupt(interrupted))
+          expect(Duration.toMillis(interrupting)).toBeLessThan(50)
+          const errors = yield* Effect.all(
+            [
+              Effect.flip(cache.write([{ key: key(1), record: record("x") }])),
+              Effect.flip(cache.add(key(2), record("x"))),
+              Effect.flip(cache.remove([key(1)]))
+            ],
+            { concurrency: "unbounded" }
+          )
+          expect(errors.map((error) => error.reason)).toEqual(["Timeout", "Timeout", "Timeout"])
+          yield* held.end
+          yield* Effect.sleep("100 millis")
+          expect(yield* other.read([key(1), key(2)])).toEqual([undefined, undefined])
+          yield* cache.write([{ key: key(1), record: record("y") }])
+          expect((yield* other.read([key(1)])).map(text)).toEqual(["y"])
+        })
+    )
+
+    it.scopedLive(
+      "a connection that the user's own statement broke neither loses what is written nor reads what is old",
+      () =>
+        Effect.gen(function* () {
+          const { cache, other, otherSql, sql } = yield* twoStores({ mode })
+          yield* sql`CREATE TABLE mine (id INTEGER)`
+          for (const first of ["write", "read"]) {
+            yield* other.write([{ key: key(1), record: record("old") }])
+            const held = yield* heldTransaction(otherSql, other.remove([key(9)]))
+            // the driver leaves this one in progress
+            expect((yield* Effect.flip(sql`INSERT INTO mine VALUES (1)`)).cause).toMatchObject({ code: "SQLITE_BUSY" })
+            yield* held.end
+            if (first === "read") {
+              expect((yield* cache.read([key(1)])).map(text)).toEqual(["old"])
+              yield* other.write([{ key: key(1), record: record("new") }])
+              expect((yield* cache.read([key(1)])).map(text)).toEqual(["new"])
+            }
+            expect(yield* cache.remove([key(1)])).toBe(1)
+            expect(yield* other.read([key(1)])).toEqual([undefined])
+            yield* other.write([{ key: key(2), record: record("free") }])
+            expect((yield* cache.read([key(2)])).map(text)).toEqual(["free"])
+          }
+        })
+    )
+  })
+}
+
+describe("contention on SQLite without a write-ahead log", () => {
+  it.scopedLive("a reader waits for a transaction that outgrew its memory, and reads on afterwards", () =>
+    Effect.gen(function* () {
+      const { cache, other, otherSql } = yield* twoStores({ mode: "DELETE" })
+      yield* otherSql`CREATE TABLE large (bytes BLOB)`
+      yield* cache.write([{ key: key(1), record: record("old") }])
+      const filled = Effect.forEach([1, 2, 3, 4, 5, 6], () => otherSql`INSERT INTO large VALUES (zeroblob(1000000))`)
+      const held = yield* heldTransaction(otherSql, Effect.zipRight(filled, other.remove([key(1)])))
+      const reading = yield* Effect.forkScoped(
+        Effect.all([cache.read([key(1)]), cache.read([key(1)])], { concurrency: "unbounded" })
+      )
+      yield* Effect.sleep("100 millis")
+      expect(yield* Fiber.poll(reading)).toEqual(Option.none())
+      yield* held.end
+      expect(yield* Fiber.join(reading)).toEqual([[undefined], [undefined]])
+      yield* otherSql.withTransaction(other.write([{ key: key(1), record: record("new") }]))
+      expect((yield* cache.read([key(1)])).map(text)).toEqual(["new"])
+    })
+  )
+})
