@@ -110,6 +110,22 @@ describe("transactions on SQLite", () => {
     })
   )
 
+  it.scopedLive("a cache operation of several statements happens as a whole or not at all", () =>
+    Effect.gen(function* () {
+      const { cache, sql } = yield* twoStores()
+      yield* cache.write(Array.from({ length: 1_500 }, (_, index) => ({ key: key(index), record: record("x") })))
+      yield* sql.unsafe(`CREATE TRIGGER refusal BEFORE DELETE ON cache WHEN OLD.key = '${key(999)}'
+        BEGIN SELECT RAISE(ABORT, 'no'); END`)
+      yield* sql.withTransaction(
+        Effect.gen(function* () {
+          expect((yield* Effect.flip(cache.clear)).reason).toBe("StoreFailed")
+          yield* cache.write([{ key: key("after"), record: record("y") }])
+        })
+      )
+      expect(yield* sql`SELECT count(*) AS n FROM cache`).toEqual([{ n: 1_501 }])
+    })
+  )
+
   it.scopedLive("who claimed before the commit can't publish after it; who claims during it waits for the commit", () =>
     Effect.gen(function* () {
       const { cache, other, sql } = yield* twoStores()

@@ -11,18 +11,13 @@ import type { NewRow, SqliteStatements } from "./statements.js"
 interface Row {
   readonly key: string
   readonly token: string
-  readonly value: unknown
+  /** The driver's kind of bytes. */
+  readonly value: ArrayBuffer
 }
 
 const clearedAtOnce = 1_000
 const writtenAtOnce = 500
 const bytesAtOnce = 16 * 1024 * 1024
-
-/** The driver gives an `ArrayBuffer`. What someone else put there in another type is garbage, and so is no bytes. */
-const bytesOf = (value: unknown): Uint8Array => {
-  if (value instanceof Uint8Array) return value
-  return value instanceof ArrayBuffer ? new Uint8Array(value) : new Uint8Array(0)
-}
 
 const pagesOf = (items: ReadonlyArray<ByteItem>): ReadonlyArray<ReadonlyArray<ByteItem>> => {
   const pages: Array<Array<ByteItem>> = []
@@ -75,7 +70,7 @@ export const primitives = ({ change, pause, rows }: Statements, texts: SqliteSta
   return {
     read: (keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<StoredBytes | undefined>, CacheError> =>
       Effect.map(rows<Row>(texts.read, [JSON.stringify(keys)]), (found) => {
-        const stored = new Map(found.map(({ key, token, value }) => [key, { token, bytes: bytesOf(value) }]))
+        const stored = new Map(found.map(({ key, token, value }) => [key, { token, bytes: new Uint8Array(value) }]))
         return keys.map((key) => stored.get(key))
       }),
 

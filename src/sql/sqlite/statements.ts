@@ -34,8 +34,8 @@ export const statements = (table: Table) => {
     `key IN (SELECT value FROM json_each(${literal(JSON.stringify(keys))}))`
 
   return {
-    /** Of the keys in the array of JSON `?1`. */
-    read: `SELECT key, token, value FROM ${t} WHERE key IN (SELECT value FROM json_each(?1)) AND expires_at > ${now}`,
+    /** Of the keys in the array of JSON `?1`. What someone else put there may be no bytes, and no number fit to be read. */
+    read: `SELECT key, token, CAST(value AS BLOB) AS value FROM ${t} WHERE key IN (SELECT value FROM json_each(?1)) AND expires_at > ${now}`,
 
     write: upsert,
 
