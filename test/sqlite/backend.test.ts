@@ -140,17 +140,21 @@ describe("SqlBackend on SQLite", () => {
     })
   )
 
-  it.scopedLive("refuses a client of SQLite whose driver it does not know", () =>
-    Effect.gen(function* () {
-      const sql = Context.get(yield* Layer.build(ownFile), SqlClient)
-      const unknown = Object.assign(sql.withoutTransforms(), { sdk: undefined })
-      const error = yield* SqlBackend.layer().pipe(
-        Layer.provide(Layer.succeed(SqlClient, unknown)),
-        Layer.build,
-        Effect.scoped,
-        Effect.flip
-      )
-      expect(error).toMatchObject({ reason: "InvalidOption" })
-    })
-  )
+  for (const [what, properties] of [
+    ["whose driver it does not know", { sdk: undefined }],
+    ["that works on a replica", { config: { syncUrl: "http://127.0.0.1:1" } }]
+  ] as const) {
+    it.scopedLive(`refuses a client of SQLite ${what}`, () =>
+      Effect.gen(function* () {
+        const sql = Object.assign(Context.get(yield* Layer.build(ownFile), SqlClient), properties)
+        const error = yield* SqlBackend.layer().pipe(
+          Layer.provide(Layer.succeed(SqlClient, sql)),
+          Layer.build,
+          Effect.scoped,
+          Effect.flip
+        )
+        expect(error).toMatchObject({ reason: "InvalidOption" })
+      })
+    )
+  }
 })

@@ -1,8 +1,13 @@
 /** What the store does when another connection holds the lock, and what the driver leaves behind when it does. */
+import { existsSync, readdirSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Option } from "effect"
+import { driverOf } from "../../src/sql/sqlite/driver.js"
 import { key, record, text } from "../sql/records.js"
 import { heldTransaction, twoStores } from "./support.js"
+
+/** Where the system tells. */
+const openFiles = () => (existsSync("/proc/self/fd") ? readdirSync("/proc/self/fd").length : 0)
 
 for (const mode of ["WAL", "DELETE"] as const) {
   describe(`contention on SQLite, ${mode}`, () => {
@@ -94,6 +99,30 @@ for (const mode of ["WAL", "DELETE"] as const) {
         })
     )
 
+    it.scopedLive("what the user writes on the connection that just met the lock is not lost", () =>
+      Effect.gen(function* () {
+        const { cache, otherSql, sql } = yield* twoStores({ mode })
+        yield* sql`CREATE TABLE mine (id INTEGER)`
+        const [mine, theirs] = [yield* driverOf(sql), yield* driverOf(otherSql)]
+        for (let ticks = 0; ticks < 12; ticks++) {
+          yield* Effect.promise(async () => {
+            const transaction = await theirs.transaction("write")
+            const writing = Effect.runPromise(cache.write([{ key: key(1), record: record("x") }]))
+            // somewhere between the moment the lock is met and the moment the store hears of it
+            for (let tick = 0; tick < ticks; tick++) await undefined
+            await Promise.all([
+              transaction.rollback(),
+              mine.execute({ sql: `INSERT INTO mine VALUES (${ticks})`, args: [] }),
+              writing
+            ])
+          })
+        }
+        expect(yield* otherSql`SELECT id FROM mine ORDER BY id`).toEqual(
+          Array.from({ length: 12 }, (_, ticks) => ({ id: ticks }))
+        )
+      })
+    )
+
     it.scopedLive(
       "a connection that the user's own statement broke neither loses what is written nor reads what is old",
       () =>
@@ -122,22 +151,41 @@ for (const mode of ["WAL", "DELETE"] as const) {
 }
 
 describe("contention on SQLite without a write-ahead log", () => {
-  it.scopedLive("a reader waits for a transaction that outgrew its memory, and reads on afterwards", () =>
+  /** A transaction that outgrew its memory keeps readers out as well. */
+  const lockedOut = Effect.gen(function* () {
+    const stores = yield* twoStores({ mode: "DELETE" })
+    const { cache, other, otherSql } = stores
+    yield* otherSql`CREATE TABLE large (bytes BLOB)`
+    yield* cache.write([{ key: key(1), record: record("old") }])
+    const filled = Effect.forEach([1, 2, 3, 4, 5, 6], () => otherSql`INSERT INTO large VALUES (zeroblob(1000000))`)
+    const held = yield* heldTransaction(otherSql, Effect.zipRight(filled, other.remove([key(1)])))
+    return { ...stores, held }
+  })
+
+  it.scopedLive("a reader waits for the end of such a transaction, and keeps nobody else out afterwards", () =>
     Effect.gen(function* () {
-      const { cache, other, otherSql } = yield* twoStores({ mode: "DELETE" })
-      yield* otherSql`CREATE TABLE large (bytes BLOB)`
-      yield* cache.write([{ key: key(1), record: record("old") }])
-      const filled = Effect.forEach([1, 2, 3, 4, 5, 6], () => otherSql`INSERT INTO large VALUES (zeroblob(1000000))`)
-      const held = yield* heldTransaction(otherSql, Effect.zipRight(filled, other.remove([key(1)])))
-      const reading = yield* Effect.forkScoped(
-        Effect.all([cache.read([key(1)]), cache.read([key(1)])], { concurrency: "unbounded" })
-      )
+      const { cache, held, other, otherSql } = yield* lockedOut
+      const reading = yield* Effect.forkScoped(cache.read([key(1)]))
       yield* Effect.sleep("100 millis")
       expect(yield* Fiber.poll(reading)).toEqual(Option.none())
       yield* held.end
-      expect(yield* Fiber.join(reading)).toEqual([[undefined], [undefined]])
+      expect(yield* Fiber.join(reading)).toEqual([undefined])
       yield* otherSql.withTransaction(other.write([{ key: key(1), record: record("new") }]))
       expect((yield* cache.read([key(1)])).map(text)).toEqual(["new"])
+    })
+  )
+
+  it.scopedLive("hundreds of readers that wait leave no more than a few connections behind", () =>
+    Effect.gen(function* () {
+      const { cache, held } = yield* lockedOut
+      const before = openFiles()
+      const read = cache.read([key(1)])
+      const readers = Array.from({ length: 300 }, (_, index) => (index < 200 ? read : Effect.delay(read, index % 50)))
+      const reading = yield* Effect.forkScoped(Effect.all(readers, { concurrency: "unbounded" }))
+      yield* Effect.sleep("100 millis")
+      expect(openFiles() - before).toBeLessThan(10)
+      yield* held.end
+      expect(yield* Fiber.join(reading)).toEqual(Array(300).fill([undefined]))
     })
   )
 })

@@ -36,38 +36,67 @@ const waits = Schedule.exponential("1 millis", 1.5).pipe(
   Schedule.jittered
 )
 
+/**
+ * Asks again while another connection holds the lock. One caller at a time, and who comes later joins the queue, so that
+ * waiting costs little.
+ */
+const patience = (timeout: Duration.Duration) => {
+  const gate = Effect.unsafeMakeSemaphore(1)
+  let waiting = 0
+
+  const inTurn = <A>(again: Effect.Effect<A, CacheError>): Effect.Effect<A, CacheError> =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => {
+        waiting++
+      }),
+      () =>
+        gate
+          .withPermits(1)(Effect.retry(again, { while: isBusy, schedule: waits }))
+          .pipe(Effect.timeoutFail({ duration: timeout, onTimeout: timedOut }), Effect.withClock(wallClock)),
+      () =>
+        Effect.sync(() => {
+          waiting--
+        })
+    )
+
+  return <A>(first: Effect.Effect<A, CacheError>, again: Effect.Effect<A, CacheError>): Effect.Effect<A, CacheError> =>
+    Effect.suspend(() => (waiting > 0 ? inTurn(again) : Effect.catchIf(first, isBusy, () => inTurn(again))))
+}
+
 /** Outside transactions. The database is only ever locked between two turns of the event loop, never across one. */
 export const ownConnection = (driver: Driver, timeout: Duration.Duration): Statements => {
-  const gate = Effect.unsafeMakeSemaphore(1)
+  const [readingInTurn, writingInTurn] = [patience(timeout), patience(timeout)]
+  let connection = 0
 
   /** Leaves the connection, with what is in progress on it, to the garbage collector. */
-  const leave = async () => (await driver.transaction("deferred")).rollback()
+  const leave = async (broken: number) => {
+    if (broken !== connection) return
+    connection++
+    const transaction = await driver.transaction("deferred")
+    await transaction.rollback()
+  }
 
   /**
    * In one promise, not several effects: whoever is interrupted must not keep the others on a connection that is broken.
    * It is looked at first, because what is sent on a broken one keeps its locks as well.
    */
-  const attempt = <A>(send: () => Promise<A>, breaks: RegExp | undefined): Effect.Effect<A, CacheError> => {
-    const recover = async (cause: unknown): Promise<never> => {
-      if (isInProgress(cause) || breaks?.test(codeOf({ cause })) === true) await leave().catch(() => {})
-      throw cause
-    }
+  const attempt = <A>(send: () => Promise<A>, breaks?: RegExp): Effect.Effect<A, CacheError> => {
+    const onOne = (tried: number) =>
+      driver
+        .executeMultiple(soundness)
+        .then(send)
+        .catch(async (cause: unknown) => {
+          if (isInProgress(cause) || breaks?.test(codeOf({ cause })) === true) await leave(tried).catch(() => {})
+          throw cause
+        })
     return Effect.mapError(
       Effect.tryPromise({
-        try: () => driver.executeMultiple(soundness).then(send).catch(recover),
+        try: () => onOne(connection),
         catch: (cause) => new SqlError({ cause, message: "Failed to execute statement" })
       }),
       fromSqlError("store")
     )
   }
-
-  /** Asks again while another connection holds the lock: one caller at a time, so that waiting costs little. */
-  const patiently = <A>(first: Effect.Effect<A, CacheError>, again: Effect.Effect<A, CacheError>) =>
-    Effect.catchIf(first, isBusy, () =>
-      gate
-        .withPermits(1)(Effect.retry(again, { while: isBusy, schedule: waits }))
-        .pipe(Effect.timeoutFail({ duration: timeout, onTimeout: timedOut }), Effect.withClock(wallClock))
-    )
 
   return {
     change: (text) => {
@@ -76,8 +105,8 @@ export const ownConnection = (driver: Driver, timeout: Duration.Duration): State
         const done = driver.executeMultiple(`BEGIN IMMEDIATE;\n${text};\nCOMMIT`)
         const [, counted] = await Promise.all([done, driver.execute({ sql: "SELECT changes() AS n", args: [] })])
         return Number(Reflect.get(Object(counted.rows[0]), "n"))
-      }, undefined)
-      return patiently(once, once)
+      })
+      return writingInTurn(once, once)
     },
 
     rows: <A extends object>(text: string, parameters: ReadonlyArray<string>) => {
@@ -86,8 +115,8 @@ export const ownConnection = (driver: Driver, timeout: Duration.Duration): State
         // the columns are those that the statement names
         return rows as ReadonlyArray<A>
       }, busy)
-      const free = attempt(() => driver.executeMultiple(readable), undefined)
-      return patiently(once, Effect.zipRight(free, once))
+      const free = attempt(() => driver.executeMultiple(readable))
+      return readingInTurn(once, Effect.zipRight(free, once))
     },
 
     pause: Effect.withClock(Effect.sleep("1 millis"), wallClock)

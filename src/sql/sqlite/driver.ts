@@ -18,7 +18,7 @@ export interface Driver {
     readonly args: ReadonlyArray<string>
   }) => Promise<{ readonly rows: ReadonlyArray<unknown> }>
   /** Takes the connection away from the client, which opens another. */
-  readonly transaction: (mode: "deferred") => Promise<{ readonly rollback: () => Promise<void> }>
+  readonly transaction: (mode: "deferred" | "write") => Promise<{ readonly rollback: () => Promise<void> }>
 }
 
 const isDriver = (value: unknown): value is Driver =>
@@ -36,6 +36,10 @@ export const driverOf = (sql: SqlClient): Effect.Effect<Driver, CacheError> => {
   if (!isDriver(driver)) return refused("on SQLite, the SQL backend needs the SqlClient of @effect/sql-libsql")
   if (driver.protocol !== "file") {
     return refused(`on SQLite, the SQL backend needs a file, not a server that is spoken to over ${driver.protocol}`)
+  }
+  const config: unknown = Reflect.get(sql, "config")
+  if (typeof config === "object" && config !== null && Reflect.get(config, "syncUrl") !== undefined) {
+    return refused("on SQLite, the SQL backend needs the file itself, not a replica of it, whose reads may be old")
   }
   return Effect.succeed(driver)
 }
