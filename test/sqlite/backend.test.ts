@@ -6,13 +6,14 @@ import { Context, Effect, Layer, Option } from "effect"
 import { CacheBackend, cached, invalidateGroup, MemoryBackend } from "effect-cached"
 import * as SqlBackend from "effect-cached/SqlBackend"
 import { cacheBackendSuite } from "effect-cached/testing"
-import { afterAll } from "vitest"
+import { afterAll, beforeAll } from "vitest"
 import { cachedSuite } from "../suites/cachedSuite.js"
 import { freshFile, newFile, ownFile } from "./support.js"
 
 for (const mode of ["WAL", "DELETE"] as const) {
-  const { remove, url } = await Effect.runPromise(newFile(mode))
-  afterAll(remove)
+  const { create, remove, url } = newFile(mode)
+  beforeAll(() => Effect.runPromise(create))
+  afterAll(() => Effect.runPromise(remove))
   // each layer has a client of its own, as another process would
   const backend = () => Layer.provide(SqlBackend.layer({ namespace: randomUUID() }), LibsqlClient.layer({ url }))
   const [mine, neighbour] = [backend(), backend()]

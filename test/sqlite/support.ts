@@ -1,5 +1,6 @@
 /** What the tests on SQLite share: files in a temporary directory, clients on them, stores in tables of their own. */
-import { mkdtempSync, rmSync } from "node:fs"
+import { randomUUID } from "node:crypto"
+import { mkdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { SqlClient } from "@effect/sql/SqlClient"
@@ -10,21 +11,27 @@ import * as SqlStore from "../../src/sql/SqlStore.js"
 
 export type JournalMode = "WAL" | "DELETE"
 
-/** A new database in a directory of its own. */
-export const newFile = (mode: JournalMode) =>
-  Effect.gen(function* () {
-    const directory = mkdtempSync(join(tmpdir(), "effect-cached-sqlite-"))
-    const url = `file:${join(directory, "cache.db")}`
-    yield* Effect.scoped(Effect.flatMap(clientOn(url), (sql) => sql.unsafe(`PRAGMA journal_mode = ${mode}`)))
-    return { url, remove: () => rmSync(directory, { recursive: true, force: true }) }
-  })
+/** A database in a directory of its own, which is there between `create` and `remove`. */
+export const newFile = (mode: JournalMode) => {
+  const directory = join(tmpdir(), `effect-cached-sqlite-${randomUUID()}`)
+  const url = `file:${join(directory, "cache.db")}`
+  const create = Effect.zipRight(
+    Effect.sync(() => mkdirSync(directory)),
+    Effect.scoped(Effect.flatMap(clientOn(url), (sql) => sql.unsafe(`PRAGMA journal_mode = ${mode}`)))
+  )
+  const remove = Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
+  return { url, create, remove }
+}
 
 /** The URL of a database that is gone with the scope. */
 export const freshFile = (mode: JournalMode = "WAL") =>
-  Effect.map(
-    Effect.acquireRelease(newFile(mode), ({ remove }) => Effect.sync(remove)),
-    ({ url }) => url
-  )
+  Effect.suspend(() => {
+    const { create, remove, url } = newFile(mode)
+    return Effect.as(
+      Effect.acquireRelease(create, () => remove),
+      url
+    )
+  })
 
 /** As another process would have it: a client shares nothing with the others on its file. */
 export const clientOn = (url: string): Effect.Effect<SqlClient, never, Scope.Scope> =>
