@@ -1,9 +1,10 @@
 /**
  * The cache in the database that the program already has: for whoever wants one cache for all processes and no further
- * server. PostgreSQL, through the `SqlClient` of `@effect/sql-pg`.
+ * server. PostgreSQL, through the `SqlClient` of `@effect/sql-pg`, or a SQLite file, through that of `@effect/sql-libsql`.
  *
  * Inside `sql.withTransaction`, what is set, deleted or invalidated takes effect with the commit and vanishes with the
- * rollback. Such changes wait for no lock, so they can't dead-lock, in whatever order they are made.
+ * rollback. On PostgreSQL such changes wait for no lock, so they can't dead-lock, in whatever order they are made. On
+ * SQLite the transaction holds the file's one lock for writing: other writers ask again until it ends, for up to `timeout`.
  *
  * @since 0.1.0
  */
@@ -25,7 +26,7 @@ export { migration, printDefinition } from "./sql/table.js"
  * @category models
  */
 export interface SqlBackendOptions extends StoreBackend.BackendOptions, StoreBackend.OutageOptions {
-  /** `name` or `schema.name`. Default `effect_cache`. */
+  /** `name` or `schema.name`, where on SQLite the only schema is `main`. Default `effect_cache`. */
   readonly table?: string
   /**
    * How many entries the table keeps, those of all its namespaces together, within 10 %; those that expire first go
@@ -34,13 +35,13 @@ export interface SqlBackendOptions extends StoreBackend.BackendOptions, StoreBac
   readonly maxEntries?: number
   /** The time between two removals of expired entries, give or take a quarter. Default 1 minute. */
   readonly purgeEvery?: Duration.DurationInput
-  /** A table without a write-ahead log: faster, and empty after a crash of the database. Default true. */
+  /** A table without a write-ahead log: faster, and empty after a crash of PostgreSQL. Nothing on SQLite. Default true. */
   readonly unlogged?: boolean
   /** Creates the table where it is missing. Default true; otherwise see `migration` and `printDefinition`. */
   readonly createTable?: boolean
   /**
    * Prepares its statements, which makes them several times cheaper. A pooler in transaction mode may not allow it: that is
-   * noticed by itself, at the price of one failed statement. Default true.
+   * noticed by itself, at the price of one failed statement. Nothing on SQLite. Default true.
    */
   readonly prepare?: boolean
   /** After which a statement is given up with `Timeout`, unless it is part of the caller's transaction. Default 5 seconds. */
@@ -55,8 +56,9 @@ const positive = (name: string, input: Duration.DurationInput) =>
   )
 
 /**
- * Fails with `InvalidOption` for a table name that would need more than quotes, or a bound that is not positive; with
- * `SqlError` where the table can't be created.
+ * Fails with `InvalidOption` for a table name that would need more than quotes, a bound that is not positive, or a client
+ * that is neither PostgreSQL's nor that of a SQLite file; with `SqlError` (on SQLite another `CacheError`) where the table
+ * can't be created.
  *
  * @example
  * import { PgClient } from "@effect/sql-pg"

@@ -1,21 +1,14 @@
 /**
- * A `ByteStore` in a table of the SQL database that the program already has.
+ * A `ByteStore` in a table of the SQL database that the program already has. Each database has statements of its own:
+ * what PostgreSQL needs for its many writers would only be in the way of SQLite's one.
  */
 import { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Duration, Effect, Exit, type Option, type Scope } from "effect"
-import type { ByteItem, ByteRecord, ByteStore } from "../ByteStore.js"
+import { type Duration, Effect, type Scope } from "effect"
+import type { ByteStore } from "../ByteStore.js"
 import { CacheError } from "../CacheError.js"
-import type { RejectedItem } from "../CacheStore.js"
-import { keyPrefix } from "../keys/finishKey.js"
-import { clear } from "./clear.js"
-import { ownConnection, Preparation, wallClock, whereTransaction, withTimeout } from "./connection.js"
-import { inside } from "./inside.js"
-import { outside } from "./outside.js"
-import { purge } from "./purge.js"
-import { SqlToken, type State } from "./records.js"
-import { statements } from "./statements.js"
-import { createTable, parseTable } from "./table.js"
+import * as PostgresStore from "./PostgresStore.js"
+import * as SqliteStore from "./sqlite/SqliteStore.js"
 
 export interface SqlStoreOptions {
   readonly table: string
@@ -23,135 +16,29 @@ export interface SqlStoreOptions {
   /** How many records the table keeps, of all namespaces together; `undefined` for no bound. */
   readonly maxEntries: number | undefined
   readonly purgeEvery: Duration.Duration
+  /** PostgreSQL's alone. */
   readonly unlogged: boolean
   readonly createTable: boolean
-  /** Prepares its statements, which a pooler between may not allow. */
+  /** Prepares its statements, which a pooler between may not allow. PostgreSQL's alone. */
   readonly prepare: boolean
   /** After which a statement outside a user's transaction is given up. */
   readonly timeout: Duration.Duration
 }
 
-/** Beyond it the driver can't read the value back: it arrives in hexadecimal, and a string ends at 512 MB. */
-const maxBytes = 250 * 1024 * 1024
+type Make = Effect.Effect<ByteStore, CacheError | SqlError, SqlClient | Scope.Scope>
 
-const tooLarge = (operation: string, key: string, record: ByteRecord): CacheError | undefined =>
-  record.bytes.byteLength <= maxBytes
-    ? undefined
-    : new CacheError({
-        reason: "TooLarge",
-        operation,
-        key,
-        description: `${record.bytes.byteLength} bytes are more than the ${maxBytes} that a value may have`
-      })
-
-const dialect = (sql: SqlClient): Effect.Effect<string, CacheError> =>
-  sql.onDialectOrElse({
-    pg: () => Effect.succeed("postgresql"),
-    orElse: () =>
-      Effect.fail(
-        new CacheError({
-          reason: "InvalidOption",
-          operation: "layer",
-          description: "the SQL backend needs the SqlClient of @effect/sql-pg"
-        })
-      )
-  })
-
-const toStored = (state: State) => (state.value === undefined ? undefined : { token: state.token, bytes: state.value })
-
-export const make = (
-  options: SqlStoreOptions
-): Effect.Effect<ByteStore, CacheError | SqlError, SqlClient | Scope.Scope> =>
-  Effect.gen(function* () {
-    const sql = yield* SqlClient
-    const name = yield* dialect(sql)
-    const table = yield* parseTable(options.table)
-    if (options.createTable) yield* createTable(table, options.unlogged)
-    const namespace = keyPrefix(0, options.namespace).split(":")[1] ?? ""
-    const timeout = Duration.toMillis(options.timeout)
-    const sharedKey = `clear ${namespace}`
-    const texts = statements(table, Math.ceil(timeout))
-    const preparation = new Preparation(options.prepare)
-    const direct = ownConnection(sql, preparation)
-    const run = withTimeout(direct, options.timeout)
-    const own = yield* Effect.withClock(
-      outside({
-        statements: texts,
-        run,
-        direct,
-        timeout: Duration.toMillis(options.timeout),
-        sharedKey
-      }),
-      wallClock
-    )
-    const inner = inside(texts, preparation, { namespace, sharedKey })
-    const purging = yield* Effect.withClock(purge({ ...options, table, run, own }), wallClock)
-
-    const write = (items: ReadonlyArray<ByteItem>): Effect.Effect<ReadonlyArray<RejectedItem>, CacheError> => {
-      const rejected: Array<RejectedItem> = []
-      const accepted = items.filter(({ key, record }) => {
-        const error = tooLarge("write", key, record)
-        if (error !== undefined) rejected.push({ key, error })
-        return error === undefined
-      })
-      if (accepted.length === 0) return Effect.succeed(rejected)
-      return whereTransaction({
-        inside: (connection) => Effect.as(inner.write(connection, accepted), rejected),
-        outside: Effect.map(purging.admit(accepted.length, own.write(accepted)), (failed) => {
-          for (const { key } of accepted) {
-            const error = failed.get(key)
-            if (error !== undefined) rejected.push({ key, error })
-          }
-          return rejected
-        })
-      })
-    }
-
-    const add = (key: string, record: ByteRecord): Effect.Effect<Option.Option<SqlToken>, CacheError> => {
-      const error = tooLarge("add", key, record)
-      if (error !== undefined) return Effect.fail(error)
-      return whereTransaction({
-        inside: (connection) => inner.add(connection, key, record),
-        outside: purging.admit(1, own.add(key, record))
-      })
-    }
-
-    return {
-      name,
-      read: (keys) =>
-        keys.length === 0
-          ? Effect.succeed([])
-          : Effect.map(
-              whereTransaction({ inside: (connection) => inner.read(connection, keys), outside: own.read(keys) }),
-              (states) => states.map(toStored)
-            ),
-      unsafeAsk: (keys, asker) => {
-        if (keys.length === 0) return Effect.succeed([])
-        own.askRead(keys, (exit) => {
-          if (Exit.isSuccess(exit)) asker.found(exit.value.map(toStored))
-          else asker.failed(Effect.failCause(exit.cause))
-        })
-        return undefined
-      },
-      write,
-      add,
-      replace: (key, token, record) => {
-        const error = tooLarge("replace", key, record)
-        if (error !== undefined) return Effect.fail(error)
-        if (!(token instanceof SqlToken)) return Effect.succeedNone
-        return whereTransaction<Option.Option<SqlToken>>({
-          inside: (connection) => inner.replace(connection, key, token, record),
-          outside: own.replace(key, token, record)
-        })
-      },
-      remove: (keys) =>
-        keys.length === 0
-          ? Effect.succeed(0)
-          : whereTransaction({ inside: (connection) => inner.remove(connection, keys), outside: own.remove(keys) }),
-      clear: whereTransaction({
-        inside: (connection) => inner.clear(connection),
-        outside: clear({ texts, run, own, namespace, sharedKey })
-      }),
-      size: purging.size
-    }
-  })
+export const make = (options: SqlStoreOptions): Make =>
+  Effect.flatMap(SqlClient, (sql) =>
+    sql.onDialectOrElse({
+      pg: () => PostgresStore.make(options),
+      sqlite: () => SqliteStore.make(options),
+      orElse: () =>
+        Effect.fail(
+          new CacheError({
+            reason: "InvalidOption",
+            operation: "layer",
+            description: "the SQL backend needs the SqlClient of @effect/sql-pg or of @effect/sql-libsql"
+          })
+        )
+    })
+  )

@@ -1,6 +1,7 @@
 /** What a failed statement means for the cache. */
 import type { SqlError } from "@effect/sql/SqlError"
 import { CacheError, type CacheErrorReason } from "../CacheError.js"
+import { reasonOfSqlite } from "./sqlite/errors.js"
 
 // 54 program limit exceeded, 53200 out of memory, 53400 configuration limit exceeded
 const tooLarge = /^(54...|53200|53400)$/
@@ -18,13 +19,15 @@ const tooLargeMessage = /invalid (memory alloc request|string length|buffer)|str
 const property = (value: unknown, name: string): unknown =>
   typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined
 
-/** The SQLSTATE of a `SqlError`, or empty. */
+/** The SQLSTATE of a `SqlError`, or SQLite's name for what happened, or empty. */
 export const codeOf = (error: unknown): string => String(property(property(error, "cause"), "code") ?? "")
 
 const reasonOf = (error: SqlError): CacheErrorReason => {
   const code = property(error.cause, "code")
   const message = `${error.message} ${String(property(error.cause, "message"))}`
   if (typeof code === "string") {
+    const sqlite = reasonOfSqlite(code)
+    if (sqlite !== undefined) return sqlite
     if (tooLarge.test(code) || code === "ERR_STRING_TOO_LONG") return "TooLarge"
     if (unavailable.test(code) || /^E[A-Z]+$/.test(code)) return "Unavailable"
     if (timeout.test(code)) return "Timeout"

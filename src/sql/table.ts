@@ -4,6 +4,7 @@ import { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect } from "effect"
 import { CacheError } from "../CacheError.js"
+import * as Sqlite from "./sqlite/table.js"
 
 export interface Table {
   /** Quoted, with its schema if one was given. */
@@ -71,26 +72,35 @@ export const createTable = (table: Table, unlogged: boolean): Effect.Effect<void
     )
   })
 
-/** The definition as SQL text, for those who run their migrations by hand. */
+export interface DefinitionOptions {
+  readonly table?: string
+  /** PostgreSQL's alone: see `SqlBackendOptions`. */
+  readonly unlogged?: boolean
+}
+
+/** The definition as SQL text, for those who run their migrations by hand. For PostgreSQL unless told otherwise. */
 export const printDefinition = (
-  options: { readonly table?: string; readonly unlogged?: boolean } = {}
+  options: DefinitionOptions & { readonly dialect?: "pg" | "sqlite" } = {}
 ): Effect.Effect<string, CacheError> =>
   Effect.map(parseTable(options.table ?? "effect_cache"), (table) =>
-    definition(table, options.unlogged ?? true)
+    (options.dialect === "sqlite" ? Sqlite.definition(table) : definition(table, options.unlogged ?? true))
       .map((statement) => `${statement};\n`)
       .join("\n")
   )
 
-/** The definition as one migration for the Migrator of `@effect/sql`. */
+/** The definition as one migration for the Migrator of `@effect/sql`, for the database that it runs on. */
 export const migration = (
   id: number,
-  options: { readonly table?: string; readonly unlogged?: boolean; readonly name?: string } = {}
+  options: DefinitionOptions & { readonly name?: string } = {}
 ): ResolvedMigration => [
   id,
   options.name ?? "create_effect_cache",
   Effect.succeed({
-    default: Effect.flatMap(parseTable(options.table ?? "effect_cache"), (table) =>
-      createTable(table, options.unlogged ?? true)
+    default: Effect.flatMap(Effect.all([SqlClient, parseTable(options.table ?? "effect_cache")]), ([sql, table]) =>
+      sql.onDialectOrElse({
+        sqlite: () => Sqlite.migrateTable(table),
+        orElse: () => createTable(table, options.unlogged ?? true)
+      })
     )
   })
 ]

@@ -6,6 +6,8 @@ import { Context, Duration, Effect, Redacted } from "effect"
 import { inject } from "vitest"
 import * as SqlStore from "../../src/sql/SqlStore.js"
 
+export { key, record, text } from "./records.js"
+
 export const url = () => inject("postgresUrl")
 
 export const client = (options: { readonly connections?: number; readonly name?: string } = {}) =>
@@ -31,14 +33,6 @@ export const store = (options: Partial<SqlStore.SqlStoreOptions> = {}) =>
     timeout: Duration.seconds(5),
     ...options
   })
-
-/** A key of the store's namespace. */
-export const key = (name: string | number) => `v1:app:${name}`
-
-export const record = (text: string, lifetime = 60_000) => ({ bytes: new TextEncoder().encode(text), lifetime })
-
-export const text = (stored: { readonly bytes: Uint8Array } | undefined) =>
-  stored === undefined ? undefined : new TextDecoder().decode(stored.bytes)
 
 /** As another fiber that is not part of the transaction. */
 export const outsideTransaction = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
