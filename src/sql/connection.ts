@@ -90,9 +90,17 @@ export const ownConnection =
  * The savepoint is released at once, which `withTransaction` would leave to the commit: a transaction of a thousand cache
  * operations would nest a thousand deep.
  */
-export const onTransaction =
-  (preparation: Preparation) =>
-  <A>(
+export const onTransaction = (preparation: Preparation) => {
+  // fibers of one transaction share its connection: their savepoints must not come between each other's
+  const turns = new WeakMap<Connection, Effect.Semaphore>()
+  const turnOf = (connection: Connection): Effect.Semaphore => {
+    const known = turns.get(connection)
+    if (known !== undefined) return known
+    const turn = Effect.unsafeMakeSemaphore(1)
+    turns.set(connection, turn)
+    return turn
+  }
+  return <A>(
     connection: Connection,
     operation: string,
     use: (run: Run) => Effect.Effect<A, CacheError>
@@ -115,8 +123,9 @@ export const onTransaction =
           })
         )
       )
-      .pipe(Effect.uninterruptible)
+      .pipe(Effect.uninterruptible, turnOf(connection).withPermits(1))
   }
+}
 
 /** One way where the calling fiber is inside `sql.withTransaction`, another where it is not. */
 export const whereTransaction = <A>(options: {

@@ -91,6 +91,27 @@ layer(client({ connections: 12 }), { excludeTestServices: true })("transactions"
     })
   )
 
+  it.scoped("of fibers in one transaction, one that fails takes nothing from the others", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const cache = yield* store()
+      const numbers = Array.from({ length: 40 }, (_, index) => index)
+      const outcomes = yield* sql.withTransaction(
+        Effect.forEach(
+          numbers,
+          (number) =>
+            Effect.isSuccess(
+              cache.write([{ key: number % 2 === 0 ? key(number) : `${key(number)}\0`, record: record("good") }])
+            ),
+          { concurrency: "unbounded" }
+        )
+      )
+      expect(outcomes).toEqual(numbers.map((number) => number % 2 === 0))
+      const good = numbers.filter((number) => number % 2 === 0).map(key)
+      expect((yield* cache.read(good)).map(text)).toEqual(good.map(() => "good"))
+    })
+  )
+
   it.scoped("who claimed before the commit can't publish after it; who claims after it can", () =>
     Effect.gen(function* () {
       const cache = yield* store()
