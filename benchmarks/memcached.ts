@@ -43,7 +43,11 @@ const median = (numbers: ReadonlyArray<number>): number =>
 
 const warmUpMillis = 2_000
 
-/** Operations a second of each subject: the median of several rounds, in each of which every subject has its turn. */
+/**
+ * Operations a second of each subject: the median of several rounds, in each of which every subject has its turn. No
+ * garbage collection is forced in between: a full one throws away compiled code, and a short turn would measure how long
+ * that takes to come back.
+ */
 const measure = (subjects: ReadonlyArray<Subject>, lanes: number, times: number, rounds: number) =>
   Effect.promise(async () => {
     const rates = subjects.map((): Array<number> => [])
@@ -54,7 +58,6 @@ const measure = (subjects: ReadonlyArray<Subject>, lanes: number, times: number,
     }
     for (let round = 0; round < rounds; round++) {
       for (const [index, [, run]] of subjects.entries()) {
-        globalThis.gc?.()
         const started = performance.now()
         await run(lanes, times)
         rates[index]?.push((lanes * times * 1000) / (performance.now() - started))
@@ -131,8 +134,8 @@ const report = Effect.gen(function* () {
     ]
     const sections: Array<string> = []
     for (const [what, subjects] of [["hit", hits] as const, ["set", sets] as const]) {
-      for (const [lanes, times] of [[1, 1_000] as const, [64, 300] as const]) {
-        const rates = yield* measure(subjects, lanes, times, 5)
+      for (const [lanes, times] of [[1, 3_000] as const, [64, 300] as const]) {
+        const rates = yield* measure(subjects, lanes, times, 9)
         sections.push(table(`${what}, ${lanes} at a time (ratio to memjs)`, subjects, rates))
       }
     }
