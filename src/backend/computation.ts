@@ -2,7 +2,7 @@
  * The life of one computation: claimed in the store, run in a fiber of the layer (it is nobody's child), renewed while
  * it lasts, and its value published only if the claim still stands. Waiters come and go; with the last one it ends.
  */
-import { Effect, Exit, Fiber, FiberRef, Option } from "effect"
+import { Effect, Exit, Fiber, FiberRefs, Option, Runtime } from "effect"
 import type { Claiming, Claims, Hold } from "./claims.js"
 import { ancestry, currentFlight, Flight, type Flights, lost, type Outcome } from "./flights.js"
 import { computeSpan, nowMillis } from "./instruments.js"
@@ -56,9 +56,10 @@ export class Computations {
       const asking = fiber.getFiberRef(currentFlight)
       const flight = this.prepare(request, mode, asking, false)
       if (!(flight instanceof Flight)) return flight
-      return Effect.flatMap(this.launch(request, flight, mode, seen), () =>
-        this.await<A, E>(flight, asking, restore(flight.ownLanding))
-      )
+      return Effect.flatMap(Effect.runtime<R>(), (runtime) => {
+        this.launch(fiber, runtime, request, flight, mode, seen)
+        return this.await<A, E>(flight, asking, restore(flight.ownLanding))
+      })
     })
   }
 
@@ -70,9 +71,11 @@ export class Computations {
     seen: Snapshot
   ): Effect.Effect<void, never, R> {
     return Effect.uninterruptible(
-      Effect.suspend(() => {
+      Effect.flatMap(Effect.runtime<R>(), (runtime) => {
         const flight = this.prepare(request, mode, fiber.getFiberRef(currentFlight), true)
-        return flight instanceof Flight ? this.launch(request, flight, mode, seen) : flight
+        if (!(flight instanceof Flight)) return flight
+        this.launch(fiber, runtime, request, flight, mode, seen)
+        return Effect.void
       })
     )
   }
@@ -107,7 +110,7 @@ export class Computations {
         const flight = this.flight(request, asking, false)
         asking?.wait(flight)
         return Effect.onExit(
-          restore(Effect.locally(computeSpan(request.printed)(request.compute), currentFlight, flight)),
+          restore(Effect.locally(computeSpan(fiber, request.printed, request.compute), currentFlight, flight)),
           (exit) => {
             asking?.unwait(flight)
             // Fibers that it has forked may outlive it.
@@ -145,19 +148,27 @@ export class Computations {
     return flight
   }
 
-  /** In an uninterruptible region. */
+  /** @param runtime of the caller, in an uninterruptible region */
   private launch<A, E, R>(
+    caller: AnyFiber,
+    runtime: Runtime.Runtime<R>,
     request: MemoRequest<A, E, R>,
     flight: Flight,
     mode: Mode,
     seen: Snapshot | undefined
-  ): Effect.Effect<void, never, R> {
+  ): void {
     const course =
       mode === "apart" ? this.courseWithoutClaim(request, flight) : this.course(request, flight, mode, seen)
-    return Effect.map(Effect.forkDaemon(course), (running) => {
-      flight.fiber = running
-      if (this.closed) running.unsafeInterruptAsFork(running.id())
+    // Set before there is a fiber: one that sets it itself takes longer for that than for all else here.
+    const fiberRefs = FiberRefs.updateAs(runtime.fiberRefs, {
+      fiberId: caller.id(),
+      fiberRef: currentFlight,
+      value: flight
     })
+    const own = Runtime.make({ ...runtime, fiberRefs })
+    // Not at once: the fibers that are ready now may ask for the same, and join it.
+    flight.fiber = Runtime.runFork(own)(course, { immediate: false })
+    if (this.closed) flight.fiber.unsafeInterruptAsFork(flight.fiber.id())
   }
 
   /** For a caller that is counted, and known to `asking`, already. */
@@ -263,8 +274,7 @@ export class Computations {
     return Effect.withFiberRuntime<A, E, R>((fiber) => {
       if (flight.abandoned) return Effect.interrupt
       flight.computation = fiber
-      // The fiber is the computation's own: nothing has to be set back, as `locally` would.
-      return Effect.zipRight(FiberRef.set(currentFlight, flight), computeSpan(request.printed)(request.compute))
+      return computeSpan(fiber, request.printed, request.compute)
     })
   }
 

@@ -32,7 +32,7 @@ export class Flight {
   private starter: ((landed: Effect.Effect<Outcome<unknown, unknown>>) => void) | undefined
   private shared: Deferred.Deferred<Outcome<unknown, unknown>> | undefined
   /** The flights that fibers of this one's computation wait for, with how many fibers do. */
-  private readonly waitsFor = new Map<Flight, number>()
+  private waitsFor: Map<Flight, number> | undefined
 
   constructor(
     readonly registry: Flights,
@@ -70,18 +70,19 @@ export class Flight {
   }
 
   wait(target: Flight): void {
+    this.waitsFor ??= new Map()
     this.waitsFor.set(target, (this.waitsFor.get(target) ?? 0) + 1)
   }
 
   unwait(target: Flight): void {
-    const count = this.waitsFor.get(target) ?? 0
-    if (count > 1) this.waitsFor.set(target, count - 1)
-    else this.waitsFor.delete(target)
+    const count = this.waitsFor?.get(target) ?? 0
+    if (count > 1) this.waitsFor?.set(target, count - 1)
+    else this.waitsFor?.delete(target)
   }
 
   reaches(target: Flight, seen: Set<Flight> = new Set()): boolean {
     if (this === target) return true
-    for (const next of this.waitsFor.keys()) {
+    for (const next of this.waitsFor?.keys() ?? []) {
       if (seen.has(next)) continue
       seen.add(next)
       if (next.reaches(target, seen)) return true

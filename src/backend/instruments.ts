@@ -158,30 +158,36 @@ type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 /** Whether someone keeps the spans. */
 export const hasTracer = (fiber: AnyFiber): boolean => fiber.currentTracer !== defaultTracer
 
-const spanned =
-  (name: string, wanted: (fiber: AnyFiber) => boolean, options: () => Tracer.SpanOptions) =>
+const inSpan = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  name: string,
+  options: Tracer.SpanOptions
+): Effect.Effect<A, E, R> =>
+  // The span satisfies ParentSpan, which is the only requirement that withSpan takes away.
+  Effect.withSpan(effect, name, options) as Effect.Effect<A, E, R>
+
+/** A span around a store operation, where a tracer is installed. */
+export const storeSpan =
+  (operation: string, store: string, keys: number) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.withFiberRuntime((fiber) =>
-      wanted(fiber)
-        ? // The span satisfies ParentSpan, which is the only requirement that withSpan takes away.
-          (Effect.withSpan(effect, name, options()) as Effect.Effect<A, E, R>)
+      hasTracer(fiber)
+        ? inSpan(effect, `cache.${operation}`, {
+            kind: "client",
+            attributes: { "cache.store": store, "cache.keys": keys }
+          })
         : effect
     )
 
-/** A span around a store operation, where a tracer is installed. */
-export const storeSpan = (operation: string, store: string, keys: number) =>
-  spanned(`cache.${operation}`, hasTracer, () => ({
-    kind: "client",
-    attributes: { "cache.store": store, "cache.keys": keys }
-  }))
-
-/** A span around a computation, where a tracer is installed or the caller has a span of its own. */
-export const computeSpan = (printed: string) =>
-  spanned(
-    "cache.compute",
-    (fiber) => hasTracer(fiber) || fiber.currentSpan !== undefined,
-    () => ({ attributes: { "cache.key": printed } })
-  )
+/** A span around a computation in this fiber, where a tracer is installed or the caller has a span of its own. */
+export const computeSpan = <A, E, R>(
+  fiber: AnyFiber,
+  printed: string,
+  computation: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  hasTracer(fiber) || fiber.currentSpan !== undefined
+    ? inSpan(computation, "cache.compute", { attributes: { "cache.key": printed } })
+    : computation
 
 export const nowMillis = (fiber: Fiber.RuntimeFiber<unknown, unknown>): number => {
   // Every fiber carries the default services; the map is untyped.

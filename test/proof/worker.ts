@@ -83,7 +83,9 @@ const load = (subject: Subject, command: Extract<Command, { _tag: "Load" }>) =>
       const due = Math.floor(((stamp() - begun) * command.perSecond) / 1_000)
       for (; launched < due; launched++) {
         yield* Effect.fork(one(launched))
-        // What can be answered without the store is, before the next takes its turn: a call's time is its own.
+        // What can be answered without the store is, before the next takes its turn: a call's time is its own, and not
+        // that of this loop either, which takes no turns when no other call is due.
+        if (launched === due - 1) continue
         for (let turn = 0; calls.length <= launched && turn < turnsOfACall; turn++) yield* Effect.yieldNow()
       }
       yield* Effect.sleep("1 millis")
