@@ -174,8 +174,9 @@ export const over = (pool: Pool): ByteStore => {
     name: "memcached",
     read,
     unsafeAsk: (keys, asker) => {
-      const asked = !pool.settings.failover && keys.every(isKey) && askOne(pool, keys, asker, readError)
-      return asked ? undefined : read(keys)
+      if (pool.settings.failover || !keys.every(isKey)) return read(keys)
+      const instead = askOne(pool, keys, asker, readError)
+      return instead === "several" ? read(keys) : instead
     },
     write: (items) =>
       checked(

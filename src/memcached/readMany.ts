@@ -7,7 +7,7 @@
 import { Effect } from "effect"
 import type { StoredBytes } from "../ByteStore.js"
 import type { CacheError } from "../CacheError.js"
-import type { Asker } from "../CacheStore.js"
+import type { Asker, Reading } from "../CacheStore.js"
 import type { Listener, Problem } from "./Call.js"
 import { standIn } from "./exchange.js"
 import type { Pool, Route } from "./Pool.js"
@@ -104,17 +104,21 @@ class Asking implements Listener<Records> {
   }
 }
 
-/** Whether one server was asked for all keys; nobody can give up on that. */
+/**
+ * Asks by callbacks, which nobody can give up on, when one server has all keys; otherwise tells what to do in its place.
+ */
 export const askOne = (
   pool: Pool,
   keys: ReadonlyArray<string>,
   asker: Asker<StoredBytes>,
   errorOf: (problem: Problem) => CacheError
-): boolean => {
+): Reading<StoredBytes> | "several" | undefined => {
   const route = sharedRoute(pool, keys)
-  if (route === undefined) return false
+  if (route === undefined) return "several"
+  const { refusal } = route.holder
+  if (refusal !== undefined) return Effect.fail(errorOf(refusal))
   route.holder.ask(new ReadCall(route.home, route.holder.index, keys, new Asking(asker, errorOf)))
-  return true
+  return undefined
 }
 
 /** Registers for the records of at least one key; the answer tells how to give up on them. */
