@@ -52,6 +52,7 @@ export const make = <Request, Answer, E>(
     let queue: Array<Waiter<Request, Answer, E>> = []
     // in the order of their deadlines
     const underWay = new Map<Batch<Request, Answer, E>, Fiber.Fiber<void>>()
+    const running = new Set<Fiber.RuntimeFiber<void>>()
     let sending = 0
     // a batch fiber has been started that has not yet taken its share
     let gathering = false
@@ -106,14 +107,15 @@ export const make = <Request, Answer, E>(
       )
     })
 
-    // yielding first lets the fibers that are about to ask join this batch
-    const batchFiber = Effect.zipRight(Effect.yieldNow(), send)
-
     const start = (): void => {
       if (gathering || isClosed || sending >= options.concurrency) return
       gathering = true
       sending++
-      runFork(batchFiber, { scope })
+      // not at once: the fibers that are about to ask join this batch
+      const fiber = runFork(send, { immediate: false })
+      // a scope for each would take longer than all else that a lone caller waits for here
+      running.add(fiber)
+      fiber.addObserver(() => running.delete(fiber))
     }
 
     // one timer for all batches: a timer each would cost a hit more than the rest of it
@@ -131,11 +133,12 @@ export const make = <Request, Answer, E>(
     })
 
     yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
+      Effect.suspend(() => {
         isClosed = true
         const left = queue
         queue = []
         for (const waiter of left) waiter.resume(Exit.fail(options.closed()))
+        return Fiber.interruptAll(running)
       })
     )
 
