@@ -12,7 +12,7 @@ const manual = (options: { readonly concurrency?: number; readonly maxSize?: num
   Effect.gen(function* () {
     const sent: Array<Sent> = []
     let interrupted = 0
-    const ask = yield* Gather.make<number, string, string>({
+    const gatherer = yield* Gather.make<number, string, string>({
       maxSize: options.maxSize ?? 3,
       concurrency: options.concurrency ?? 1,
       timeout: 1_000,
@@ -34,7 +34,8 @@ const manual = (options: { readonly concurrency?: number; readonly maxSize?: num
       )
     }
     return {
-      ask: ask.request,
+      ask: gatherer.request,
+      byCallback: gatherer.ask,
       answer,
       sent,
       interrupted: () => interrupted,
@@ -53,6 +54,30 @@ describe("gather", () => {
       expect(batches()).toEqual([[1]])
       yield* answer(0)
       expect(yield* Fiber.join(fiber)).toBe("1")
+    })
+  )
+
+  it.scoped("who asks by a callback goes with the others, and hears of a close", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const { answer, ask, batches, byCallback } = yield* Scope.extend(manual(), scope)
+      const heard: Array<Exit.Exit<string, string>> = []
+      const hear = (exit: Exit.Exit<string, string>) => {
+        heard.push(exit)
+      }
+      const fiber = yield* Effect.fork(ask(1))
+      byCallback(2, hear)
+      yield* settle
+      expect(batches()).toEqual([[2, 1]])
+      yield* answer(0)
+      expect(yield* Fiber.join(fiber)).toBe("1")
+      byCallback(3, hear)
+      yield* settle
+      byCallback(4, hear)
+      yield* Scope.close(scope, Exit.void)
+      byCallback(5, hear)
+      expect(heard[0]).toEqual(Exit.succeed("2"))
+      expect(heard.slice(1)).toEqual([Exit.fail("closed"), Exit.fail("closed"), Exit.fail("closed")])
     })
   )
 
