@@ -56,9 +56,11 @@ export class Computations {
       const asking = fiber.getFiberRef(currentFlight)
       const flight = this.prepare(request, mode, asking, false)
       if (!(flight instanceof Flight)) return flight
-      return Effect.flatMap(Effect.runtime<R>(), (runtime) => {
-        this.launch(fiber, runtime, request, flight, mode, seen)
-        return this.await<A, E>(flight, asking, restore(flight.ownLanding))
+      // The fibers that are ready now may ask for the same, and join it. After their turn the computation runs within this
+      // one's: what does not suspend has landed then, and took one turn of the scheduler, not three.
+      return Effect.flatMap(Effect.zipRight(Effect.yieldNow(), Effect.runtime<R>()), (runtime) => {
+        this.launch(fiber, runtime, request, flight, mode, seen, !this.closed)
+        return this.await<A, E>(flight, asking, flight.hasLanded ? flight.ownLanding : restore(flight.ownLanding))
       })
     })
   }
@@ -74,7 +76,7 @@ export class Computations {
       Effect.flatMap(Effect.runtime<R>(), (runtime) => {
         const flight = this.prepare(request, mode, fiber.getFiberRef(currentFlight), true)
         if (!(flight instanceof Flight)) return flight
-        this.launch(fiber, runtime, request, flight, mode, seen)
+        this.launch(fiber, runtime, request, flight, mode, seen, false)
         return Effect.void
       })
     )
@@ -155,7 +157,8 @@ export class Computations {
     request: MemoRequest<A, E, R>,
     flight: Flight,
     mode: Mode,
-    seen: Snapshot | undefined
+    seen: Snapshot | undefined,
+    immediate: boolean
   ): void {
     const course =
       mode === "apart" ? this.courseWithoutClaim(request, flight) : this.course(request, flight, mode, seen)
@@ -166,8 +169,7 @@ export class Computations {
       value: flight
     })
     const own = Runtime.make({ ...runtime, fiberRefs })
-    // Not at once: the fibers that are ready now may ask for the same, and join it.
-    flight.fiber = Runtime.runFork(own)(course, { immediate: false })
+    flight.fiber = Runtime.runFork(own)(course, { immediate })
     if (this.closed) flight.fiber.unsafeInterruptAsFork(flight.fiber.id())
   }
 

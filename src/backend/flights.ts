@@ -55,10 +55,15 @@ export class Flight {
 
   /** The same for the one who started it, who mostly stays alone: a `Deferred` takes longer to make than to use. */
   get ownLanding(): Effect.Effect<Outcome<unknown, unknown>> {
+    if (this.outcome !== undefined) return Effect.succeed(this.outcome)
     return Effect.async((resume) => {
       if (this.outcome === undefined) this.starter = resume
       else resume(Effect.succeed(this.outcome))
     })
+  }
+
+  get hasLanded(): boolean {
+    return this.outcome !== undefined
   }
 
   land(outcome: Outcome<unknown, unknown>): void {
