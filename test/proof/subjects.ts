@@ -28,7 +28,7 @@ export interface Timing {
 }
 
 export interface Subject {
-  readonly call: (key: string, timing: Timing) => Effect.Effect<Value, unknown>
+  readonly call: (key: string, timing: Timing) => Effect.Effect<Value, unknown, CacheBackend>
   /** Empty where the library keeps no counts. */
   readonly stats: Effect.Effect<Partial<CacheStats>>
   /** This library's own service. */
@@ -61,7 +61,7 @@ const ours = ({ lease, store }: Settings) =>
       call: (key, timing) =>
         Effect.suspend(() => {
           timings.set(key, timing)
-          return Effect.provide(f(key), context)
+          return f(key)
         }),
       stats: Context.get(context, CacheBackend).stats,
       context

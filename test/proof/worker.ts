@@ -1,6 +1,6 @@
 /** A process of the proof: one caching library over one store, and a loop that does as it is told. */
-import { Cause, Deferred, Effect, Exit, Queue } from "effect"
-import { CacheBackend, cached, invalidateGroup } from "effect-cached"
+import { Cause, Deferred, Effect, Exit, Layer, Queue } from "effect"
+import { CacheBackend, cached, invalidateGroup, NoopBackend } from "effect-cached"
 import { stamp } from "../cluster/history.js"
 import type { Answer, Assignment, Command, LoadCall, Report } from "./messages.js"
 import { makeSubject, type Subject, type Value } from "./subjects.js"
@@ -137,7 +137,9 @@ const main = Effect.gen(function* () {
   })
   const subject = yield* makeSubject(assignment.subject, assignment)
   yield* report({ _tag: "Ready" })
-  const obey = (command: Command): Effect.Effect<void, unknown> => {
+  // Once for all calls, as a program does.
+  const context = subject.context ?? (yield* Layer.build(NoopBackend.layer))
+  const obey = (command: Command): Effect.Effect<void, unknown, CacheBackend> => {
     switch (command._tag) {
       case "Call":
         return Effect.flatMap(call(subject, command), ({ answer }) => report({ _tag: "Called", answer }))
@@ -148,9 +150,7 @@ const main = Effect.gen(function* () {
       case "Mix":
         return subject.context === undefined
           ? Effect.void
-          : Effect.flatMap(Effect.provide(mix(command), subject.context), (operations) =>
-              report({ _tag: "Mix", operations })
-            )
+          : Effect.flatMap(mix(command), (operations) => report({ _tag: "Mix", operations }))
       case "Sample":
         return Effect.flatMap(subject.stats, (stats) => {
           gc?.()
@@ -164,7 +164,12 @@ const main = Effect.gen(function* () {
     }
   }
   yield* Effect.fork(
-    Effect.forever(Effect.flatMap(Queue.take(commands), (command) => Effect.fork(Effect.ignoreLogged(obey(command)))))
+    Effect.provide(
+      Effect.forever(
+        Effect.flatMap(Queue.take(commands), (command) => Effect.fork(Effect.ignoreLogged(obey(command))))
+      ),
+      context
+    )
   )
   yield* Deferred.await(finished)
 })
