@@ -2,7 +2,7 @@
  * The store in this process: an LRU of values beside a table of leases. Leases are few and short, one a running
  * computation; kept apart, no crowd of new values can evict the claim that keeps a stampede off.
  */
-import { Clock, Effect, Metric, MetricKey, MetricLabel, Option, Schedule, type Scope } from "effect"
+import { Clock, Effect, Option, Schedule, type Scope } from "effect"
 import { LRUCache } from "lru-cache"
 import { CacheError } from "../CacheError.js"
 import {
@@ -16,6 +16,7 @@ import {
   type StoredEntry,
   type Token
 } from "../CacheStore.js"
+import { evictedFrom } from "../store/evicted.js"
 import { approximateBytes } from "./approximateBytes.js"
 
 export interface MemoryStoreOptions {
@@ -77,15 +78,7 @@ const recordBytes = 150
 /** An LRU of fewer records than this is exact. */
 const exactBelow = 1_000
 
-const evicted = Metric.fromMetricKey(
-  MetricKey.taggedWithLabels(
-    MetricKey.counter("effect_cached_evicted_total", {
-      description: "records dropped for want of room",
-      incremental: true
-    }),
-    [MetricLabel.make("store", "memory")]
-  )
-)
+const evicted = evictedFrom("memory")
 
 export const make = (options: MemoryStoreOptions): Effect.Effect<CacheStore, never, Scope.Scope> =>
   Effect.gen(function* () {

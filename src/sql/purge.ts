@@ -3,9 +3,10 @@
  * that transactions left into the records beside them. Several processes may do so at once. Writers faster than that wait
  * for it, or no bound would hold.
  */
-import { Duration, Effect, Metric, MetricKey, MetricLabel, Option, Random, type Scope } from "effect"
+import { Duration, Effect, Metric, Option, Random, type Scope } from "effect"
 import type { CacheError } from "../CacheError.js"
 import type { StoreSize } from "../CacheStore.js"
+import { evictedFrom } from "../store/evicted.js"
 import { type Run, wallClock } from "./connection.js"
 import type { Outside } from "./outside.js"
 import { purgeStatements } from "./purgeStatements.js"
@@ -33,15 +34,7 @@ const whileBusy = Duration.millis(5)
 /** No write waits longer for room: a table over its bound harms less than a program that stands. */
 const patience = Duration.seconds(1)
 
-const evicted = Metric.fromMetricKey(
-  MetricKey.taggedWithLabels(
-    MetricKey.counter("effect_cached_evicted_total", {
-      description: "records dropped for want of room",
-      incremental: true
-    }),
-    [MetricLabel.make("store", "postgresql")]
-  )
-)
+const evicted = evictedFrom("postgresql")
 
 export const purge = (options: PurgeOptions): Effect.Effect<Purge, never, Scope.Scope> =>
   Effect.gen(function* () {

@@ -2,9 +2,10 @@
  * Keeps the table small, in the background: removes what has expired and what is over `maxEntries`, in small batches with
  * a pause between them, for whoever writes keeps all others from writing. Several processes may do so at once.
  */
-import { Duration, Effect, Metric, MetricKey, MetricLabel, Option, Random, type Scope } from "effect"
+import { Duration, Effect, Metric, Option, Random, type Scope } from "effect"
 import type { CacheError } from "../../CacheError.js"
 import type { StoreSize } from "../../CacheStore.js"
+import { evictedFrom } from "../../store/evicted.js"
 import { wallClock } from "../connection.js"
 import type { Statements } from "./connection.js"
 import type { SqliteStatements } from "./statements.js"
@@ -27,15 +28,7 @@ const batch = 1_000
 /** What expires sooner is as good as gone, or a lease, without which everyone would compute. */
 const spared = 60_000
 
-const evicted = Metric.fromMetricKey(
-  MetricKey.taggedWithLabels(
-    MetricKey.counter("effect_cached_evicted_total", {
-      description: "records dropped for want of room",
-      incremental: true
-    }),
-    [MetricLabel.make("store", "sqlite")]
-  )
-)
+const evicted = evictedFrom("sqlite")
 
 export const purge = ({ maxEntries, own, purgeEvery, texts }: PurgeOptions): Effect.Effect<Purge, never, Scope.Scope> =>
   Effect.gen(function* () {
