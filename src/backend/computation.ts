@@ -259,7 +259,7 @@ export class Computations {
         else if (!flight.abandoned) request.meters.unsafeCount(fiber, "failed")
         this.land(flight, { _tag: "Done", exit })
       }
-      return Effect.matchCause(Effect.interruptible(this.boarding(request, flight)), {
+      return Effect.matchCause(Effect.interruptible(this.board(fiber, request, flight)), {
         onSuccess: (value) => landed(Exit.succeed(value)),
         onFailure: (cause) => landed(Exit.failCause(cause))
       })
@@ -271,13 +271,15 @@ export class Computations {
     this.flights.land(flight, outcome)
   }
 
-  /** In one step: a computation that runs is known to whoever abandons its flight, and none begins after that. */
   private boarding<A, E, R>(request: MemoRequest<A, E, R>, flight: Flight): Effect.Effect<A, E, R> {
-    return Effect.withFiberRuntime<A, E, R>((fiber) => {
-      if (flight.abandoned) return Effect.interrupt
-      flight.computation = fiber
-      return computeSpan(fiber, request.printed, request.compute)
-    })
+    return Effect.withFiberRuntime<A, E, R>((fiber) => this.board(fiber, request, flight))
+  }
+
+  /** In one step: a computation that runs is known to whoever abandons its flight, and none begins after that. */
+  private board<A, E, R>(fiber: AnyFiber, request: MemoRequest<A, E, R>, flight: Flight): Effect.Effect<A, E, R> {
+    if (flight.abandoned) return Effect.interrupt
+    flight.computation = fiber
+    return computeSpan(fiber, request.printed, request.compute)
   }
 
   /** Runs the computation in a fiber of its own, so that an interruption can give the claim back before it has ended. */
