@@ -44,7 +44,7 @@ export const make = (
       wallClock
     )
     const inner = inside(texts, preparation, { namespace, sharedKey })
-    const purging = yield* Effect.withClock(purge({ ...options, table, run, own }), wallClock)
+    const purging = yield* purge({ ...options, table, run, own })
 
     const write = (items: ReadonlyArray<ByteItem>): Effect.Effect<ReadonlyArray<RejectedItem>, CacheError> => {
       const rejected: Array<RejectedItem> = []

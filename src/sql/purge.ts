@@ -1,14 +1,14 @@
 /**
  * Keeps the table small, in the background: removes what has expired and what is over `maxEntries`, and folds the changes
- * that transactions left into the records beside them. Several processes may do so at once. Writers faster than that wait
- * for it, or no bound would hold.
+ * that transactions left into the records beside them. Several processes may do so at once.
  */
-import { Duration, Effect, Metric, Option, Random, type Scope } from "effect"
+import { Duration, Effect, Metric, Option, type Scope } from "effect"
 import type { CacheError } from "../CacheError.js"
 import type { StoreSize } from "../CacheStore.js"
 import { evictedFrom } from "../store/evicted.js"
-import { type Run, wallClock } from "./connection.js"
+import type { Run } from "./connection.js"
 import type { Outside } from "./outside.js"
+import { type Admit, purgeRhythm } from "./purgeRhythm.js"
 import { purgeStatements } from "./purgeStatements.js"
 import type { Table } from "./table.js"
 
@@ -21,8 +21,7 @@ export interface PurgeOptions {
 }
 
 export interface Purge {
-  /** Makes a write wait while too much was written that no purge has seen yet. */
-  readonly admit: <A>(records: number, write: Effect.Effect<A, CacheError>) => Effect.Effect<A, CacheError>
+  readonly admit: Admit
   readonly size: Effect.Effect<StoreSize, CacheError>
 }
 
@@ -31,24 +30,13 @@ const batch = 1_000
 const spare = Duration.seconds(60)
 /** While another process removes the excess. */
 const whileBusy = Duration.millis(5)
-/** No write waits longer for room: a table over its bound harms less than a program that stands. */
-const patience = Duration.seconds(1)
-
 const evicted = evictedFrom("postgresql")
 
 export const purge = (options: PurgeOptions): Effect.Effect<Purge, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { maxEntries, own, run } = options
     const texts = purgeStatements(options.table)
-    const wake = yield* Effect.makeLatch(false)
-    const passed = yield* Effect.makeLatch(false)
     let evictions = 0
-    // records that no pass has seen, and those of them that are in the table already
-    let unseen = 0
-    let landed = 0
-    // each process may be so far ahead of its purge: some of them together stay within 10 %
-    const lookAfter = maxEntries === undefined ? Number.POSITIVE_INFINITY : Math.ceil(maxEntries / 100)
-    const holdAfter = 2 * lookAfter
 
     const expired: Effect.Effect<void, CacheError> = Effect.flatMap(
       run<{ readonly removed: number }>(texts.expired, [batch]),
@@ -115,52 +103,15 @@ export const purge = (options: PurgeOptions): Effect.Effect<Purge, never, Scope.
       })
     }
 
-    const pass = Effect.gen(function* () {
-      const seen = landed
-      landed = 0
-      yield* wake.close
-      const swept = yield* Effect.isSuccess(
-        Effect.tapError(Effect.zipRight(expired, maxEntries === undefined ? Effect.void : evict(maxEntries)), (error) =>
-          Effect.logDebug("Cache PURGE failed", error)
-        )
-      )
-      // where the purge can't work, writers need not wait for it
-      unseen = swept ? Math.max(0, unseen - seen) : 0
-      yield* passed.release
-      yield* Effect.catchAll(settle, (error) => Effect.logDebug("Cache PURGE failed", error))
-      if (unseen >= lookAfter) yield* wake.open
-    }).pipe(Effect.withSpan("effect-cached.purge"))
-
-    // processes that were started together would otherwise purge together for ever
-    const pause = Effect.flatMap(Random.nextRange(0.75, 1.25), (factor) =>
-      Effect.race(Effect.sleep(Duration.times(options.purgeEvery, factor)), wake.await)
-    )
-    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(pause, pass)))
-
-    const room: Effect.Effect<void> = Effect.suspend(() =>
-      unseen < holdAfter ? Effect.void : Effect.zipRight(passed.await, room)
-    )
-    const waitForRoom = room.pipe(Effect.timeoutOption(patience), Effect.withClock(wallClock))
-
-    const counted = <A>(records: number, write: Effect.Effect<A, CacheError>): Effect.Effect<A, CacheError> =>
-      Effect.suspend(() => {
-        unseen += records
-        if (unseen >= lookAfter) wake.unsafeOpen()
-        return Effect.ensuring(
-          write,
-          Effect.sync(() => {
-            landed += records
-          })
-        )
-      })
+    const admit = yield* purgeRhythm({
+      maxEntries,
+      purgeEvery: options.purgeEvery,
+      sweep: Effect.zipRight(expired, maxEntries === undefined ? Effect.void : evict(maxEntries)),
+      tidy: settle
+    })
 
     return {
-      admit: (records, write) => {
-        if (maxEntries === undefined) return write
-        return Effect.suspend(() =>
-          unseen < holdAfter ? counted(records, write) : Effect.zipRight(waitForRoom, counted(records, write))
-        )
-      },
+      admit,
       size: Effect.map(own.size, ({ bytes, entries }) => ({
         entries: Option.some(entries),
         bytes: Option.some(bytes),

@@ -17,7 +17,7 @@
  * transaction has seen all that was published before it took the lock, or it fails loudly.
  */
 import { SqlClient } from "@effect/sql/SqlClient"
-import { Effect, Option, type Scope } from "effect"
+import { Effect, type Scope } from "effect"
 import type { ByteItem, ByteStore } from "../../ByteStore.js"
 import { CacheError } from "../../CacheError.js"
 import { keyPrefix } from "../../keys/finishKey.js"
@@ -73,15 +73,12 @@ export const make = (options: SqlStoreOptions): Effect.Effect<ByteStore, CacheEr
     const either = <A>(
       operation: string,
       use: (on: Primitives) => Effect.Effect<A, CacheError>,
-      grown: (result: A) => number = () => 0
+      records = 0
     ): Effect.Effect<A, CacheError> =>
       whereTransaction({
         inside: (connection) =>
           insideTransaction(connection, operation, (onTransaction) => use(primitives(onTransaction, texts, namespace))),
-        outside: Effect.map(use(outside), (result) => {
-          purging.grown(grown(result))
-          return result
-        })
+        outside: records === 0 ? use(outside) : purging.admit(records, use(outside))
       })
 
     return {
@@ -97,22 +94,14 @@ export const make = (options: SqlStoreOptions): Effect.Effect<ByteStore, CacheEr
         const rejected = Array.from(errors, ([{ key }, error]) => ({ key, error }))
         if (accepted.length === 0) return Effect.succeed(rejected)
         return Effect.map(
-          either(
-            "write",
-            (on) => on.write(accepted),
-            (refused) => accepted.length - refused.length
-          ),
+          either("write", (on) => on.write(accepted), accepted.length),
           (refused) => [...rejected, ...refused]
         )
       },
       add: (key, record) => {
         const error = tooLarge("add", key, record)
         if (error !== undefined) return Effect.fail(error)
-        return either(
-          "add",
-          (on) => on.add(key, record),
-          (token) => (Option.isSome(token) ? 1 : 0)
-        )
+        return either("add", (on) => on.add(key, record), 1)
       },
       replace: (key, token, record) => {
         const error = tooLarge("replace", key, record)

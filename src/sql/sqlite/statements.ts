@@ -56,14 +56,18 @@ WHERE key = ${literal(key)} AND token = ${literal(old)} AND expires_at > ${now}`
       `DELETE FROM ${t} WHERE key IN (SELECT key FROM ${t} WHERE expires_at <= ${now} ORDER BY expires_at LIMIT ${batch})`,
 
     /**
-     * Of what is over `most` records, at most `atOnce`: those that expire next, but later than in `spared` milliseconds.
-     * It counts and removes in one, so several processes at once never remove the same excess.
+     * Of what is over `most` records, at most `atOnce`: those that expire next, but later than in `spared` milliseconds; the
+     * others only where those do not suffice. It counts and removes in one, so that several processes at once never remove
+     * the same excess, and what is written in between costs no lease.
      */
-    evict: (most: number, atOnce: number, spared: number) =>
-      `DELETE FROM ${t} WHERE key IN (
-  SELECT key FROM ${t} WHERE expires_at > ${now} + ${spared} ORDER BY expires_at
-  LIMIT min(${atOnce}, max(0, (SELECT count(*) FROM ${t}) - ${most}))
-)`,
+    evict: (most: number, atOnce: number, spared: number) => {
+      const next = (which: ">" | "<=") =>
+        `SELECT key FROM (SELECT key FROM ${t} WHERE expires_at ${which} ${now} + ${spared} ORDER BY expires_at LIMIT (SELECT n FROM excess))`
+      return `DELETE FROM ${t} WHERE key IN (
+  WITH excess AS MATERIALIZED (SELECT min(${atOnce}, max(0, (SELECT count(*) FROM ${t}) - ${most})) AS n)
+  SELECT key FROM (${next(">")} UNION ALL ${next("<=")}) LIMIT (SELECT n FROM excess)
+)`
+    },
 
     count: `SELECT count(*) AS n FROM ${t}`
   }
