@@ -123,8 +123,6 @@ export interface Place {
  * @category models
  */
 export interface Places {
-  /** How many records the store keeps at most. */
-  readonly capacity: number
   /** Where the key's value stands, though it may have expired. Counts as no use of it. */
   readonly find: (key: string) => Place | undefined
   /** Tells the store that the value was used. */

@@ -7,6 +7,7 @@
 export * from "./accessors.js"
 export * as ByteStore from "./ByteStore.js"
 export * from "./CacheBackend.js"
+export * from "./CachedFunction.js"
 export * from "./CacheError.js"
 export * as CacheStore from "./CacheStore.js"
 export * from "./cached.js"

@@ -17,7 +17,7 @@ export class Answer {
   opaque = 0
   casHigh = 0
   casLow = 0
-  /** Holds the answer; its extras, if it has any, begin at `extras`, its value at `start`, and it ends at `end`. */
+  /** Holds the answer: extras from `extras` on, the value from `start` to `end`. */
   buffer: Buffer = Buffer.alloc(0)
   extras = 0
   start = 0

@@ -178,7 +178,6 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<CacheStore, nev
       payloads: options.copy ? "bytes" : "references",
       unsafeRead: readable,
       places: {
-        capacity: options.maxEntries,
         find: (key) => values.peek(key),
         use: (place) => {
           // The places that this store gives out are its own.

@@ -55,7 +55,8 @@ describe("the packed library", () => {
            import { cached, MemoryBackend } from "effect-cached"
            const double = cached((n) => Effect.succeed(n * 2), { key: "double" })
            const program = Effect.zipRight(double(21), double.requireCache(21))
-           console.log(await Effect.runPromise(program.pipe(Effect.provide(MemoryBackend.layer({ maxEntries: 10 })))))`
+           const found = await Effect.runPromise(program.pipe(Effect.provide(MemoryBackend.layer({ maxEntries: 10 }))))
+           process.stdout.write(String(found))`
         )
         assert.deepStrictEqual(used, { code: 0, output: "42" })
 

@@ -1,13 +1,12 @@
 /**
- * The making of memoized functions and effects. A call that hits a store of references is the hot path of the library:
- * a remembered key, a look-up, two counters, and at most one operation of the runtime.
+ * All calls of one memoized function, in whatever backend. One that hits a store of references is the hot path of the
+ * library: a remembered place, a comparison of times, a counter.
  */
-import { Effect, Effectable, Either, Fiber, Option } from "effect"
+import { Effect, Either, type Fiber } from "effect"
 import { CacheBackend, type CacheBackendService } from "../CacheBackend.js"
+import type { CachedOptions } from "../CachedFunction.js"
 import { CacheError, type NoCachedValue } from "../CacheError.js"
 import type { CachedValue, Place } from "../CacheStore.js"
-import type { CachedEffect, CachedFunction, CachedOptions } from "../cached.js"
-import { escapeName, printEscapedCall } from "../keys/printKey.js"
 import { ArgumentMemory } from "./ArgumentMemory.js"
 import { type Definition, define, policyOf } from "./definition.js"
 import { type Engine, engine } from "./engine.js"
@@ -16,7 +15,7 @@ import { during, type Name } from "./names.js"
 import type { ValueCodec } from "./records.js"
 import type { MemoRequest, Policy } from "./request.js"
 
-type Arguments = ReadonlyArray<unknown>
+export type Arguments = ReadonlyArray<unknown>
 
 /** What a memoized function remembers of one backend. */
 interface Binding<A> {
@@ -44,6 +43,11 @@ interface Call<A> {
 
 const rememberedNames = 20_000
 
+/** So many answers are given in a row before other fibers have their turn: the runtime gives about as many. */
+const answersInARow = 1_024
+
+const isVacant = (place: Place): boolean => place.value === undefined
+
 const keyIsEmpty = new CacheError({
   reason: "InvalidKey",
   operation: "cached",
@@ -52,7 +56,11 @@ const keyIsEmpty = new CacheError({
 
 const nothingToCompute = Effect.dieMessage("this operation never computes")
 
-export class Lifted<A, E, R> {
+const backendOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): CacheBackendService | undefined =>
+  // The map is untyped; under this key stands this service, or nothing.
+  fiber.currentContext.unsafeMap.get(CacheBackend.key) as CacheBackendService | undefined
+
+export class MemoizedCalls<A, E, R> {
   private readonly definition: Either.Either<Definition<A, Arguments>, CacheError>
   private readonly bindings = new WeakMap<CacheBackendService, Binding<A>>()
   private latest: Binding<A> | undefined
@@ -191,7 +199,7 @@ export class Lifted<A, E, R> {
         atHand:
           groups === undefined || groups instanceof CacheError || places === undefined || earlyRefresh !== 0
             ? undefined
-            : { groups, places: new ArgumentMemory(Math.max(rememberedNames, places.capacity)) }
+            : { groups, places: new ArgumentMemory(Number.POSITIVE_INFINITY, isVacant) }
       }
       this.bindings.set(backend, binding)
     }
@@ -231,185 +239,4 @@ export class Lifted<A, E, R> {
       compute
     }
   }
-}
-
-const backendOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): CacheBackendService | undefined =>
-  // The map is untyped; under this key stands this service, or nothing.
-  fiber.currentContext.unsafeMap.get(CacheBackend.key) as CacheBackendService | undefined
-
-/** What a generator is given whose `yield*` needs no operation of the runtime. */
-class Answer<A> implements Effect.EffectGenerator<Effect.Effect<A>> {
-  constructor(private readonly value: A) {}
-
-  next(): IteratorReturnResult<A> {
-    return { done: true, value: this.value }
-  }
-
-  return(value: A): IteratorReturnResult<A> {
-    return { done: true, value }
-  }
-
-  throw(error: unknown): never {
-    throw error
-  }
-
-  [Symbol.iterator](): this {
-    return this
-  }
-}
-
-/** So many answers are given in a row before other fibers have their turn: the runtime gives about as many. */
-const answersInARow = 1_024
-
-/**
- * The call of a memoized function. `yield*` asks it for its iterator on the fiber that runs the generator, and what is at
- * hand is given there and then: handing an operation to the runtime and getting its value back costs as much as all the
- * rest of a hit (measured: 0.46 of a hit of Effect's own `Cache` with it, 0.22 without). Everything else, and every call
- * outside a generator, is an operation like any other.
- */
-class Lookup<A, E, R> extends Effectable.Class<A, E, R | CacheBackend> {
-  constructor(
-    private readonly lifted: Lifted<A, E, R>,
-    private readonly receiver: unknown,
-    private readonly args: Arguments
-  ) {
-    super()
-  }
-
-  override commit(): Effect.Effect<A, E, R | CacheBackend> {
-    return Effect.withFiberRuntime<A, E, R | CacheBackend>((fiber) => {
-      const hit = this.lifted.atHand(fiber, this.args)
-      return hit === undefined
-        ? this.lifted.lookup(fiber, this.receiver, this.args)
-        : Effect.succeed(this.lifted.valueOf(hit))
-    })
-  }
-
-  override [Symbol.iterator](): Effect.EffectGenerator<Effect.Effect<A, E, R | CacheBackend>> {
-    const fiber = Fiber.getCurrentFiber()
-    if (Option.isNone(fiber)) return super[Symbol.iterator]()
-    if (this.lifted.isTimeToYield()) return Effect.zipRight(Effect.yieldNow(), this)[Symbol.iterator]()
-    const hit = this.lifted.atHand(fiber.value, this.args)
-    return hit === undefined ? super[Symbol.iterator]() : new Answer(this.lifted.valueOf(hit))
-  }
-}
-
-type AnyMethod = (this: unknown, ...args: Arguments) => Effect.Effect<unknown, unknown, unknown>
-
-/** How a memoized function is made again for one instance. */
-const bound: unique symbol = Symbol.for("effect-cached/bound")
-
-type Memoized = CachedFunction<unknown, Arguments, unknown, unknown, unknown> & {
-  readonly [bound]: (self: unknown) => Memoized
-}
-
-/** @param self what the method is bound to; `undefined` takes the `this` of each call */
-const memoized = (lifted: Lifted<unknown, unknown, unknown>, self?: { readonly value: unknown }): Memoized => {
-  function call(this: unknown, ...args: Arguments) {
-    return new Lookup(lifted, self === undefined ? this : self.value, args)
-  }
-  return Object.assign(call, {
-    invalidate: (...args: Arguments) => lifted.invalidate(args),
-    forceRecalc(this: unknown, ...args: Arguments) {
-      const receiver = self === undefined ? (this === call ? undefined : this) : self.value
-      return lifted.forceRecalc(receiver, args)
-    },
-    requireCache: (...args: Arguments) => lifted.requireCache(args),
-    cacheKey: (...args: Arguments) => keyOrThrow(lifted.printed(args)),
-    [bound]: (instance: unknown) => memoized(lifted, { value: instance })
-  })
-}
-
-const keyOrThrow = (printed: string | CacheError): string => {
-  if (printed instanceof CacheError) throw printed
-  return printed
-}
-
-const liftFunction = (method: AnyMethod, options: CachedOptions<unknown, Arguments>): Memoized => {
-  const name = escapeName(`${options.key}`)
-  return memoized(
-    new Lifted(
-      options,
-      (args) => printEscapedCall(name, args),
-      (receiver, args) => Reflect.apply(method, receiver, args)
-    )
-  )
-}
-
-class MemoizedEffect
-  extends Effectable.Class<unknown, unknown, unknown>
-  implements CachedEffect<unknown, unknown, unknown>
-{
-  readonly cacheKey: string
-  readonly invalidate: CachedEffect<unknown, unknown, unknown>["invalidate"]
-  readonly forceRecalc: Effect.Effect<unknown, unknown, unknown>
-  readonly requireCache: CachedEffect<unknown, unknown, unknown>["requireCache"]
-  private readonly run: Effect.Effect<unknown, unknown, unknown>
-
-  constructor(effect: Effect.Effect<unknown, unknown, unknown>, options: CachedOptions<unknown>) {
-    super()
-    const name = escapeName(`${options.key}`)
-    const lifted = new Lifted<unknown, unknown, unknown>(
-      options,
-      () => name,
-      () => effect
-    )
-    this.cacheKey = name
-    this.run = new Lookup(lifted, undefined, [])
-    this.invalidate = lifted.invalidate([])
-    this.forceRecalc = lifted.forceRecalc(undefined, [])
-    this.requireCache = lifted.requireCache([])
-  }
-
-  override commit(): Effect.Effect<unknown, unknown, unknown> {
-    return this.run
-  }
-
-  override [Symbol.iterator](): Effect.EffectGenerator<Effect.Effect<unknown, unknown, unknown>> {
-    return this.run[Symbol.iterator]()
-  }
-}
-
-/** On an instance the method is its own, bound; unless a subclass has put another in its place. */
-const decorate = (
-  method: AnyMethod,
-  options: CachedOptions<unknown, Arguments>,
-  context: ClassMethodDecoratorContext
-): Memoized => {
-  const lifted = liftFunction(method, options)
-  if (!context.private) {
-    context.addInitializer(function (this: unknown) {
-      // An initializer's `this` is the instance, or the class of a static method: an object either way.
-      const instance = this as Record<PropertyKey, unknown>
-      if (instance[context.name] !== lifted) return
-      Object.defineProperty(instance, context.name, {
-        value: lifted[bound](instance),
-        configurable: true,
-        enumerable: false,
-        writable: true
-      })
-    })
-  }
-  return lifted
-}
-
-type Target = AnyMethod | Effect.Effect<unknown, unknown, unknown>
-
-const lift = (target: Target, options: CachedOptions<unknown, Arguments>, context?: ClassMethodDecoratorContext) => {
-  if (Effect.isEffect(target)) return new MemoizedEffect(target, options)
-  return context === undefined ? liftFunction(target, options) : decorate(target, options, context)
-}
-
-function untyped(first: Target | CachedOptions<unknown, Arguments>, options?: CachedOptions<unknown, Arguments>) {
-  if (options !== undefined) return lift(first as Target, options)
-  return (target: Target, context?: ClassMethodDecoratorContext) =>
-    lift(target, first as CachedOptions<unknown, Arguments>, context)
-}
-
-export { untyped as cached }
-
-export const asCached = (method: unknown): Memoized => {
-  // Only memoized functions carry the symbol.
-  if (typeof method === "function" && bound in method) return method as Memoized
-  throw new TypeError("asCached: this function was not made by cached")
 }
