@@ -30,11 +30,11 @@ const contestant = (url: string) =>
     ),
     (child) => {
       const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-      const line = () => lines.next().then(({ value }) => `${value}`)
       // also what the store has to say for itself while it is built
       const after = async (start: string): Promise<string> => {
-        const next = await line()
-        return next.startsWith(start) || next === "undefined" ? next : after(start)
+        const { done, value } = await lines.next()
+        if (done) throw new Error(`a process ended before it said ${start}: why, is among its errors above`)
+        return value.startsWith(start) ? value : after(start)
       }
       const ready = after("ready")
       return { ready, result: ready.then(() => after("{")).then((text): Result => JSON.parse(text)) }
