@@ -100,9 +100,9 @@ export class Memoizer {
     waited: number
   ): Effect.Effect<A, E, R> {
     const { groups, key } = request
-    return Effect.matchEffect(this.records.reading(fiber, groups.length === 0 ? [key] : [key, ...groups]), {
-      onFailure: (error) => this.withoutStore(fiber, request, error),
-      onSuccess: (records) => {
+    return this.records.reading<A, E, R>(fiber, groups.length === 0 ? [key] : [key, ...groups], {
+      failed: (error) => this.withoutStore(fiber, request, error),
+      found: (records) => {
         const snapshot = this.records.snapshot(groups, records)
         const hit = this.plainHit(request, snapshot, fiber)
         return hit === undefined

@@ -57,12 +57,21 @@ const plainBytes: PlainCodec = {
   decode: (payload) => decodePlain(payload as Uint8Array)
 }
 
-/** What a store calls back with. */
-class Answer implements Asker<StoredEntry> {
-  private answer: Reading<StoredEntry> | undefined
-  private resume: ((answer: Reading<StoredEntry>) => void) | undefined
+/** What a reader does about what it reads. */
+export interface Reader<A, E, R> {
+  /** Told in the store's own turn, where it may: what takes long belongs into the effect that it gives. */
+  readonly found: (records: Stored) => Effect.Effect<A, E, R>
+  readonly failed: (error: CacheError) => Effect.Effect<A, E, R>
+}
 
-  get awaited(): Reading<StoredEntry> {
+/** What a store calls back with, on its way to the fiber that waits for it. */
+class Answer<A, E, R> implements Asker<StoredEntry> {
+  private answer: Effect.Effect<A, E, R> | undefined
+  private resume: ((answer: Effect.Effect<A, E, R>) => void) | undefined
+
+  constructor(private readonly reader: Reader<A, E, R>) {}
+
+  get awaited(): Effect.Effect<A, E, R> {
     return (
       this.answer ??
       Effect.async((resume) => {
@@ -72,14 +81,30 @@ class Answer implements Asker<StoredEntry> {
   }
 
   found(records: Stored): void {
-    this.failed(Effect.succeed(records))
+    try {
+      this.settle(this.reader.found(records))
+    } catch (defect) {
+      // it must not come between the store and its other callers
+      this.settle(Effect.die(defect))
+    }
   }
 
-  failed(answer: Reading<StoredEntry>): void {
+  failed(failure: Reading<StoredEntry>): void {
+    this.settle(answering(failure, this.reader))
+  }
+
+  private settle(answer: Effect.Effect<A, E, R>): void {
     this.answer = answer
     this.resume?.(answer)
   }
 }
+
+const answering = <A, E, R>(
+  reading: Reading<StoredEntry>,
+  { failed, found }: Reader<A, E, R>
+): Effect.Effect<A, E, R> => Effect.matchEffect(reading, { onFailure: failed, onSuccess: found })
+
+const asTheyAre: Reader<Stored, CacheError, never> = { found: Effect.succeed, failed: Effect.fail }
 
 export class Records {
   private readonly bytes: boolean
@@ -119,21 +144,26 @@ export class Records {
 
   /** One round trip. */
   readMany(keys: ReadonlyArray<string>): Reading<StoredEntry> {
-    return Effect.withFiberRuntime((fiber) => this.reading(fiber, keys))
+    return Effect.withFiberRuntime((fiber) => this.reading(fiber, keys, asTheyAre))
   }
 
   /** The same for a fiber at hand, which evaluates the answer at once: the reading has begun. */
-  reading(fiber: Fiber.RuntimeFiber<unknown, unknown>, keys: ReadonlyArray<string>): Reading<StoredEntry> {
+  reading<A, E, R>(
+    fiber: Fiber.RuntimeFiber<unknown, unknown>,
+    keys: ReadonlyArray<string>,
+    reader: Reader<A, E, R>
+  ): Effect.Effect<A, E, R> {
     const { name, unsafeAsk, unsafeRead } = this.store
     if (unsafeRead !== undefined) {
       const time = nowMillis(fiber)
-      return Effect.succeed(keys.map((key) => unsafeRead(key, time)))
+      return reader.found(keys.map((key) => unsafeRead(key, time)))
     }
     if (unsafeAsk === undefined || hasTracer(fiber) || isInTransaction(fiber)) {
-      return storeSpan("read", name, keys.length)(this.store.read(keys))
+      return answering(storeSpan("read", name, keys.length)(this.store.read(keys)), reader)
     }
-    const answer = new Answer()
-    return unsafeAsk(keys, answer) ?? answer.awaited
+    const answer = new Answer(reader)
+    const instead = unsafeAsk(keys, answer)
+    return instead === undefined ? answer.awaited : answering(instead, reader)
   }
 
   /** The record under the key and the versions of the groups (finished, sorted), in one round trip. */
@@ -165,24 +195,27 @@ export class Records {
 
   /** Entries with the versions that their own groups have now: one round trip, two if any entry has groups. */
   readWithOwnGroups(keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Snapshot>, CacheError> {
-    return Effect.flatMap(this.readMany(keys), (records): Effect.Effect<ReadonlyArray<Snapshot>, CacheError> => {
-      const groups = new Set<string>()
-      for (const record of records) {
-        for (const group of record?.entry?.groups ?? []) groups.add(group.key)
-      }
-      if (groups.size === 0) return Effect.succeed(records.map((stored) => ({ stored, versions: noVersions })))
-      const asked = [...groups]
-      return Effect.map(this.readMany(asked), (versionRecords) => {
-        const current = new Map(asked.map((group, index) => [group, this.version(versionRecords[index])]))
-        return records.map((stored) => {
-          const versions: Array<GroupVersion> = []
-          for (const { key } of stored?.entry?.groups ?? []) {
-            const version = current.get(key)
-            if (version === undefined) return { stored, versions: undefined }
-            versions.push({ key, version })
-          }
-          return { stored, versions }
-        })
+    return Effect.flatMap(this.readMany(keys), (records) => this.withOwnGroups(records))
+  }
+
+  /** Another round trip if any of the entries has groups. */
+  withOwnGroups(records: Stored): Effect.Effect<ReadonlyArray<Snapshot>, CacheError> {
+    const groups = new Set<string>()
+    for (const record of records) {
+      for (const group of record?.entry?.groups ?? []) groups.add(group.key)
+    }
+    if (groups.size === 0) return Effect.succeed(records.map((stored) => ({ stored, versions: noVersions })))
+    const asked = [...groups]
+    return Effect.map(this.readMany(asked), (versionRecords) => {
+      const current = new Map(asked.map((group, index) => [group, this.version(versionRecords[index])]))
+      return records.map((stored) => {
+        const versions: Array<GroupVersion> = []
+        for (const { key } of stored?.entry?.groups ?? []) {
+          const version = current.get(key)
+          if (version === undefined) return { stored, versions: undefined }
+          versions.push({ key, version })
+        }
+        return { stored, versions }
       })
     })
   }

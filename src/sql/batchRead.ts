@@ -4,7 +4,7 @@ import type { CacheError } from "../CacheError.js"
 import * as Gather from "../store/gather.js"
 import { type BatchOptions, limits } from "./batches.js"
 import type { Run } from "./connection.js"
-import { type PackedRow, type Row, resolveAll, type State, unpack } from "./records.js"
+import { type PackedRow, type State, statesOf } from "./records.js"
 import type { Statements } from "./statements.js"
 
 /** The rows of the keys and those that concern the whole namespace. */
@@ -13,8 +13,7 @@ export const rowsOf = (
   statements: Statements,
   keys: ReadonlyArray<string>,
   sharedKey: string
-): Effect.Effect<ReadonlyArray<Row>, CacheError> =>
-  Effect.map(run<PackedRow>(statements.read, [keys.join(" "), sharedKey]), (rows) => rows.map(unpack))
+): Effect.Effect<ReadonlyArray<PackedRow>, CacheError> => run<PackedRow>(statements.read, [keys.join(" "), sharedKey])
 
 export const readWith = (
   run: Run,
@@ -22,31 +21,24 @@ export const readWith = (
   keys: ReadonlyArray<string>,
   sharedKey: string
 ): Effect.Effect<ReadonlyArray<State>, CacheError> =>
-  Effect.map(rowsOf(run, statements, keys, sharedKey), (rows) => resolveAll(keys, sharedKey, rows))
+  Effect.map(rowsOf(run, statements, keys, sharedKey), (rows) => keys.map(statesOf(rows, sharedKey)))
 
-export const batchRead = (options: BatchOptions) =>
+const distinct = (requests: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
+  const [lone] = requests
+  if (lone !== undefined && requests.length === 1) return lone
+  const keys = new Set<string>()
+  for (const request of requests) for (const key of request) keys.add(key)
+  return [...keys]
+}
+
+export const batchRead = ({ direct, sharedKey, statements, ...options }: BatchOptions) =>
   Gather.make({
     ...limits(options),
     maxSize: 500,
     sizeOf: (keys: ReadonlyArray<string>) => keys.length,
-    run: (requests) => {
-      const [lone] = requests
-      if (lone !== undefined && requests.length === 1) {
-        return Effect.map(readWith(options.direct, options.statements, lone, options.sharedKey), (states) => [
-          Exit.succeed(states)
-        ])
-      }
-      const keys = [...new Set(requests.flat())]
-      return Effect.map(readWith(options.direct, options.statements, keys, options.sharedKey), (states) => {
-        const byKey = new Map(keys.map((key, index) => [key, states[index]]))
-        return requests.map((request) =>
-          Exit.succeed(
-            request.flatMap((key): ReadonlyArray<State> => {
-              const state = byKey.get(key)
-              return state === undefined ? [] : [state]
-            })
-          )
-        )
+    run: (requests) =>
+      Effect.map(rowsOf(direct, statements, distinct(requests), sharedKey), (rows) => {
+        const stateOf = statesOf(rows, sharedKey)
+        return requests.map((keys) => Exit.succeed(keys.map(stateOf)))
       })
-    }
   })

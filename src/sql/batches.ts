@@ -18,7 +18,7 @@ export interface BatchOptions {
 /** PostgreSQL keeps a bounded table of the advisory locks that a batch takes for its keys. */
 export const maxKeys = 200
 
-export const limits = (options: BatchOptions) => ({
+export const limits = (options: Pick<BatchOptions, "timeout">) => ({
   concurrency: 4,
   timeout: options.timeout,
   timedOut,

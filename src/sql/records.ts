@@ -97,26 +97,39 @@ export const resolve = (own: ReadonlyArray<Row>, shared: ReadonlyArray<Row>): St
   }
 }
 
+/** The state of each key whose rows these are, and of any other. */
+export const statesOf = (packed: ReadonlyArray<PackedRow>, sharedKey: string): ((key: string) => State) => {
+  // all there is to it, unless a transaction has changed something of late
+  if (packed.every((row) => row.change === null)) {
+    const states = new Map<string, State>()
+    for (const row of packed) {
+      const record = unpack(row)
+      states.set(record.key, unchanged(record))
+    }
+    return (key) => states.get(key) ?? absent
+  }
+  const byKey = rowsByKey(packed.map(unpack))
+  const shared = byKey.get(sharedKey) ?? []
+  return (key) => resolve(byKey.get(key) ?? [], shared)
+}
+
 /** The states of all keys, in order. `sharedKey` is the key under which the namespace's own changes stand. */
 export const resolveAll = (
   keys: ReadonlyArray<string>,
   sharedKey: string,
   rows: ReadonlyArray<Row>
 ): ReadonlyArray<State> => {
-  if (keys.length === 1) {
-    return [
-      resolve(
-        rows.filter((row) => row.key !== sharedKey),
-        rows.filter((row) => row.key === sharedKey)
-      )
-    ]
-  }
+  const byKey = rowsByKey(rows)
+  const shared = byKey.get(sharedKey) ?? []
+  return keys.map((key) => resolve(byKey.get(key) ?? [], shared))
+}
+
+const rowsByKey = (rows: ReadonlyArray<Row>): ReadonlyMap<string, ReadonlyArray<Row>> => {
   const byKey = new Map<string, Array<Row>>()
   for (const row of rows) {
     const same = byKey.get(row.key)
     if (same === undefined) byKey.set(row.key, [row])
     else same.push(row)
   }
-  const shared = byKey.get(sharedKey) ?? []
-  return keys.map((key) => resolve(byKey.get(key) ?? [], shared))
+  return byKey
 }

@@ -7,7 +7,7 @@
  *   there before a write that its own caller had seen completed.
  * - Batches run in fibers of the scope, so that a caller who is interrupted takes nothing from the others.
  */
-import { Duration, Effect, Exit, Fiber, Runtime, type Scope } from "effect"
+import { Cause, Duration, Effect, Exit, Fiber, Runtime, type Scope } from "effect"
 
 export interface GatherOptions<Request, Answer, E> {
   /** One exit a request, in order. Failing as a whole fails every caller of the batch. */
@@ -150,14 +150,22 @@ export const make = <Request, Answer, E>(
 
     return {
       ask,
+      // `Effect.async` with a canceller does the same, and takes twice as long as all else here
       request: (request) =>
-        Effect.async<Answer, E>((resume) => {
-          const waiter = { request, resume }
-          if (isClosed) return resume(Effect.fail(options.closed()))
-          queue.push(waiter)
-          start()
-          return Effect.sync(() => {
-            queue = queue.filter((other) => other !== waiter)
+        Effect.uninterruptibleMask((restore) => {
+          let asked: Waiter<Request, Answer, E> | undefined
+          const answer = Effect.async<Answer, E>((resume) => {
+            if (isClosed) return resume(Effect.fail(options.closed()))
+            asked = { request, resume }
+            queue.push(asked)
+            start()
+          })
+          return Effect.matchCauseEffect(restore(answer), {
+            onSuccess: Effect.succeed,
+            onFailure: (cause) => {
+              if (Cause.isInterrupted(cause)) queue = queue.filter((other) => other !== asked)
+              return Effect.failCause(cause)
+            }
           })
         })
     }
