@@ -33,6 +33,49 @@ export const unpack = ({ change, record, seen }: PackedRow): Row => {
   }
 }
 
+/** The one row of `readMany`: a line for each row of the table, and all their values one after the other. */
+export interface PackedRows {
+  /** Token, length of the value and key; in a change, and where a change was seen, these two besides. */
+  readonly heads: string | null
+  readonly values: Buffer | null
+}
+
+/** Their keys, where the values were too large to be read with the others. */
+export interface Unpacked {
+  readonly rows: ReadonlyArray<Row>
+  readonly large: ReadonlyArray<string>
+}
+
+const idsOf = (array: string): ReadonlyArray<string> => (array === "{}" ? [] : array.slice(1, -1).split(","))
+
+const noBytes = Buffer.alloc(0)
+
+export const unpackAll = ({ heads, values }: PackedRows): Unpacked => {
+  if (heads === null) return { rows: [], large: [] }
+  const bytes = values ?? noBytes
+  const large: Array<string> = []
+  let at = 0
+  const rows = heads.split("\n").map((head): Row => {
+    const lengthAt = head.indexOf(" ") + 1
+    const keyAt = head.indexOf(" ", lengthAt) + 1
+    const keyEnd = head.indexOf(" ", keyAt)
+    const [change, seen] = keyEnd === -1 ? [] : head.slice(keyEnd + 1).split(" ")
+    const key = keyEnd === -1 ? head.slice(keyAt) : head.slice(keyAt, keyEnd)
+    const length = head.slice(lengthAt, keyAt - 1)
+    const start = at
+    if (length === "+") large.push(key)
+    else if (length !== "-") at += Number(length)
+    return {
+      key,
+      change: change === undefined || change === "-" ? null : change,
+      token: lengthAt === 1 ? null : head.slice(0, lengthAt - 1),
+      seen: seen === undefined ? null : idsOf(seen),
+      value: length === "-" ? null : bytes.subarray(start, at)
+    }
+  })
+  return { rows, large }
+}
+
 /** Which state of a key was read: its record if one lived, and every change beside it if one of them counted. */
 export class SqlToken {
   constructor(
@@ -98,17 +141,13 @@ export const resolve = (own: ReadonlyArray<Row>, shared: ReadonlyArray<Row>): St
 }
 
 /** The state of each key whose rows these are, and of any other. */
-export const statesOf = (packed: ReadonlyArray<PackedRow>, sharedKey: string): ((key: string) => State) => {
+export const statesOf = (rows: ReadonlyArray<Row>, sharedKey: string): ((key: string) => State) => {
   // all there is to it, unless a transaction has changed something of late
-  if (packed.every((row) => row.change === null)) {
-    const states = new Map<string, State>()
-    for (const row of packed) {
-      const record = unpack(row)
-      states.set(record.key, unchanged(record))
-    }
+  if (rows.every((row) => row.change === null)) {
+    const states = new Map(rows.map((record) => [record.key, unchanged(record)]))
     return (key) => states.get(key) ?? absent
   }
-  const byKey = rowsByKey(packed.map(unpack))
+  const byKey = rowsByKey(rows)
   const shared = byKey.get(sharedKey) ?? []
   return (key) => resolve(byKey.get(key) ?? [], shared)
 }

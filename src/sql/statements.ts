@@ -24,6 +24,9 @@ const unseen = (array: string, type = "text[]") => `(SELECT ${array})::${type}`
 const item = (columns: string, ...types: ReadonlyArray<string>) =>
   `unnest(${types.map((type, index) => unseen(`$${index + 1}::${type}`, type)).join(", ")}) AS i(${columns})`
 
+/** In bytes: some hundreds of values together must stay far below what a text may be long, in PostgreSQL and in Node. */
+const largest = 65_536
+
 /**
  * @param timeoutMillis after which the callers of a write have left: one that the database held up for so long must not
  * happen any more, or it would overwrite what was written in the meantime
@@ -98,6 +101,19 @@ same AS MATERIALIZED (
     read: `SELECT coalesce(r.token::text, '') || ' ' || coalesce(encode(CASE WHEN ${aliveNow("r")} THEN r.value END, 'hex'), '-') || ' ' || r.key AS record,
   nullif(r.change, ${settled}) AS change, r.seen
 FROM ${t} r WHERE r.key = ANY(${unseen("string_to_array($1, ' ') || $2::text")}) AND (${aliveNow("r")} OR r.change <> ${settled})`,
+
+    /**
+     * The same in one row, which spares the driver most of what many cost it; for the values that are no larger than
+     * `largest`. The inner query is one for itself (`OFFSET 0`), so that a row that expires meanwhile has either both a
+     * length and a value or neither.
+     */
+    readMany: `SELECT string_agg(coalesce(token::text, '') || ' ' || CASE WHEN value IS NULL THEN '-' WHEN octet_length(value) > ${largest} THEN '+' ELSE octet_length(value)::text END
+    || ' ' || key || CASE WHEN change = ${settled} AND seen IS NULL THEN '' ELSE ' ' || coalesce(nullif(change, ${settled})::text, '-') || ' ' || coalesce(seen::text, '{}') END, E'\\n') AS heads,
+  string_agg(value, ''::bytea) FILTER (WHERE octet_length(value) <= ${largest}) AS values
+FROM (
+  SELECT r.key, r.change, r.token, r.seen, CASE WHEN ${aliveNow("r")} THEN r.value END AS value
+  FROM ${t} r WHERE r.key = ANY(${unseen("string_to_array($1, ' ') || $2::text")}) AND (${aliveNow("r")} OR r.change <> ${settled}) OFFSET 0
+) r`,
 
     write: write("free"),
     writeWaiting: write("wait"),

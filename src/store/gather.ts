@@ -31,7 +31,9 @@ interface Waiter<Request, Answer, E> {
 }
 
 interface Batch<Request, Answer, E> {
-  readonly waiters: ReadonlyArray<Waiter<Request, Answer, E>>
+  readonly fiber: Fiber.RuntimeFiber<void>
+  /** Emptied once they have their answers: see `make`. */
+  readonly waiters: Array<Waiter<Request, Answer, E>>
   readonly deadline: number
 }
 
@@ -42,6 +44,12 @@ export interface Gatherer<Request, Answer, E> {
   readonly ask: (request: Request, resume: (exit: Exit.Exit<Answer, E>) => void) => void
 }
 
+const worthHalving = 16
+
+/**
+ * Arrays that held waiters are left empty. V8 comes to allocate such arrays among the old objects, where a dead one keeps
+ * alive what it holds until the next full collection: left full they doubled what a hit costs.
+ */
 export const make = <Request, Answer, E>(
   options: GatherOptions<Request, Answer, E>
 ): Effect.Effect<Gatherer<Request, Answer, E>, never, Scope.Scope> =>
@@ -51,50 +59,53 @@ export const make = <Request, Answer, E>(
     const runFork = Runtime.runFork(yield* Effect.runtime<never>())
     let queue: Array<Waiter<Request, Answer, E>> = []
     // in the order of their deadlines
-    const underWay = new Map<Batch<Request, Answer, E>, Fiber.Fiber<void>>()
-    const running = new Set<Fiber.RuntimeFiber<void>>()
+    let underWay: ReadonlyArray<Batch<Request, Answer, E>> = []
+    let running: ReadonlyArray<Fiber.RuntimeFiber<void>> = []
     let sending = 0
     // a batch fiber has been started that has not yet taken its share
     let gathering = false
     let watching = false
     let isClosed = false
 
-    const take = (): Batch<Request, Answer, E> => {
+    const take = (fiber: Fiber.RuntimeFiber<void>): Batch<Request, Answer, E> => {
+      // of many, half: so that the server has work while this process deals with an answer
+      const most = underWay.length === 0 && queue.length > worthHalving ? Math.ceil(queue.length / 2) : queue.length
       let size = 0
       let count = 0
       for (const waiter of queue) {
         size += options.sizeOf(waiter.request)
-        if (count > 0 && size > options.maxSize) break
+        if (count === most || (count > 0 && size > options.maxSize)) break
         count++
       }
-      const waiters = queue.slice(0, count)
-      queue = queue.slice(count)
-      return { waiters, deadline: clock.unsafeCurrentTimeMillis() + options.timeout }
+      const waiters = queue.splice(0, count)
+      return { fiber, waiters, deadline: clock.unsafeCurrentTimeMillis() + options.timeout }
     }
 
     const finish = (
       batch: Batch<Request, Answer, E>,
       exit: Exit.Exit<ReadonlyArray<Exit.Exit<Answer, E>>, E>
     ): void => {
-      if (!underWay.delete(batch)) return
+      if (!underWay.includes(batch)) return
+      underWay = underWay.filter((other) => other !== batch)
       batch.waiters.forEach((waiter, index) => {
         const answer = Exit.isSuccess(exit) ? exit.value[index] : undefined
         if (answer !== undefined) waiter.resume(answer)
         else if (Exit.isFailure(exit) && !Exit.isInterrupted(exit)) waiter.resume(Exit.failCause(exit.cause))
         else waiter.resume(Exit.fail(options.closed()))
       })
+      batch.waiters.length = 0
       sending--
       if (queue.length > 0) start()
     }
 
-    const send = Effect.withFiberRuntime<void>((fiber) => {
-      const batch = take()
+    const send = Effect.withFiberRuntime<void>((fiber: Fiber.RuntimeFiber<void>) => {
+      const batch = take(fiber)
       gathering = false
       if (batch.waiters.length === 0) {
         sending--
         return Effect.void
       }
-      underWay.set(batch, fiber)
+      underWay = [...underWay, batch]
       if (queue.length > 0) start()
       if (!watching) {
         watching = true
@@ -114,22 +125,23 @@ export const make = <Request, Answer, E>(
       // not at once: the fibers that are about to ask join this batch
       const fiber = runFork(send, { immediate: false })
       // a scope for each would take longer than all else that a lone caller waits for here
-      running.add(fiber)
-      fiber.addObserver(() => running.delete(fiber))
+      running = [...running, fiber]
+      fiber.addObserver(() => {
+        running = running.filter((other) => other !== fiber)
+      })
     }
 
     // one timer for all batches: a timer each would cost a hit more than the rest of it
     const watch: Effect.Effect<void> = Effect.suspend(() => {
-      const [oldest] = underWay
-      if (oldest === undefined) {
+      const [batch] = underWay
+      if (batch === undefined) {
         watching = false
         return Effect.void
       }
-      const [batch, fiber] = oldest
       const left = batch.deadline - clock.unsafeCurrentTimeMillis()
       if (left > 0) return Effect.zipRight(clock.sleep(Duration.millis(left)), watch)
       finish(batch, Exit.fail(options.timedOut()))
-      return Effect.zipRight(Fiber.interruptFork(fiber), watch)
+      return Effect.zipRight(Fiber.interruptFork(batch.fiber), watch)
     })
 
     yield* Effect.addFinalizer(() =>
