@@ -2,11 +2,11 @@
  * The operations of the service on single records. They see fresh values only: a lease, a tombstone and a value past its
  * time to live count as absent. All read-modify-write goes through the store's compare-and-set.
  */
-import { Effect, Either, type Fiber, Option, Random } from "effect"
+import { Effect, Either, type Fiber, identity, Option, Random } from "effect"
 import type { CacheBackendService, Key, SetOptions, VersionOption } from "../CacheBackend.js"
 import { CacheError, NoCachedValue } from "../CacheError.js"
 import type { CachedValue, Entry, StoredEntry, WriteItem } from "../CacheStore.js"
-import { debugIsOn, type Instruments, logAction, logFailure, nowMillis, storeSpan } from "./instruments.js"
+import { debugIsOn, type Instruments, logAction, logFailure, nowMillis, storeSpan, storeSpanOn } from "./instruments.js"
 import type { Invalidation } from "./invalidation.js"
 import { isFresh, judge, lifespan, settled, tombstone } from "./mint.js"
 import { during, type Name, type Names } from "./names.js"
@@ -29,6 +29,8 @@ type Operations = Pick<
 >
 
 const nothing: Snapshot = { stored: undefined, versions: undefined }
+
+type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
 interface Times {
   readonly ttl: number
@@ -116,10 +118,7 @@ export const directOperations = (
         })
 
   /** A fresh value without groups that decodes: by far the most usual answer, without a detour. */
-  const plainHit = (
-    stored: StoredEntry | undefined,
-    fiber: Fiber.RuntimeFiber<unknown, unknown>
-  ): Option.Option<unknown> | undefined => {
+  const plainHit = (stored: StoredEntry | undefined, fiber: AnyFiber): Option.Option<unknown> | undefined => {
     const entry = stored?.entry
     if (entry?.value === undefined || entry.groups.length > 0 || debugIsOn(fiber)) return undefined
     if (!isFresh(entry.value, nowMillis(fiber))) return undefined
@@ -129,45 +128,58 @@ export const directOperations = (
     return Option.some(value.right)
   }
 
-  const entryOf = (value: unknown, { ttl, stale }: Times, groups: Entry["groups"]): Effect.Effect<Entry, CacheError> =>
-    Effect.withFiberRuntime((fiber) =>
-      Either.map(codec.encode(value), (payload) =>
-        settled({ payload, computeMillis: 0, ...lifespan(nowMillis(fiber), ttl, stale) }, groups)
-      )
+  const entryNow = (
+    fiber: AnyFiber,
+    value: unknown,
+    { ttl, stale }: Times,
+    groups: Entry["groups"]
+  ): Either.Either<Entry, CacheError> =>
+    Either.map(codec.encode(value), (payload) =>
+      settled({ payload, computeMillis: 0, ...lifespan(nowMillis(fiber), ttl, stale) }, groups)
     )
 
-  const stored = (name: Name): Effect.Effect<void> =>
-    Effect.withFiberRuntime((fiber) => {
-      meters.unsafeCount(fiber, "stored")
-      return logAction("SET", name.printed)
-    })
+  const entryOf = (value: unknown, times: Times, groups: Entry["groups"]): Effect.Effect<Entry, CacheError> =>
+    Effect.withFiberRuntime((fiber) => entryNow(fiber, value, times, groups))
 
-  const writeOne = (name: Name, entry: Entry): Effect.Effect<void, CacheError> =>
+  const storedBy = (fiber: AnyFiber, printed: string): Effect.Effect<void> => {
+    meters.unsafeCount(fiber, "stored")
+    return debugIsOn(fiber) ? logAction("SET", printed) : Effect.void
+  }
+
+  const stored = (name: Name): Effect.Effect<void> => Effect.withFiberRuntime((fiber) => storedBy(fiber, name.printed))
+
+  const writeOne = (fiber: AnyFiber, { finished, printed }: Name, entry: Entry): Effect.Effect<void, CacheError> =>
     invalidation.superseding(
-      [name.finished],
-      storeSpan("write", store.name, 1)(store.write([{ key: name.finished, entry }])),
+      [finished],
+      storeSpanOn(fiber, "write", store.name, 1, store.write([{ key: finished, entry }])),
       (rejected) => {
         const first = rejected[0]
-        return first === undefined ? stored(name) : Effect.fail(first.error)
-      }
+        return first === undefined ? storedBy(fiber, printed) : Effect.fail(during("set", first.error, printed))
+      },
+      (error) => during("set", error, printed)
     )
 
   const set: Operations["set"] = (key, value, options) =>
-    named("set", key, options, (name) =>
-      Either.match(Either.all([times("set", options), namesOf(options).groups("set", options?.groups ?? [])]), {
-        onLeft: Effect.fail,
-        onRight: ([time, groups]) => {
-          const write = (entry: Entry) =>
-            time.ttl <= 0 ? Effect.asVoid(invalidation.keys([name])) : writeOne(name, entry)
-          return groups.length === 0
-            ? Effect.flatMap(entryOf(value, time, []), write)
-            : Effect.flatMap(
-                Effect.flatMap(records.capture(groups), (versions) => entryOf(value, time, versions)),
-                write
-              )
-        }
-      })
-    )
+    Effect.withFiberRuntime((fiber) => {
+      const names = namesOf(options)
+      const named = names.name("set", key)
+      if (Either.isLeft(named)) return Effect.fail(named.left)
+      const name = named.right
+      const toldOf = (error: CacheError) => Effect.fail(during("set", error, name.printed))
+      const time = times("set", options)
+      if (Either.isLeft(time)) return toldOf(time.left)
+      const groups = names.groups("set", options?.groups ?? [])
+      if (Either.isLeft(groups)) return toldOf(groups.left)
+      const store = (versions: Entry["groups"]): Effect.Effect<void, CacheError> => {
+        const entry = entryNow(fiber, value, time.right, versions)
+        if (Either.isLeft(entry)) return toldOf(entry.left)
+        if (time.right.ttl > 0) return writeOne(fiber, name, entry.right)
+        return Effect.catchAll(Effect.asVoid(invalidation.keys([name])), toldOf)
+      }
+      return groups.right.length === 0
+        ? store([])
+        : Effect.matchEffect(records.capture(groups.right), { onFailure: toldOf, onSuccess: store })
+    })
 
   const setMany: Operations["setMany"] = (entries, options) =>
     Effect.suspend(() => {
@@ -197,7 +209,8 @@ export const directOperations = (
           for (const { key, error } of yield* invalidation.superseding(
             [...writes.keys()],
             storeSpan("write", store.name, writes.size)(store.write([...writes.values()])),
-            Effect.succeed
+            Effect.succeed,
+            identity
           ))
             failed.set(key, error)
         }
@@ -235,8 +248,11 @@ export const directOperations = (
                     before === undefined
                       ? store.add(name.finished, entry)
                       : store.replace(name.finished, before.token, entry)
-                  return invalidation.superseding([name.finished], written, (token) =>
-                    Option.isSome(token) ? Effect.as(stored(name), true) : attempt
+                  return invalidation.superseding(
+                    [name.finished],
+                    written,
+                    (token) => (Option.isSome(token) ? Effect.as(stored(name), true) : attempt),
+                    identity
                   )
                 }
               )

@@ -170,14 +170,22 @@ const inSpan = <A, E, R>(
 export const storeSpan =
   (operation: string, store: string, keys: number) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.withFiberRuntime((fiber) =>
-      hasTracer(fiber)
-        ? inSpan(effect, `cache.${operation}`, {
-            kind: "client",
-            attributes: { "cache.store": store, "cache.keys": keys }
-          })
-        : effect
-    )
+    Effect.withFiberRuntime((fiber) => storeSpanOn(fiber, operation, store, keys, effect))
+
+/** The same for a fiber at hand. */
+export const storeSpanOn = <A, E, R>(
+  fiber: AnyFiber,
+  operation: string,
+  store: string,
+  keys: number,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  hasTracer(fiber)
+    ? inSpan(effect, `cache.${operation}`, {
+        kind: "client",
+        attributes: { "cache.store": store, "cache.keys": keys }
+      })
+    : effect
 
 /** A span around a computation in this fiber, where a tracer is installed or the caller has a span of its own. */
 export const computeSpan = <A, E, R>(

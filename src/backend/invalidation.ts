@@ -36,12 +36,13 @@ export class Invalidation {
   superseding<A, B>(
     keys: ReadonlyArray<string>,
     write: Effect.Effect<A, CacheError>,
-    then: (answer: A) => Effect.Effect<B, CacheError>
+    then: (answer: A) => Effect.Effect<B, CacheError>,
+    toldAs: (error: CacheError) => CacheError
   ): Effect.Effect<B, CacheError> {
     return Effect.matchEffect(write, {
       onFailure: (error) => {
         this.flights.detach(keys)
-        return Effect.fail(error)
+        return Effect.fail(toldAs(error))
       },
       onSuccess: (answer) => {
         this.flights.detach(keys)

@@ -62,7 +62,7 @@ export class Connection extends Server {
   private phase: "connecting" | "ready" | "down" | "closed" = "connecting"
   private line: Socket | undefined
   private reader: AnswerReader | undefined
-  private queue: Array<Call> = []
+  private readonly queue: Array<Call> = []
   private readonly inFlight: Array<Batch> = []
   private flushing = false
   private queueDeadline = Number.POSITIVE_INFINITY
@@ -301,7 +301,8 @@ export class Connection extends Server {
 
   private takeQueue(): ReadonlyArray<Call> {
     const calls = this.queue.filter(isAwaited)
-    this.queue = []
+    // not a new one: V8 comes to keep arrays made here for long, and with them the calls that they still hold
+    this.queue.length = 0
     this.queueDeadline = Number.POSITIVE_INFINITY
     return calls
   }

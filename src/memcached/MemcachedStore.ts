@@ -20,7 +20,7 @@ import { askOne, readMany } from "./readMany.js"
 import { type MemcachedOptions, poolSettings } from "./settings.js"
 import { split } from "./split.js"
 import { Token } from "./Token.js"
-import { writeMany } from "./writeMany.js"
+import { writeMany, writeOne } from "./writeMany.js"
 
 type Operation = "read" | "write" | "add" | "replace" | "remove" | "clear"
 
@@ -169,6 +169,7 @@ export const connect = (options: MemcachedOptions, namespace: string): Effect.Ef
 export const over = (pool: Pool): ByteStore => {
   const read = (keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<StoredBytes | undefined>, CacheError> =>
     keys.length === 0 ? Effect.succeed([]) : checked(pool, "read", keys, readMany(pool, keys))
+  const writeError = (key: string, problem: Problem) => cacheError("write", problem, key)
   const readError = (problem: Problem) => cacheError("read", problem)
   return {
     name: "memcached",
@@ -178,13 +179,18 @@ export const over = (pool: Pool): ByteStore => {
       const instead = askOne(pool, keys, asker, readError)
       return instead === "several" ? read(keys) : instead
     },
-    write: (items) =>
-      checked(
-        pool,
-        "write",
-        items.map(({ key }) => key),
-        writeMany(pool, items, (key, problem) => cacheError("write", problem, key))
-      ),
+    write: (items) => {
+      const [item] = items
+      if (item === undefined || items.length > 1 || pool.settings.failover || !isKey(item.key)) {
+        return checked(
+          pool,
+          "write",
+          items.map(({ key }) => key),
+          writeMany(pool, items, writeError)
+        )
+      }
+      return writeOne(pool, item, writeError)
+    },
     add: (key, record) => checked(pool, "add", [key], add(pool, key, record)),
     replace: (key, token, record) => checked(pool, "replace", [key], replace(pool, key, token, record)),
     remove: (keys) => (keys.length === 0 ? Effect.succeed(0) : checked(pool, "remove", keys, remove(pool, keys))),

@@ -8,7 +8,7 @@
 import { Effect, Metric, MetricKey, MetricLabel, type Scope } from "effect"
 import { inTransaction, isInTransaction } from "../backend/transaction.js"
 import { CacheError } from "../CacheError.js"
-import type { Asker, CacheStore, StoredEntry } from "../CacheStore.js"
+import type { Asker, CacheStore, RejectedItem, StoredEntry } from "../CacheStore.js"
 import { CircuitOpen, isOutage, needsNoBreaker } from "./outage.js"
 
 export interface BreakerSettings {
@@ -174,17 +174,24 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
       ...store,
       read: (keys) => guarded(keys, () => store.read(keys), isPending),
       ...(ask === undefined ? {} : { unsafeAsk: ask }),
-      write: (items) => {
-        const keys = items.map((item) => item.key)
-        return Effect.map(
-          guarded(keys, () => store.write(items)),
-          (rejected) => {
-            // What was written after an invalidation is newer than it.
-            if (pending.size > 0 && rejected.length === 0) for (const key of keys) pending.delete(key)
-            return rejected
+      write: (items) =>
+        Effect.withFiberRuntime((fiber) => {
+          // What was written after an invalidation is newer than it.
+          const settle = (rejected: ReadonlyArray<RejectedItem>): void => {
+            if (pending.size > 0 && rejected.length === 0) for (const { key } of items) pending.delete(key)
           }
-        )
-      },
+          if (isInTransaction(fiber))
+            return Effect.tap(store.write(items), (rejected) => Effect.sync(() => settle(rejected)))
+          if (tripped) return open
+          return Effect.matchEffect(store.write(items), {
+            onFailure: (error) => failed(items[0]?.key, error),
+            onSuccess: (rejected) => {
+              failuresInARow = 0
+              settle(rejected)
+              return Effect.succeed(rejected)
+            }
+          })
+        }),
       add: (key, entry) => guarded([key], () => store.add(key, entry)),
       replace: (key, token, entry) => guarded([key], () => store.replace(key, token, entry)),
       remove: (keys) =>
