@@ -4,7 +4,9 @@ import type { ByteItem } from "../ByteStore.js"
 import type { CacheError } from "../CacheError.js"
 import * as Gather from "../store/gather.js"
 import { type BatchOptions, concernsAll, limits, maxKeys } from "./batches.js"
-import { columns, distinct } from "./parameters.js"
+import { distinct, packed } from "./parameters.js"
+
+const allWritten: Effect.Effect<ReadonlyMap<string, CacheError>> = Effect.succeed(new Map())
 
 const maxBytes = 8 * 1024 * 1024
 
@@ -29,7 +31,7 @@ export const batchWrite = (options: BatchOptions) =>
     const { direct, run, sharedKey, statements } = options
 
     const written = (part: ReadonlyArray<ByteItem>): Effect.Effect<ReadonlyArray<string>, CacheError> =>
-      direct<{ readonly key: string }>(statements.write, [...columns(part), sharedKey]).pipe(
+      direct<{ readonly key: string }>(statements.write, [...packed(part), sharedKey]).pipe(
         Effect.map((rows) => rows.map((row) => row.key)),
         Effect.catchIf(
           (error) => !concernsAll(error),
@@ -53,13 +55,15 @@ export const batchWrite = (options: BatchOptions) =>
      * made the batch fail.
      */
     const alone = (item: ByteItem) =>
-      run(statements.writeWaiting, [...columns([item]), sharedKey]).pipe(
+      run(statements.writeWaiting, [...packed([item]), sharedKey]).pipe(
         Effect.as([]),
         Effect.catchAll((error) => Effect.succeed([[item.key, error] as const]))
       )
 
     return (items: ReadonlyArray<ByteItem>): Effect.Effect<ReadonlyMap<string, CacheError>, CacheError> =>
       Effect.flatMap(gathered.request(items), (left) =>
-        Effect.map(Effect.forEach(distinct(left), alone), (errors) => new Map(errors.flat()))
+        left.length === 0
+          ? allWritten
+          : Effect.map(Effect.forEach(distinct(left), alone), (errors) => new Map(errors.flat()))
       )
   })

@@ -10,7 +10,7 @@ import type { BatchOptions } from "./batches.js"
 import { batchRead, readWith, rowsOf } from "./batchRead.js"
 import { batchRemove } from "./batchRemove.js"
 import { batchWrite } from "./batchWrite.js"
-import { columns, lifetimeOf } from "./parameters.js"
+import { lifetimeOf, packed } from "./parameters.js"
 import { type Row, SqlToken } from "./records.js"
 
 const tokenOf = (token: string | null | undefined): Option.Option<SqlToken> =>
@@ -22,9 +22,9 @@ export const outside = (options: BatchOptions) =>
     const read = yield* batchRead(options)
     const write = yield* batchWrite(options)
     const remove = yield* batchRemove(options)
-    const adds = yield* batchExclusive(options, statements.add, (batch) => [...columns(batch), sharedKey])
+    const adds = yield* batchExclusive(options, statements.add, (batch) => [...packed(batch), sharedKey])
     const replaces = yield* batchExclusive(options, statements.replace, (batch) => [
-      ...columns(batch),
+      ...packed(batch),
       batch.map((request) => request.token),
       sharedKey
     ])

@@ -10,6 +10,28 @@ export const lifetimeOf = (record: ByteRecord): number | null => (record.lifetim
 export const distinct = (items: ReadonlyArray<ByteItem>): ReadonlyArray<ByteItem> =>
   [...new Map(items.map((item) => [item.key, item])).values()].sort((a, b) => (a.key < b.key ? -1 : 1))
 
+const arrayOf = (numbers: ReadonlyArray<number | null>): string =>
+  `{${numbers.map((number) => number ?? "NULL").join(",")}}`
+
+/** Keys, values, where each value starts and how long it is, and lifetimes: what the statements take from `$1` to `$5`. */
+export const packed = (items: ReadonlyArray<ByteItem>): ReadonlyArray<unknown> => {
+  let end = 1
+  const starts = items.map(({ record }) => {
+    const start = end
+    end += record.bytes.byteLength
+    return start
+  })
+  return [
+    // a key has no space
+    items.map((item) => item.key).join(" "),
+    Buffer.concat(items.map((item) => item.record.bytes)),
+    arrayOf(starts),
+    arrayOf(items.map((item) => item.record.bytes.byteLength)),
+    arrayOf(items.map((item) => lifetimeOf(item.record)))
+  ]
+}
+
+/** Each of these in an array of its own. */
 export const columns = (items: ReadonlyArray<ByteItem>) =>
   [
     items.map((item) => item.key),
