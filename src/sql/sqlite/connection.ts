@@ -28,8 +28,8 @@ const soundness = "BEGIN; COMMIT"
 const isInProgress = (cause: unknown): boolean =>
   cause instanceof Error && /statements in progress/i.test(cause.message)
 
-/** Meets `SQLITE_BUSY` where a read would. */
-const readable = "SELECT 1 FROM sqlite_master LIMIT 1"
+/** Meets `SQLITE_BUSY` where a read would, which itself would leave the connection broken. */
+const readable = "BEGIN; SELECT 1 FROM sqlite_master LIMIT 1; COMMIT"
 
 const waits = Schedule.exponential("1 millis", 1.5).pipe(
   Schedule.union(Schedule.spaced("20 millis")),
@@ -59,19 +59,28 @@ const patience = (timeout: Duration.Duration) => {
         })
     )
 
-  return <A>(first: Effect.Effect<A, CacheError>, again: Effect.Effect<A, CacheError>): Effect.Effect<A, CacheError> =>
-    Effect.suspend(() => (waiting > 0 ? inTurn(again) : Effect.catchIf(first, isBusy, () => inTurn(again))))
+  return <A>(attempt: Effect.Effect<A, CacheError>): Effect.Effect<A, CacheError> =>
+    Effect.suspend(() => (waiting > 0 ? inTurn(attempt) : Effect.catchIf(attempt, isBusy, () => inTurn(attempt))))
 }
 
 /** Outside transactions. The database is only ever locked between two turns of the event loop, never across one. */
 export const ownConnection = (driver: Driver, timeout: Duration.Duration): Statements => {
   const [readingInTurn, writingInTurn] = [patience(timeout), patience(timeout)]
-  let connection = 0
+
+  let last: Promise<unknown> = Promise.resolve()
+
+  /**
+   * Lets no other attempt come in between. What would be written after a read has met `SQLITE_BUSY`, and before its
+   * connection is left, would leave that connection with a lock, which it then keeps until it is garbage-collected.
+   */
+  const inOrder = <A>(work: () => Promise<A>): Promise<A> => {
+    const done = last.then(work)
+    last = done.catch(() => {})
+    return done
+  }
 
   /** Leaves the connection, with what is in progress on it, to the garbage collector. */
-  const leave = async (broken: number) => {
-    if (broken !== connection) return
-    connection++
+  const leave = async () => {
     const transaction = await driver.transaction("deferred")
     await transaction.rollback()
   }
@@ -80,18 +89,23 @@ export const ownConnection = (driver: Driver, timeout: Duration.Duration): State
    * In one promise, not several effects: whoever is interrupted must not keep the others on a connection that is broken.
    * It is looked at first, because what is sent on a broken one keeps its locks as well.
    */
-  const attempt = <A>(send: () => Promise<A>, breaks?: RegExp): Effect.Effect<A, CacheError> => {
-    const onOne = (tried: number) =>
-      driver
-        .executeMultiple(soundness)
-        .then(send)
-        .catch(async (cause: unknown) => {
-          if (isInProgress(cause) || breaks?.test(codeOf({ cause })) === true) await leave(tried).catch(() => {})
-          throw cause
-        })
+  const attempt = <A>(options: {
+    readonly check: string
+    readonly send: () => Promise<A>
+    /** What the driver fails with where it leaves a statement in progress. */
+    readonly breaks?: RegExp
+  }): Effect.Effect<A, CacheError> => {
+    const leaveIf = (isBroken: (cause: unknown) => boolean) => async (cause: unknown) => {
+      if (isInProgress(cause) || isBroken(cause)) await leave().catch(() => {})
+      throw cause
+    }
+    const onOne = async () => {
+      await driver.executeMultiple(options.check).catch(leaveIf(() => false))
+      return options.send().catch(leaveIf((cause) => options.breaks?.test(codeOf({ cause })) === true))
+    }
     return Effect.mapError(
       Effect.tryPromise({
-        try: () => onOne(connection),
+        try: () => inOrder(onOne),
         catch: (cause) => new SqlError({ cause, message: "Failed to execute statement" })
       }),
       fromSqlError("store")
@@ -100,23 +114,29 @@ export const ownConnection = (driver: Driver, timeout: Duration.Duration): State
 
   return {
     change: (text) => {
-      const once = attempt(async () => {
-        // in a transaction: should the connection have broken in between, this fails instead of being left uncommitted
-        const done = driver.executeMultiple(`BEGIN IMMEDIATE;\n${text};\nCOMMIT`)
-        const [, counted] = await Promise.all([done, driver.execute({ sql: "SELECT changes() AS n", args: [] })])
-        return Number(Reflect.get(Object(counted.rows[0]), "n"))
+      const once = attempt({
+        check: soundness,
+        send: async () => {
+          // in a transaction: should the connection have broken in between, this fails instead of being left uncommitted
+          const done = driver.executeMultiple(`BEGIN IMMEDIATE;\n${text};\nCOMMIT`)
+          const [, counted] = await Promise.all([done, driver.execute({ sql: "SELECT changes() AS n", args: [] })])
+          return Number(Reflect.get(Object(counted.rows[0]), "n"))
+        }
       })
-      return writingInTurn(once, once)
+      return writingInTurn(once)
     },
 
     rows: <A extends object>(text: string, parameters: ReadonlyArray<string>) => {
-      const once = attempt(async () => {
-        const { rows } = await driver.execute({ sql: text, args: parameters })
-        // the columns are those that the statement names
-        return rows as ReadonlyArray<A>
-      }, busy)
-      const free = attempt(() => driver.executeMultiple(readable))
-      return readingInTurn(once, Effect.zipRight(free, once))
+      const once = attempt({
+        check: readable,
+        send: async () => {
+          const { rows } = await driver.execute({ sql: text, args: parameters })
+          // the columns are those that the statement names
+          return rows as ReadonlyArray<A>
+        },
+        breaks: busy
+      })
+      return readingInTurn(once)
     },
 
     pause: Effect.withClock(Effect.sleep("1 millis"), wallClock)
