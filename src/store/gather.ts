@@ -2,6 +2,8 @@
  * Gathers the requests of concurrent fibers into batches: what is asked while the scheduler still runs other fibers, or
  * while every batch that may be under way is, goes out together.
  *
+ * - Of many waiters half go out at once and the rest right after them, so that the server has work while this process deals
+ *   with an answer.
  * - A lone caller waits for no timer: only for the fibers that are ready to run anyway.
  * - A request is only ever answered by a batch that was sent after it was asked. Otherwise a read could return what stood
  *   there before a write that its own caller had seen completed.
@@ -44,6 +46,7 @@ export interface Gatherer<Request, Answer, E> {
   readonly ask: (request: Request, resume: (exit: Exit.Exit<Answer, E>) => void) => void
 }
 
+/** Fewer than this the server answers sooner than a second batch would pay. */
 const worthHalving = 16
 
 /**
@@ -68,7 +71,6 @@ export const make = <Request, Answer, E>(
     let isClosed = false
 
     const take = (fiber: Fiber.RuntimeFiber<void>): Batch<Request, Answer, E> => {
-      // of many, half: so that the server has work while this process deals with an answer
       const most = underWay.length === 0 && queue.length > worthHalving ? Math.ceil(queue.length / 2) : queue.length
       let size = 0
       let count = 0

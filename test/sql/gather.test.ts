@@ -99,6 +99,26 @@ describe("gather", () => {
     })
   )
 
+  it.scoped("of many, half are sent at once and the rest right after them; who comes later goes together", () =>
+    Effect.gen(function* () {
+      const { answer, ask, batches } = yield* manual({ concurrency: 4, maxSize: 100 })
+      const asking = (from: number, to: number) =>
+        Effect.forEach(
+          Array.from({ length: to - from }, (_, index) => from + index),
+          (one) => Effect.fork(ask(one))
+        )
+      const first = yield* asking(0, 41)
+      yield* settle
+      expect(batches().map((batch) => batch.length)).toEqual([21, 20])
+      const second = yield* asking(41, 81)
+      yield* settle
+      expect(batches().map((batch) => batch.length)).toEqual([21, 20, 40])
+      for (const index of [2, 0, 1]) yield* answer(index)
+      const answers = yield* Effect.forEach([...first, ...second], Fiber.join)
+      expect(answers).toEqual(Array.from({ length: 81 }, (_, one) => `${one}`))
+    })
+  )
+
   it.scoped("no batch answers what was asked after it was sent", () =>
     Effect.gen(function* () {
       const { answer, ask, batches } = yield* manual()

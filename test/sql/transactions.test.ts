@@ -44,6 +44,65 @@ layer(client({ connections: 12 }), { excludeTestServices: true })("transactions"
     })
   )
 
+  it.scoped("many keys that are read together mean what each means alone", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const cache = yield* store()
+      const names = ["small", "large", "empty", "expired", "changed", "removed", "absent", "changed and large", "last"]
+      const keys = names.map((name) => key(name.replaceAll(" ", "-")))
+      const [
+        small = "",
+        large = "",
+        empty = "",
+        expired = "",
+        changed = "",
+        removed = "",
+        ,
+        changedLarge = "",
+        last = ""
+      ] = keys
+      const huge = "l".repeat(70_000)
+      yield* cache.write([
+        { key: small, record: record("small") },
+        { key: large, record: record(huge) },
+        { key: empty, record: record("") },
+        { key: expired, record: record("expired", 1) },
+        { key: changed, record: record("before") },
+        { key: removed, record: record("removed") },
+        { key: last, record: record("last") }
+      ])
+      yield* sql.withTransaction(
+        Effect.gen(function* () {
+          yield* cache.write([
+            { key: changed, record: record("after") },
+            { key: changedLarge, record: record(`changed ${huge}`) }
+          ])
+          yield* cache.remove([removed])
+        })
+      )
+      const alike = Effect.gen(function* () {
+        const together = yield* cache.read(keys)
+        const alone = yield* Effect.forEach(keys, (one) => Effect.map(cache.read([one]), ([found]) => found))
+        expect(together).toEqual(alone)
+        return together.map((found) => text(found)?.slice(0, 9))
+      })
+      yield* Effect.sleep("5 millis")
+      const gone = undefined
+      const cut = "l".repeat(9)
+      expect(yield* alike).toEqual(["small", cut, "", gone, "after", gone, gone, "changed l", "last"])
+      const found = yield* cache.read(keys)
+      expect(Option.isSome(yield* cache.replace(changed, found[4]?.token, record("replaced")))).toBe(true)
+      expect(Option.isSome(yield* cache.replace(large, found[1]?.token, record(`x${huge}`)))).toBe(true)
+      yield* sql.withTransaction(cache.clear)
+      expect(yield* alike).toEqual(keys.map(() => gone))
+      yield* cache.write([
+        { key: small, record: record("anew") },
+        { key: large, record: record(huge) }
+      ])
+      expect(yield* alike).toEqual(["anew", cut, gone, gone, gone, gone, gone, gone, gone])
+    })
+  )
+
   it.scoped("a rollback takes everything back", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient
