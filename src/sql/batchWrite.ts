@@ -4,9 +4,13 @@ import type { ByteItem } from "../ByteStore.js"
 import type { CacheError } from "../CacheError.js"
 import * as Gather from "../store/gather.js"
 import { type BatchOptions, concernsAll, limits, maxKeys } from "./batches.js"
+import type { Statement } from "./connection.js"
 import { distinct, packed } from "./parameters.js"
 
 const allWritten: Effect.Effect<ReadonlyMap<string, CacheError>> = Effect.succeed(new Map())
+
+/** So many batches go without the short statement after one that it left undone: transactions are about. */
+const patience = 100
 
 const maxBytes = 8 * 1024 * 1024
 
@@ -30,13 +34,24 @@ export const batchWrite = (options: BatchOptions) =>
   Effect.gen(function* () {
     const { direct, run, sharedKey, statements } = options
 
+    const keysOf = (statement: Statement, parameters: ReadonlyArray<unknown>) =>
+      Effect.map(direct<{ readonly key: string }>(statement, parameters), (rows) => rows.map((row) => row.key))
+    const amongChanges = (part: ReadonlyArray<ByteItem>) => keysOf(statements.write, [...packed(part), sharedKey])
+
+    let untilShort = 0
+    const shortly = (part: ReadonlyArray<ByteItem>): Effect.Effect<ReadonlyArray<string>, CacheError> =>
+      Effect.flatMap(keysOf(statements.writeUnchanged, packed(part)), (keys) => {
+        if (keys.length === part.length) return Effect.succeed(keys)
+        untilShort = patience
+        const done = new Set(keys)
+        return Effect.map(amongChanges(part.filter(({ key }) => !done.has(key))), (others) => [...keys, ...others])
+      })
+
     const written = (part: ReadonlyArray<ByteItem>): Effect.Effect<ReadonlyArray<string>, CacheError> =>
-      direct<{ readonly key: string }>(statements.write, [...packed(part), sharedKey]).pipe(
-        Effect.map((rows) => rows.map((row) => row.key)),
-        Effect.catchIf(
-          (error) => !concernsAll(error),
-          () => Effect.succeed([])
-        )
+      Effect.catchIf(
+        Effect.suspend(() => (untilShort-- > 0 ? amongChanges(part) : shortly(part))),
+        (error) => !concernsAll(error),
+        () => Effect.succeed([])
       )
 
     const gathered = yield* Gather.make({
