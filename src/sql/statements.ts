@@ -59,7 +59,11 @@ export const statements = (table: Table, timeoutMillis: number) => {
   SELECT c.key, c.change, c.seen, CASE WHEN ${alive("c")} THEN c.value END AS value FROM ${t} c
   WHERE c.key IN (SELECT key FROM item) AND c.change <> ${settled} ORDER BY c.change FOR UPDATE
 )`
-  const deletedChanges = `gone AS (DELETE FROM ${t} r USING old WHERE r.key = old.key AND r.change = old.change)`
+  /** By keys in an array: joined with them, the planner would read a whole table that was never analysed. */
+  const deletedChanges = (condition = "") => `gone AS (
+  DELETE FROM ${t} r WHERE r.key = ANY(ARRAY(SELECT key FROM old)) AND r.change <> ${settled}
+    AND (r.key, r.change) IN (SELECT key, change FROM old)${condition}
+)`
   const put = `value = EXCLUDED.value, token = EXCLUDED.token, seen = EXCLUDED.seen, expires_at = EXCLUDED.expires_at`
 
   const write = (mode: "free" | "wait") => `WITH ${items(mode, packedItem(undefined))},
@@ -72,7 +76,7 @@ put AS (
   WHERE o.n >= 0 AND ${inTime} ORDER BY i.key COLLATE "C"
   ON CONFLICT (key, change) DO UPDATE SET ${put} RETURNING r.key
 ),
-${deletedChanges}
+${deletedChanges()}
 SELECT key FROM put`
 
   const remove = (mode: "free" | "wait") => `WITH ${items(mode, item("key", "text[]"))},
@@ -83,7 +87,7 @@ record AS MATERIALIZED (
   ORDER BY r.key FOR UPDATE
 ),
 removed AS (DELETE FROM ${t} r USING record WHERE r.key = record.key AND r.change = ${settled}),
-${deletedChanges}
+${deletedChanges()}
 SELECT key, NULL::uuid AS change, token, seen, value FROM record WHERE value IS NOT NULL
 UNION ALL SELECT key, change, NULL, seen, value FROM old
 UNION ALL SELECT key, change, NULL, seen, NULL FROM ${t} WHERE key = $2 AND change <> ${settled}
@@ -128,11 +132,12 @@ FROM (
 
     /**
      * `write` for a table in which no transaction has left a change, which is how most are at most times: it looks for one
-     * first, and writes nothing where it finds any.
+     * first, and writes nothing where it finds any. By the order of its index: for `EXISTS` the planner would read a whole
+     * table that was never analysed.
      */
     writeUnchanged: `INSERT INTO ${t} AS r (key, value, token, expires_at)
 SELECT i.key, i.value, ${freshToken}, ${expiry("i.lifetime")} FROM ${packedItem(undefined)}
-WHERE NOT EXISTS (SELECT 1 FROM ${t} WHERE change <> ${settled}) AND ${unannounced("i.key")} AND ${inTime} ORDER BY i.key COLLATE "C"
+WHERE (SELECT key FROM ${t} WHERE change <> ${settled} ORDER BY key LIMIT 1) IS NULL AND ${unannounced("i.key")} AND ${inTime} ORDER BY i.key COLLATE "C"
 ON CONFLICT (key, change) DO UPDATE SET ${put} RETURNING r.key`,
 
     write: write("free"),
@@ -168,7 +173,7 @@ put AS (
   UPDATE ${t} r SET value = $2::bytea, token = gen_random_uuid(), seen = same.seen, expires_at = ${expiry("$3::float8")} FROM same
   WHERE r.key = $1 AND r.change = ${settled} AND r.token = $6::uuid AND ${alive("r")} RETURNING r.key, r.token
 ),
-gone AS (DELETE FROM ${t} r USING old WHERE r.key = old.key AND r.change = old.change AND EXISTS (SELECT 1 FROM put))
+${deletedChanges(" AND EXISTS (SELECT 1 FROM put)")}
 SELECT key, token FROM put`,
 
     /** Over the changes `$5` where no record lives. */
@@ -178,7 +183,7 @@ put AS (
   SELECT $1::text, $2::bytea, gen_random_uuid(), same.seen, ${expiry("$3::float8")} FROM same
   ON CONFLICT (key, change) DO UPDATE SET ${put} WHERE r.expires_at <= clock_timestamp() RETURNING r.key, r.token
 ),
-gone AS (DELETE FROM ${t} r USING old WHERE r.key = old.key AND r.change = old.change AND EXISTS (SELECT 1 FROM put))
+${deletedChanges(" AND EXISTS (SELECT 1 FROM put)")}
 SELECT key, token FROM put`,
 
     /** Removes the changes `$3` and, if there was one, the record `$4` under them. */

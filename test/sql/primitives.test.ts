@@ -1,7 +1,11 @@
+import { randomUUID } from "node:crypto"
 import * as Migrator from "@effect/sql/Migrator"
 import { SqlClient } from "@effect/sql/SqlClient"
 import { expect, layer } from "@effect/vitest"
 import { Effect, Option } from "effect"
+import type { Statement } from "../../src/sql/connection.js"
+import { packed } from "../../src/sql/parameters.js"
+import { statements } from "../../src/sql/statements.js"
 import { migration, parseTable, printDefinition } from "../../src/sql/table.js"
 import { client, freshTable, key, record, store, text } from "./support.js"
 
@@ -56,6 +60,42 @@ layer(client({ connections: 40 }), { excludeTestServices: true })("primitives on
       yield* Effect.sleep("60 millis")
       expect(Option.isSome(yield* cache.add(key(1), record("d", Number.POSITIVE_INFINITY)))).toBe(true)
       expect((yield* cache.read([key(1)])).map(text)).toEqual(["d"])
+    })
+  )
+
+  it.scoped("no statement reads a whole table, not even one that was never analysed", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const table = freshTable()
+      yield* store({ table })
+      yield* sql`ALTER TABLE ${sql(table)} SET (autovacuum_enabled = false)`
+      yield* sql`INSERT INTO ${sql(table)} (key, token, value, expires_at)
+        SELECT 'v1:app:' || i, gen_random_uuid(), 'x', now() + interval '1 hour' FROM generate_series(1, 50000) i`
+      const texts = statements(yield* parseTable(table), 5_000)
+      const plansOf = (count: number) => {
+        const items = Array.from({ length: count }, (_, index) => ({ key: key(index), record: record("x") }))
+        const keys = items.map((item) => item.key)
+        const [written, shared] = [packed(items), "clear app"]
+        const asked: ReadonlyArray<readonly [Statement, ReadonlyArray<unknown>]> = [
+          [texts.read, [keys.join(" "), shared]],
+          [texts.readMany, [keys.join(" "), shared]],
+          [texts.writeUnchanged, written],
+          [texts.write, [...written, shared]],
+          [texts.writeWaiting, [...written, shared]],
+          [texts.add, [...written, shared]],
+          [texts.replace, [...written, keys.map(() => randomUUID()), shared]],
+          [texts.remove, [keys, shared]]
+        ]
+        return Effect.forEach(asked, ([{ name, text: statement }, parameters]) =>
+          Effect.map(sql.unsafe<object>(`EXPLAIN ${statement}`, parameters).withoutTransform, (rows) => ({
+            name,
+            scans: rows.flatMap((row) => Object.values(row)).filter((line) => /Scan .*\bt_/.test(`${line}`))
+          }))
+        )
+      }
+      const plans = [...(yield* plansOf(1)), ...(yield* plansOf(64))]
+      expect(plans.filter(({ scans }) => scans.length === 0)).toEqual([])
+      expect(plans.filter(({ scans }) => scans.some((line) => /Seq Scan/.test(`${line}`)))).toEqual([])
     })
   )
 
