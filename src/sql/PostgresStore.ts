@@ -32,7 +32,7 @@ export const make = (
     const texts = statements(table, Math.ceil(timeout))
     const preparation = new Preparation(options.prepare)
     const direct = ownConnection(sql, preparation)
-    const run = withTimeout(direct, options.timeout)
+    const run = yield* withTimeout(direct, options.timeout)
     const own = yield* Effect.withClock(
       outside({
         statements: texts,

@@ -1,8 +1,9 @@
 /** How a statement reaches the database: on the caller's transaction, or on a connection of its own. */
 import { type SqlClient, TransactionConnection } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
-import { Clock, Context, type Duration, Effect, Exit } from "effect"
+import { Clock, Context, type Duration, Effect, Exit, Fiber, type Scope } from "effect"
 import { CacheError } from "../CacheError.js"
+import { endGently } from "../store/endGently.js"
 import { codeOf, fromSqlError } from "./errors.js"
 
 /** A statement, under the name that it is prepared with. */
@@ -58,16 +59,23 @@ export const wallClock = Clock.make()
 export const timedOut = () =>
   new CacheError({ reason: "Timeout", operation: "store", description: "the database did not answer in time" })
 
-/** Gives a statement up after a time. Takes two fibers more, which batches spare. */
-export const withTimeout =
-  (run: Run, timeout: Duration.Duration): Run =>
-  <A extends object>(statement: Statement, parameters: ReadonlyArray<unknown>) =>
-    run<A>(statement, parameters).pipe(
-      // the driver takes up to 5 seconds to cancel a statement on the server: not at the caller's expense
-      Effect.disconnect,
-      Effect.timeoutFail({ duration: timeout, onTimeout: timedOut }),
-      Effect.withClock(wallClock)
-    )
+/**
+ * Gives a statement up after a time, and whoever is interrupted leaves at once: the statement ends behind their back, and
+ * the scope waits for it, as the pool that closes after it would not. Takes three fibers more, which batches spare.
+ */
+export const withTimeout = (run: Run, timeout: Duration.Duration): Effect.Effect<Run, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const underWay = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
+    yield* Effect.addFinalizer(() => Effect.withClock(endGently(underWay), wallClock))
+    return <A extends object>(statement: Statement, parameters: ReadonlyArray<unknown>) =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(Effect.forkDaemon(restore(run<A>(statement, parameters))), (fiber) => {
+          underWay.add(fiber)
+          fiber.addObserver(() => underWay.delete(fiber))
+          return Effect.onInterrupt(restore(Fiber.join(fiber)), () => Effect.forkDaemon(endGently([fiber])))
+        })
+      ).pipe(Effect.timeoutFail({ duration: timeout, onTimeout: timedOut }), Effect.withClock(wallClock))
+  })
 
 /** Statements that are atomic by themselves, each on a connection of the pool. */
 export const ownConnection =

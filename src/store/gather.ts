@@ -10,6 +10,7 @@
  * - Batches run in fibers of the scope, so that a caller who is interrupted takes nothing from the others.
  */
 import { Cause, Duration, Effect, Exit, Fiber, Runtime, type Scope } from "effect"
+import { endGently } from "./endGently.js"
 
 export interface GatherOptions<Request, Answer, E> {
   /** One exit a request, in order. Failing as a whole fails every caller of the batch. */
@@ -23,7 +24,7 @@ export interface GatherOptions<Request, Answer, E> {
   /** After so many milliseconds its callers leave a batch to itself, and it is interrupted. */
   readonly timeout: number
   readonly timedOut: () => E
-  /** The error of those who still wait when the scope closes, or ask afterwards. */
+  /** The error of those who have not been sent when the scope closes, or ask afterwards. */
   readonly closed: () => E
 }
 
@@ -152,7 +153,7 @@ export const make = <Request, Answer, E>(
         const left = queue
         queue = []
         for (const waiter of left) waiter.resume(Exit.fail(options.closed()))
-        return Fiber.interruptAll(running)
+        return Effect.withClock(endGently(running), clock)
       })
     )
 

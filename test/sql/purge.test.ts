@@ -1,9 +1,10 @@
 import { SqlClient } from "@effect/sql/SqlClient"
 import { expect, layer } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Scope } from "effect"
+import { Context, Duration, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import * as SqlBackend from "../../src/SqlBackend.js"
 import type { SqlStoreOptions } from "../../src/sql/SqlStore.js"
 import { purgeCases, until } from "./purgeCases.js"
-import { client, freshTable, key, record, store, text } from "./support.js"
+import { client, connectionsOf, freshTable, key, outsideTransaction, record, store, text } from "./support.js"
 
 layer(client({ connections: 10 }), { excludeTestServices: true })("the purge", (it) => {
   const countOf = (table: string) =>
@@ -99,6 +100,39 @@ layer(client({ connections: 10 }), { excludeTestServices: true })("the purge", (
         })
       )
       expect(other._tag).toBe("Right")
+    })
+  )
+
+  it.effect("leaves no connection behind when its layer closes in the midst of a statement", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const table = freshTable()
+      const scope = yield* Scope.make()
+      const pool = client({ connections: 4, name: table })
+      const cache = SqlBackend.layer({ table, purgeEvery: "10 millis" })
+      const context = yield* Layer.buildWithScope(Layer.provideMerge(cache, pool), scope)
+      // in use at once, so that the pool has all its connections, and idle ones afterwards
+      const its = Context.get(context, SqlClient)
+      yield* Effect.replicateEffect(its`SELECT pg_sleep(0.05)`, 4, { concurrency: 4, discard: true })
+      const connections = Effect.map(connectionsOf(sql, table), ({ all }) => all)
+      const waiting = Effect.map(
+        sql`SELECT 1 FROM pg_stat_activity WHERE application_name = ${table} AND wait_event_type = 'Lock'`,
+        (rows) => rows.length
+      )
+      const afterwards = yield* sql.withTransaction(
+        Effect.gen(function* () {
+          yield* sql`LOCK TABLE ${sql(table)} IN ACCESS EXCLUSIVE MODE`
+          // a transaction would be told the same of other sessions until it ends
+          return yield* outsideTransaction(
+            Effect.gen(function* () {
+              expect(yield* until(waiting, (statements) => statements > 0)).toBe(1)
+              yield* Scope.close(scope, Exit.void)
+              return yield* until(connections, (all) => all === 0)
+            })
+          )
+        })
+      )
+      expect(afterwards).toBe(0)
     })
   )
 })

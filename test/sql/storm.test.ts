@@ -211,6 +211,33 @@ layer(client({ connections: 5, name: "observer" }), { excludeTestServices: true 
     60_000
   )
 
+  it.scoped(
+    "the only connection there is, is free at once after a caller was interrupted",
+    () =>
+      Effect.gen(function* () {
+        const cache = yield* Effect.provide(store(), yield* Layer.build(client({ connections: 1 })))
+        const token = Option.getOrThrow(yield* cache.add(key("held"), record("x")))
+        const operations: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
+          cache.read([key(1)]),
+          cache.write([{ key: key(1), record: record("x") }]),
+          cache.add(key(2), record("x", 1)),
+          cache.replace(key("held"), token, record("y")),
+          cache.remove([key(1), key(2)]),
+          cache.clear
+        ]
+        for (const operation of operations) {
+          for (let moment = 0; moment < 20; moment++) {
+            const fiber = yield* Effect.fork(operation)
+            yield* Effect.sleep(Duration.millis(moment * 0.2))
+            yield* Fiber.interrupt(fiber)
+            // the driver would cancel the statement through a second connection, and wait 5 seconds for one
+            yield* Effect.timeout(cache.read([key(1)]), "3 seconds")
+          }
+        }
+      }),
+    60_000
+  )
+
   it.scoped("a database that does not answer is left after the timeout, and used again when it does", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient
