@@ -1,9 +1,11 @@
 /** How a statement reaches the database: on the caller's transaction, or on a connection of its own. */
 import { type SqlClient, TransactionConnection } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
-import { Clock, Context, type Duration, Effect, Exit, Fiber, type Scope } from "effect"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Cause, Clock, Context, type Duration, Effect, Exit, Fiber, type Scope } from "effect"
 import { CacheError } from "../CacheError.js"
 import { endGently } from "../store/endGently.js"
+import { ConnectionScope } from "./ConnectionScope.js"
 import { codeOf, fromSqlError } from "./errors.js"
 
 /** A statement, under the name that it is prepared with. */
@@ -32,12 +34,12 @@ const notPrepared = /^(26000|42P05|0A000)$/
 export class Preparation {
   constructor(private enabled: boolean) {}
 
-  execute(connection: Connection, operation: string): Run {
-    return (statement, parameters) =>
-      Effect.mapError(
-        connection.execute(this.enabled ? prepared(statement) : statement.text, parameters, undefined),
-        fromSqlError(operation)
-      )
+  ask<A extends object>(
+    connection: Connection,
+    statement: Statement,
+    parameters: ReadonlyArray<unknown>
+  ): Effect.Effect<ReadonlyArray<A>, SqlError> {
+    return connection.execute(this.enabled ? prepared(statement) : statement.text, parameters, undefined)
   }
 
   /** Once more without, if that was what failed. */
@@ -82,14 +84,23 @@ export const ownConnection =
   (sql: SqlClient, preparation: Preparation): Run =>
   <A extends object>(statement: Statement, parameters: ReadonlyArray<unknown>) =>
     preparation.orWithout(
-      // `reserve` would lose the connection of a fiber that is interrupted while it waits for one
-      Effect.uninterruptibleMask((restore) =>
-        Effect.scoped(
-          Effect.flatMap(Effect.mapError(sql.reserve, fromSqlError("store")), (connection) =>
-            restore(preparation.execute(connection, "store")<A>(statement, parameters))
+      Effect.withFiberRuntime<ReadonlyArray<A>, CacheError>((fiber) => {
+        const scope = new ConnectionScope(fiber.currentContext)
+        // `reserve` would lose the connection of a fiber that is interrupted while it waits for one
+        return Effect.uninterruptibleMask((restore) =>
+          Effect.matchCauseEffect(
+            scope.enter(
+              Effect.flatMap(sql.reserve, (connection) =>
+                restore(preparation.ask<A>(connection, statement, parameters))
+              )
+            ),
+            {
+              onFailure: (cause) => scope.close(Exit.failCause(Cause.map(cause, fromSqlError("store")))),
+              onSuccess: (rows) => scope.close(Exit.succeed(rows))
+            }
           )
         )
-      )
+      })
     )
 
 /**
@@ -113,7 +124,8 @@ export const onTransaction = (preparation: Preparation) => {
     operation: string,
     use: (run: Run) => Effect.Effect<A, CacheError>
   ): Effect.Effect<A, CacheError> => {
-    const run = preparation.execute(connection, operation)
+    const run: Run = (statement, parameters) =>
+      Effect.mapError(preparation.ask(connection, statement, parameters), fromSqlError(operation))
     const control = (statement: string) =>
       Effect.mapError(connection.executeUnprepared(statement, [], undefined), fromSqlError(operation))
     return preparation

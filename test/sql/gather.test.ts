@@ -74,7 +74,9 @@ describe("gather", () => {
       byCallback(3, hear)
       yield* settle
       byCallback(4, hear)
-      yield* Scope.close(scope, Exit.void)
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(closing)
       byCallback(5, hear)
       expect(heard[0]).toEqual(Exit.succeed("2"))
       expect(heard.slice(1)).toEqual([Exit.fail("closed"), Exit.fail("closed"), Exit.fail("closed")])
@@ -190,17 +192,27 @@ describe("gather", () => {
     })
   )
 
-  it.effect("when the scope closes, nobody waits for ever", () =>
+  it.effect("when the scope closes, what was sent has a moment to be answered, and nobody waits for ever", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
-      const { ask } = yield* Scope.extend(manual(), scope)
+      const { answer, ask, interrupted } = yield* Scope.extend(manual({ concurrency: 2 }), scope)
+      const answered = yield* Effect.fork(ask(0))
+      yield* settle
       const sent = yield* Effect.fork(ask(1))
       yield* settle
       const queued = yield* Effect.fork(ask(2))
       yield* settle
-      yield* Scope.close(scope, Exit.void)
-      expect(yield* Fiber.await(sent)).toEqual(Exit.fail("closed"))
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* settle
       expect(yield* Fiber.await(queued)).toEqual(Exit.fail("closed"))
+      yield* answer(0)
+      expect(yield* Fiber.await(answered)).toEqual(Exit.succeed("0"))
+      yield* TestClock.adjust("499 millis")
+      expect(interrupted()).toBe(0)
+      yield* TestClock.adjust("1 millis")
+      yield* Fiber.join(closing)
+      expect(interrupted()).toBe(1)
+      expect(yield* Fiber.await(sent)).toEqual(Exit.fail("closed"))
       expect(yield* Effect.exit(ask(3))).toEqual(Exit.fail("closed"))
     })
   )
