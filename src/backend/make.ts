@@ -9,7 +9,11 @@ import { validatePrefix } from "../keys/finishKey.js"
 import { Claims } from "./claims.js"
 import { Computations } from "./computation.js"
 import { define, policyOf } from "./definition.js"
-import { directOperations } from "./direct.js"
+import { DirectAccess } from "./direct/DirectAccess.js"
+import { reads } from "./direct/reads.js"
+import { removals } from "./direct/removals.js"
+import { rewrites } from "./direct/rewrites.js"
+import { writes } from "./direct/writes.js"
 import { engine } from "./engine.js"
 import { Flights } from "./flights.js"
 import { Instruments, logFailure } from "./instruments.js"
@@ -62,9 +66,13 @@ export const make = (
     yield* Effect.addFinalizer(() => computations.shutdown)
     const memoizer = new Memoizer(records, flights, computations)
     const invalidation = new Invalidation(records, flights)
+    const direct = new DirectAccess(records, invalidation, instruments, namesOf, defaultTtl)
 
     return {
-      ...directOperations(records, invalidation, instruments, namesOf, defaultTtl),
+      ...reads(direct),
+      ...writes(direct),
+      ...rewrites(direct),
+      ...removals(direct),
 
       getOrSet: <A, E, R>(
         key: Parameters<CacheBackendService["getOrSet"]>[0],

@@ -94,15 +94,16 @@ class Answer<A, E, R> implements Asker<StoredEntry> {
   }
 
   private settle(answer: Effect.Effect<A, E, R>): void {
-    this.answer = answer
-    this.resume?.(answer)
+    if (this.resume === undefined) this.answer = answer
+    else this.resume(answer)
   }
 }
 
-const answering = <A, E, R>(
-  reading: Reading<StoredEntry>,
-  { failed, found }: Reader<A, E, R>
-): Effect.Effect<A, E, R> => Effect.matchEffect(reading, { onFailure: failed, onSuccess: found })
+const answering = <A, E, R>(reading: Reading<StoredEntry>, reader: Reader<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.matchEffect(reading, {
+    onFailure: (error) => reader.failed(error),
+    onSuccess: (records) => reader.found(records)
+  })
 
 const asTheyAre: Reader<Stored, CacheError, never> = { found: Effect.succeed, failed: Effect.fail }
 

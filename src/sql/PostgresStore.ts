@@ -17,7 +17,7 @@ import { statements } from "./statements.js"
 import { createTable, parseTable } from "./table.js"
 import { tooLarge } from "./tooLarge.js"
 
-const toStored = (state: State) => (state.value === undefined ? undefined : { token: state.token, bytes: state.value })
+const toStored = (state: State) => (state.isAlive() ? state : undefined)
 
 export const make = (
   options: SqlStoreOptions

@@ -21,7 +21,7 @@ const removedOf = (rows: ReadonlyArray<Row>, sharedKey: string): Removed => {
     sharedKey,
     rows.filter((row) => !isTaken(row))
   )
-  return { taken: new Set(taken), alive: new Set(taken.filter((_, index) => states[index]?.value !== undefined)) }
+  return { taken: new Set(taken), alive: new Set(taken.filter((_, index) => states[index]?.isAlive() === true)) }
 }
 
 /** Gives the number of keys under which something lived. */

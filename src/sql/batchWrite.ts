@@ -7,6 +7,7 @@ import { type BatchOptions, concernsAll, limits, maxKeys } from "./batches.js"
 import type { Statement } from "./connection.js"
 import { distinct, packed } from "./parameters.js"
 
+const nothingLeft: Exit.Exit<ReadonlyArray<ByteItem>> = Exit.succeed([])
 const allWritten: Effect.Effect<ReadonlyMap<string, CacheError>> = Effect.succeed(new Map())
 
 /** So many batches go without the short statement after one that it left undone: transactions are about. */
@@ -58,11 +59,15 @@ export const batchWrite = (options: BatchOptions) =>
       ...limits(options),
       maxSize: maxKeys,
       sizeOf: (items: ReadonlyArray<ByteItem>) => items.length,
-      run: (requests) =>
-        Effect.map(Effect.forEach(parts(distinct(requests.flat())), written), (keys) => {
-          const done = new Set(keys.flat())
+      run: (requests) => {
+        const items = distinct(requests.flat())
+        return Effect.map(Effect.forEach(parts(items), written), (written) => {
+          const keys = written.flat()
+          if (keys.length === items.length) return requests.map(() => nothingLeft)
+          const done = new Set(keys)
           return requests.map((items) => Exit.succeed(items.filter((item) => !done.has(item.key))))
         })
+      }
     })
 
     /**

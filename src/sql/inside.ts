@@ -79,7 +79,7 @@ export const inside = (statements: Statements, preparation: Preparation, { names
       on(connection, "write", (run) => run(statements.change, [...columns(items), sharedKey])),
 
     add: (connection: Connection, key: string, record: ByteRecord) =>
-      exclusive(connection, "add", key, record, (state) => state.value === undefined),
+      exclusive(connection, "add", key, record, (state) => !state.isAlive()),
 
     replace: (connection: Connection, key: string, token: SqlToken, record: ByteRecord) =>
       exclusive(connection, "replace", key, record, (state) => state.token.equals(token)),
@@ -89,7 +89,7 @@ export const inside = (statements: Statements, preparation: Preparation, { names
         Effect.gen(function* () {
           const before = yield* states(run, keys)
           yield* change(run, keys.map(tombstone))
-          return before.filter((state) => state.value !== undefined).length
+          return before.filter((state) => state.isAlive()).length
         })
       ),
 

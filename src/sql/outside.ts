@@ -45,7 +45,7 @@ export const outside = (options: BatchOptions) =>
       Effect.flatMap(adds({ key, record, token: undefined }), (outcome) => {
         if (outcome?.token !== null) return Effect.succeed(tokenOf(outcome?.token))
         return Effect.flatMap(read.request([key]), ([state]) => {
-          if (state === undefined || state.value !== undefined) return Effect.succeedNone
+          if (state === undefined || state.isAlive()) return Effect.succeedNone
           return Effect.flatMap(over(key, state.token, record), (token) =>
             Option.isSome(token) || attempts === 1 ? Effect.succeed(token) : add(key, record, attempts - 1)
           )

@@ -47,11 +47,11 @@ export const purge = (options: PurgeOptions): Effect.Effect<Purge, never, Scope.
       Effect.gen(function* () {
         const [state] = yield* own.readAlone([key])
         if (state === undefined || state.token.changes.length === 0) return
-        if (state.value === undefined || state.change === undefined) return yield* own.settleAbsent(key, state.token)
+        if (!state.isAlive() || state.change === undefined) return yield* own.settleAbsent(key, state.token)
         const [row] = yield* run<{ readonly lifetime: number | null }>(texts.lifetime, [key, state.change])
         if (row === undefined) return
         const lifetime = Math.max(1, row.lifetime ?? Number.POSITIVE_INFINITY)
-        yield* own.over(key, state.token, { bytes: state.value, lifetime })
+        yield* own.over(key, state.token, { bytes: state.bytes, lifetime })
       })
 
     const settleShared = (sharedKey: string) =>

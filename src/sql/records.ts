@@ -50,6 +50,17 @@ const idsOf = (array: string): ReadonlyArray<string> => (array === "{}" ? [] : a
 
 const noBytes = Buffer.alloc(0)
 
+/** A class for the reason that `Waiter` in gather.ts is one. */
+class UnpackedRow implements Row {
+  constructor(
+    readonly key: string,
+    readonly change: string | null,
+    readonly token: string | null,
+    readonly seen: ReadonlyArray<string> | null,
+    readonly value: Uint8Array | null
+  ) {}
+}
+
 export const unpackAll = ({ heads, values }: PackedRows): Unpacked => {
   if (heads === null) return { rows: [], large: [] }
   const bytes = values ?? noBytes
@@ -65,13 +76,13 @@ export const unpackAll = ({ heads, values }: PackedRows): Unpacked => {
     const start = at
     if (length === "+") large.push(key)
     else if (length !== "-") at += Number(length)
-    return {
+    return new UnpackedRow(
       key,
-      change: change === undefined || change === "-" ? null : change,
-      token: lengthAt === 1 ? null : head.slice(0, lengthAt - 1),
-      seen: seen === undefined ? null : idsOf(seen),
-      value: length === "-" ? null : bytes.subarray(start, at)
-    }
+      change === undefined || change === "-" ? null : change,
+      lengthAt === 1 ? null : head.slice(0, lengthAt - 1),
+      seen === undefined ? null : idsOf(seen),
+      length === "-" ? null : bytes.subarray(start, at)
+    )
   })
   return { rows, large }
 }
@@ -93,21 +104,28 @@ export class SqlToken {
   }
 }
 
-export interface State {
-  readonly token: SqlToken
-  /** Undefined where nothing lives. */
-  readonly value: Uint8Array | undefined
-  /** The change that `value` stands in, where it is not the record. */
-  readonly change: string | undefined
+export class State {
+  constructor(
+    readonly token: SqlToken,
+    /** Undefined where nothing lives. */
+    readonly bytes: Uint8Array | undefined,
+    /** The change that `bytes` stand in, where that is not the record. */
+    readonly change: string | undefined
+  ) {}
+
+  isAlive(): this is LiveState {
+    return this.bytes !== undefined
+  }
 }
 
-const absent: State = { token: new SqlToken(undefined, []), value: undefined, change: undefined }
+export type LiveState = State & { readonly bytes: Uint8Array }
 
-const unchanged = (record: Row): State => ({
-  token: new SqlToken(record.token ?? undefined, []),
-  value: record.value ?? undefined,
-  change: undefined
-})
+const absent = new State(new SqlToken(undefined, []), undefined, undefined)
+
+const noChanges: ReadonlyArray<string> = []
+
+const unchanged = (record: Row): State =>
+  new State(new SqlToken(record.token ?? undefined, noChanges), record.value ?? undefined, undefined)
 
 /**
  * Of several changes the one counts that came after all others. Where none did, two transactions changed the key without
@@ -133,18 +151,15 @@ export const resolve = (own: ReadonlyArray<Row>, shared: ReadonlyArray<Row>): St
   if (pending.length === 0) return record === undefined ? absent : unchanged(record)
   const ids = [...changes, ...shared].map((row) => row.change ?? "").sort()
   const last = lastOf(pending)
-  return {
-    token: new SqlToken(record?.token ?? undefined, ids),
-    value: last?.value ?? undefined,
-    change: last?.change ?? undefined
-  }
+  return new State(new SqlToken(record?.token ?? undefined, ids), last?.value ?? undefined, last?.change ?? undefined)
 }
 
 /** The state of each key whose rows these are, and of any other. */
 export const statesOf = (rows: ReadonlyArray<Row>, sharedKey: string): ((key: string) => State) => {
   // all there is to it, unless a transaction has changed something of late
   if (rows.every((row) => row.change === null)) {
-    const states = new Map(rows.map((record) => [record.key, unchanged(record)]))
+    const states = new Map<string, State>()
+    for (const record of rows) states.set(record.key, unchanged(record))
     return (key) => states.get(key) ?? absent
   }
   const byKey = rowsByKey(rows)

@@ -8,7 +8,7 @@
 import { Effect, Metric, MetricKey, MetricLabel, type Scope } from "effect"
 import { inTransaction, isInTransaction } from "../backend/transaction.js"
 import { CacheError } from "../CacheError.js"
-import type { Asker, CacheStore, RejectedItem, StoredEntry } from "../CacheStore.js"
+import type { Asker, CacheStore, Reading, RejectedItem, StoredEntry } from "../CacheStore.js"
 import { CircuitOpen, isOutage, needsNoBreaker } from "./outage.js"
 
 export interface BreakerSettings {
@@ -33,6 +33,25 @@ export const breakerGauge = (labels: Readonly<Record<"store", string> & Partial<
       Object.entries(labels).map(([name, value]) => MetricLabel.make(name, value))
     )
   )
+
+/** Tells the breaker how it went, on the way to who asked. A class for the reason that `Waiter` in gather.ts is one. */
+class Watched implements Asker<StoredEntry> {
+  constructor(
+    private readonly asker: Asker<StoredEntry>,
+    private readonly key: string | undefined,
+    private readonly wentWell: () => void,
+    private readonly watched: (key: string | undefined, failure: Reading<StoredEntry>) => Reading<StoredEntry>
+  ) {}
+
+  found(records: ReadonlyArray<StoredEntry | undefined>): void {
+    this.wentWell()
+    this.asker.found(records)
+  }
+
+  failed(failure: Reading<StoredEntry>): void {
+    this.asker.failed(this.watched(this.key, failure))
+  }
+}
 
 export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effect<CacheStore, never, Scope.Scope> =>
   Effect.gen(function* () {
@@ -137,6 +156,9 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
         return watched(keys[0], operation())
       })
 
+    const wentWell = () => {
+      failuresInARow = 0
+    }
     const unsafeAsk = store.unsafeAsk
     const ask =
       unsafeAsk === undefined
@@ -144,13 +166,7 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
         : (keys: ReadonlyArray<string>, asker: Asker<StoredEntry>) => {
             if (isPending(keys)) return awaitingReplay
             if (tripped) return open
-            const instead = unsafeAsk(keys, {
-              found: (records) => {
-                failuresInARow = 0
-                asker.found(records)
-              },
-              failed: (failure) => asker.failed(watched(keys[0], failure))
-            })
+            const instead = unsafeAsk(keys, new Watched(asker, keys[0], wentWell, watched))
             return instead === undefined ? undefined : watched(keys[0], instead)
           }
 

@@ -28,16 +28,21 @@ export interface GatherOptions<Request, Answer, E> {
   readonly closed: () => E
 }
 
-interface Waiter<Request, Answer, E> {
-  readonly request: Request
-  readonly resume: (exit: Exit.Exit<Answer, E>) => void
+/** A class, so that V8 never allocates it among the old objects as it does with literals: see `make`. */
+class Waiter<Request, Answer, E> {
+  constructor(
+    readonly request: Request,
+    readonly resume: (exit: Exit.Exit<Answer, E>) => void
+  ) {}
 }
 
-interface Batch<Request, Answer, E> {
-  readonly fiber: Fiber.RuntimeFiber<void>
-  /** Emptied once they have their answers: see `make`. */
-  readonly waiters: Array<Waiter<Request, Answer, E>>
-  readonly deadline: number
+class Batch<Request, Answer, E> {
+  constructor(
+    readonly fiber: Fiber.RuntimeFiber<void>,
+    /** Emptied once they have their answers: see `make`. */
+    readonly waiters: Array<Waiter<Request, Answer, E>>,
+    readonly deadline: number
+  ) {}
 }
 
 /** How requests are handed in. */
@@ -63,8 +68,8 @@ export const make = <Request, Answer, E>(
     const runFork = Runtime.runFork(yield* Effect.runtime<never>())
     let queue: Array<Waiter<Request, Answer, E>> = []
     // in the order of their deadlines
-    let underWay: ReadonlyArray<Batch<Request, Answer, E>> = []
-    let running: ReadonlyArray<Fiber.RuntimeFiber<void>> = []
+    const underWay = new Set<Batch<Request, Answer, E>>()
+    const running = new Set<Fiber.RuntimeFiber<void>>()
     let sending = 0
     // a batch fiber has been started that has not yet taken its share
     let gathering = false
@@ -72,7 +77,7 @@ export const make = <Request, Answer, E>(
     let isClosed = false
 
     const take = (fiber: Fiber.RuntimeFiber<void>): Batch<Request, Answer, E> => {
-      const most = underWay.length === 0 && queue.length > worthHalving ? Math.ceil(queue.length / 2) : queue.length
+      const most = underWay.size === 0 && queue.length > worthHalving ? Math.ceil(queue.length / 2) : queue.length
       let size = 0
       let count = 0
       for (const waiter of queue) {
@@ -81,15 +86,14 @@ export const make = <Request, Answer, E>(
         count++
       }
       const waiters = queue.splice(0, count)
-      return { fiber, waiters, deadline: clock.unsafeCurrentTimeMillis() + options.timeout }
+      return new Batch(fiber, waiters, clock.unsafeCurrentTimeMillis() + options.timeout)
     }
 
     const finish = (
       batch: Batch<Request, Answer, E>,
       exit: Exit.Exit<ReadonlyArray<Exit.Exit<Answer, E>>, E>
     ): void => {
-      if (!underWay.includes(batch)) return
-      underWay = underWay.filter((other) => other !== batch)
+      if (!underWay.delete(batch)) return
       batch.waiters.forEach((waiter, index) => {
         const answer = Exit.isSuccess(exit) ? exit.value[index] : undefined
         if (answer !== undefined) waiter.resume(answer)
@@ -108,7 +112,7 @@ export const make = <Request, Answer, E>(
         sending--
         return Effect.void
       }
-      underWay = [...underWay, batch]
+      underWay.add(batch)
       if (queue.length > 0) start()
       if (!watching) {
         watching = true
@@ -128,10 +132,8 @@ export const make = <Request, Answer, E>(
       // not at once: the fibers that are about to ask join this batch
       const fiber = runFork(send, { immediate: false })
       // a scope for each would take longer than all else that a lone caller waits for here
-      running = [...running, fiber]
-      fiber.addObserver(() => {
-        running = running.filter((other) => other !== fiber)
-      })
+      running.add(fiber)
+      fiber.addObserver(() => running.delete(fiber))
     }
 
     // one timer for all batches: a timer each would cost a hit more than the rest of it
@@ -159,7 +161,7 @@ export const make = <Request, Answer, E>(
 
     const ask: Gatherer<Request, Answer, E>["ask"] = (request, resume) => {
       if (isClosed) return resume(Exit.fail(options.closed()))
-      queue.push({ request, resume })
+      queue.push(new Waiter(request, resume))
       start()
     }
 
@@ -171,7 +173,7 @@ export const make = <Request, Answer, E>(
           let asked: Waiter<Request, Answer, E> | undefined
           const answer = Effect.async<Answer, E>((resume) => {
             if (isClosed) return resume(Effect.fail(options.closed()))
-            asked = { request, resume }
+            asked = new Waiter(request, resume)
             queue.push(asked)
             start()
           })

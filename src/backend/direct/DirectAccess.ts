@@ -1,0 +1,82 @@
+/** What the operations on single records have in common. */
+import { Effect, Either } from "effect"
+import type { Key, SetOptions, VersionOption } from "../../CacheBackend.js"
+import { CacheError } from "../../CacheError.js"
+import type { CachedValue } from "../../CacheStore.js"
+import { type Instruments, nowMillis } from "../instruments.js"
+import type { Invalidation } from "../invalidation.js"
+import { judge } from "../mint.js"
+import { during, type Name, type Names } from "../names.js"
+import { durationMillis } from "../options.js"
+import type { PlainCodec, Records, Snapshot } from "../records.js"
+
+export interface Times {
+  readonly ttl: number
+  readonly stale: number
+}
+
+/** A record with the value in it that is fresh, if one is, at the moment when it was read. */
+export interface FreshRecord {
+  readonly snapshot: Snapshot
+  readonly value: CachedValue | undefined
+  readonly time: number
+}
+
+export const nothing: Snapshot = { stored: undefined, versions: undefined }
+
+export const freshValue = ({ stored, versions }: Snapshot, time: number): CachedValue | undefined => {
+  const verdict = judge(stored?.entry, versions, time)
+  return verdict._tag === "Fresh" ? verdict.value : undefined
+}
+
+export class DirectAccess {
+  readonly codec: PlainCodec
+
+  constructor(
+    readonly records: Records,
+    readonly invalidation: Invalidation,
+    readonly instruments: Instruments,
+    readonly namesOf: (options: VersionOption | undefined) => Names,
+    private readonly defaultTtl: number
+  ) {
+    this.codec = records.plainCodec
+  }
+
+  get meters() {
+    return this.instruments.direct
+  }
+
+  named<A, E, R>(
+    operation: string,
+    key: Key,
+    options: VersionOption | undefined,
+    use: (name: Name) => Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E | CacheError, R> {
+    return Effect.suspend(() => {
+      const name = this.namesOf(options).name(operation, key)
+      return Either.isLeft(name)
+        ? Effect.fail(name.left)
+        : Effect.mapError(use(name.right), (error) =>
+            error instanceof CacheError ? during(operation, error, name.right.printed) : error
+          )
+    })
+  }
+
+  times(operation: string, options: SetOptions | undefined): Either.Either<Times, CacheError> {
+    return Either.zipWith(
+      options?.ttl === undefined ? Either.right(this.defaultTtl) : durationMillis(operation, "ttl", options.ttl),
+      options?.stale === undefined ? Either.right(0) : durationMillis(operation, "stale", options.stale),
+      (ttl, stale) => ({ ttl, stale })
+    )
+  }
+
+  readFresh(name: Name): Effect.Effect<FreshRecord, CacheError> {
+    return Effect.flatMap(this.records.readWithOwnGroups([name.finished]), (snapshots) =>
+      Effect.withFiberRuntime((fiber) => {
+        const time = nowMillis(fiber)
+        const snapshot = snapshots[0] ?? nothing
+        return Effect.succeed({ snapshot, value: freshValue(snapshot, time), time })
+      })
+    )
+  }
+}

@@ -1,0 +1,154 @@
+/** `set`, `setMany` and `add`. */
+import { Effect, Either, type Fiber, identity, Option } from "effect"
+import type { CacheBackendService, Key } from "../../CacheBackend.js"
+import type { CacheError } from "../../CacheError.js"
+import type { Entry, WriteItem } from "../../CacheStore.js"
+import { debugIsOn, logAction, logFailure, nowMillis, storeSpan, storeSpanOn } from "../instruments.js"
+import { lifespan, settled } from "../mint.js"
+import { during, type Name } from "../names.js"
+import type { DirectAccess, Times } from "./DirectAccess.js"
+
+type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
+type Writes = Pick<CacheBackendService, "set" | "setMany" | "add">
+
+export const writes = (access: DirectAccess): Writes => {
+  const { codec, invalidation, meters, namesOf, records } = access
+  const { store } = records
+
+  const entryNow = (
+    fiber: AnyFiber,
+    value: unknown,
+    { ttl, stale }: Times,
+    groups: Entry["groups"]
+  ): Either.Either<Entry, CacheError> =>
+    Either.map(codec.encode(value), (payload) =>
+      settled({ payload, computeMillis: 0, ...lifespan(nowMillis(fiber), ttl, stale) }, groups)
+    )
+
+  const entryOf = (value: unknown, times: Times, groups: Entry["groups"]): Effect.Effect<Entry, CacheError> =>
+    Effect.withFiberRuntime((fiber) => entryNow(fiber, value, times, groups))
+
+  const storedBy = (fiber: AnyFiber, printed: string): Effect.Effect<void> => {
+    meters.unsafeCount(fiber, "stored")
+    return debugIsOn(fiber) ? logAction("SET", printed) : Effect.void
+  }
+
+  const stored = (name: Name): Effect.Effect<void> => Effect.withFiberRuntime((fiber) => storedBy(fiber, name.printed))
+
+  const writeOne = (fiber: AnyFiber, { finished, printed }: Name, entry: Entry): Effect.Effect<void, CacheError> =>
+    invalidation.superseding(
+      [finished],
+      storeSpanOn(fiber, "write", store.name, 1, store.write([{ key: finished, entry }])),
+      (rejected) => {
+        const first = rejected[0]
+        return first === undefined ? storedBy(fiber, printed) : Effect.fail(during("set", first.error, printed))
+      },
+      (error) => during("set", error, printed)
+    )
+
+  const set: Writes["set"] = (key, value, options) =>
+    Effect.withFiberRuntime((fiber) => {
+      const names = namesOf(options)
+      const named = names.name("set", key)
+      if (Either.isLeft(named)) return Effect.fail(named.left)
+      const name = named.right
+      const toldOf = (error: CacheError) => Effect.fail(during("set", error, name.printed))
+      const time = access.times("set", options)
+      if (Either.isLeft(time)) return toldOf(time.left)
+      const groups = names.groups("set", options?.groups ?? [])
+      if (Either.isLeft(groups)) return toldOf(groups.left)
+      const store = (versions: Entry["groups"]): Effect.Effect<void, CacheError> => {
+        const entry = entryNow(fiber, value, time.right, versions)
+        if (Either.isLeft(entry)) return toldOf(entry.left)
+        if (time.right.ttl > 0) return writeOne(fiber, name, entry.right)
+        return Effect.catchAll(Effect.asVoid(invalidation.keys([name])), toldOf)
+      }
+      return groups.right.length === 0
+        ? store([])
+        : Effect.matchEffect(records.capture(groups.right), { onFailure: toldOf, onSuccess: store })
+    })
+
+  const setMany: Writes["setMany"] = (entries, options) =>
+    Effect.suspend(() => {
+      const names = namesOf(options)
+      const items = [...entries]
+      return Effect.gen(function* () {
+        const time = yield* access.times("setMany", options)
+        const groups = yield* names.groups("setMany", options?.groups ?? [])
+        const named = yield* Either.all(items.map(([key]) => names.name("setMany", key)))
+        if (items.length === 0) return []
+        const versions = yield* records.capture(groups)
+        const failed = new Map<string, CacheError>()
+        const writes = new Map<string, WriteItem>()
+        for (const [index, [, value]] of items.entries()) {
+          const finished = named[index]?.finished ?? ""
+          failed.delete(finished)
+          const entry = yield* Effect.either(entryOf(value, time, versions))
+          if (Either.isRight(entry)) writes.set(finished, { key: finished, entry: entry.right })
+          else {
+            // The last value of a key counts: one before it is not to stand in for it.
+            writes.delete(finished)
+            failed.set(finished, entry.left)
+          }
+        }
+        if (time.ttl <= 0) yield* invalidation.keys(named.filter((name) => !failed.has(name.finished)))
+        else if (writes.size > 0) {
+          for (const { key, error } of yield* invalidation.superseding(
+            [...writes.keys()],
+            storeSpan("write", store.name, writes.size)(store.write([...writes.values()])),
+            Effect.succeed,
+            identity
+          ))
+            failed.set(key, error)
+        }
+        const rejected: Array<Key> = []
+        for (const [index, [key]] of items.entries()) {
+          const name = named[index]
+          const error = name === undefined ? undefined : failed.get(name.finished)
+          if (error !== undefined) {
+            rejected.push(key)
+            yield* logFailure(`Cache could not store ${name?.printed}`, error)
+          } else {
+            yield* meters.count("stored")
+            yield* logAction("SET", name?.printed ?? "")
+          }
+        }
+        return rejected
+      })
+    })
+
+  const add: Writes["add"] = (key, value, options) =>
+    access.named("add", key, options, (name) =>
+      Effect.flatMap(
+        Either.all([access.times("add", options), namesOf(options).groups("add", options?.groups ?? [])]),
+        ([time, groups]) => {
+          const attempt: Effect.Effect<boolean, CacheError> = Effect.flatMap(
+            access.readFresh(name),
+            ({ snapshot, value: present }) => {
+              if (present !== undefined) return Effect.succeed(false)
+              return Effect.flatMap(
+                Effect.flatMap(records.capture(groups), (versions) => entryOf(value, time, versions)),
+                (entry) => {
+                  if (time.ttl <= 0) return Effect.succeed(true)
+                  const before = snapshot.stored
+                  const written =
+                    before === undefined
+                      ? store.add(name.finished, entry)
+                      : store.replace(name.finished, before.token, entry)
+                  return invalidation.superseding(
+                    [name.finished],
+                    written,
+                    (token) => (Option.isSome(token) ? Effect.as(stored(name), true) : attempt),
+                    identity
+                  )
+                }
+              )
+            }
+          )
+          return attempt
+        }
+      )
+    )
+
+  return { set, setMany, add }
+}
