@@ -7,7 +7,7 @@ import { type Duration, Effect, Either, Layer, type Scope } from "effect"
 import { make, type BackendOptions as Options } from "./backend/make.js"
 import { durationMillis, positiveInteger } from "./backend/options.js"
 import { CacheBackend } from "./CacheBackend.js"
-import type { CacheError } from "./CacheError.js"
+import { CacheError } from "./CacheError.js"
 import type { CacheStore } from "./CacheStore.js"
 import { guard } from "./store/breaker.js"
 
@@ -34,6 +34,7 @@ export interface OutageOptions {
   /**
    * Keep an invalidation that fails for an outage, succeed, and replay it before this process reads those keys again.
    * Other processes that still reach the store read the old values until then. Default false: invalidations fail loudly.
+   * Needs the breaker, whose probes find out when to replay: `InvalidOption` where that is `false`.
    */
   readonly queueInvalidations?: boolean
 }
@@ -41,12 +42,20 @@ export interface OutageOptions {
 const defaultFailures = 5
 const oneSecond = 1_000
 
+const nobodyReplays = () =>
+  new CacheError({
+    reason: "InvalidOption",
+    operation: "layer",
+    description: "queueInvalidations needs the breaker, whose probes replay them; breaker is false"
+  })
+
 const guarded = (
   store: CacheStore,
   { breaker = {}, queueInvalidations = false }: OutageOptions
 ): Effect.Effect<CacheStore, CacheError, Scope.Scope> => {
   // A store in this process can't be away.
-  if (store.unsafeRead !== undefined || breaker === false) return Effect.succeed(store)
+  if (store.unsafeRead !== undefined) return Effect.succeed(store)
+  if (breaker === false) return queueInvalidations ? Effect.fail(nobodyReplays()) : Effect.succeed(store)
   return Effect.flatMap(
     Either.all({
       failures: positiveInteger("layer", "breaker.failures", breaker.failures ?? defaultFailures),

@@ -159,12 +159,17 @@ describe("the circuit breaker", () => {
     )
   )
 
-  it.effect("refuses settings out of range when the layer is built", () =>
-    Effect.gen(function* () {
-      const built = yield* Effect.flip(withServer({ breaker: { failures: 0 } }, () => Effect.void))
-      assert.strictEqual(built.reason, "InvalidOption")
-    })
-  )
+  for (const [what, options] of [
+    ["settings out of range", { breaker: { failures: 0 } }],
+    ["invalidations in a queue that nobody would replay", { breaker: false, queueInvalidations: true }]
+  ] as const) {
+    it.effect(`refuses ${what} when the layer is built`, () =>
+      Effect.gen(function* () {
+        const built = yield* Effect.flip(withServer(options, () => Effect.void))
+        assert.strictEqual(built.reason, "InvalidOption")
+      })
+    )
+  }
 })
 
 describe("an invalidation during an outage", () => {
