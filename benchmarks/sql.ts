@@ -23,7 +23,7 @@ const repeat = (call: Subject[1], callers: number, more: () => boolean) =>
     { concurrency: "unbounded", discard: true }
   )
 
-const warmUpMillis = 1_000
+const warmUpMillis = 2_000
 
 /** Calls a second: the median of rounds in which every subject has its turn. */
 const measure = (subjects: ReadonlyArray<Subject>, callers: number, calls: number, rounds = 7) =>

@@ -67,7 +67,10 @@ export interface MemoOptions<A, Args extends ReadonlyArray<unknown> = []> {
   readonly cacheWhen?: (value: A) => boolean
   /** Who recomputes a stale value: the caller that claimed it (default), or a fiber of the layer behind its back. */
   readonly revalidate?: "caller" | "background"
-  /** Whether a stale value answers for a failed recomputation. Default true. */
+  /**
+   * Whether a stale value answers for a failed recomputation. Default true. Otherwise the caller that recomputed gets the
+   * error; the others are served the stale value, and nobody tries again until the claim has run out.
+   */
   readonly staleOnError?: boolean
   /** How long a claim holds without being renewed: what a killed process can delay the others. Default 10 seconds. */
   readonly lease?: Duration.DurationInput

@@ -160,7 +160,8 @@ export class Memoizer {
       }
       return Effect.flatMap(this.computations.fly(fiber, request, "refresh", snapshot), (outcome) => {
         if (outcome._tag === "Lost") return this.serve(request, verdict, value)
-        return Exit.isFailure(outcome.exit) && request.policy.staleOnError
+        // What is fresh needs no leave to be served.
+        return Exit.isFailure(outcome.exit) && (request.policy.staleOnError || verdict._tag === "Fresh")
           ? this.serve(request, verdict, value)
           : outcome.exit
       })

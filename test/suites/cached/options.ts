@@ -277,6 +277,27 @@ export const optionTests = (it: It): void => {
       })
   )
 
+  it.effect("earlyRefresh that fails: the value is fresh, so it answers, whatever staleOnError says", () =>
+    Effect.gen(function* () {
+      const { key } = yield* ground
+      let runs = 0
+      const f = cached(
+        () =>
+          Effect.zipRight(
+            Effect.suspend(() => TestClock.adjust("1 second")),
+            Effect.suspend(
+              (): Effect.Effect<number, "down"> => (++runs > 1 ? Effect.fail("down") : Effect.succeed(runs))
+            )
+          ),
+        { key: key("f"), ttl: "100 seconds", earlyRefresh: 1, staleOnError: false }
+      )
+      yield* f()
+      yield* TestClock.adjust("96 seconds")
+      expect(yield* f().pipe(withRandom(0.99))).toBe(1)
+      expect(runs).toBe(2)
+    })
+  )
+
   for (const [name, options, reason] of [
     ["an empty key", { key: "" }, "InvalidKey"],
     ["a key that is no text", { key: 5 as unknown as string }, "InvalidKey"],
