@@ -75,7 +75,9 @@ class Answer<A, E, R> implements Asker<StoredEntry> {
     return (
       this.answer ??
       Effect.async((resume) => {
-        this.resume = resume
+        // it may have come while the fiber gave way to others
+        if (this.answer === undefined) this.resume = resume
+        else resume(this.answer)
       })
     )
   }

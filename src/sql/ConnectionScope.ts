@@ -1,5 +1,5 @@
 /** The scope of one statement's connection. */
-import { Context, Effect, ExecutionStrategy, type Exit, FiberRef, Pipeable, Scope } from "effect"
+import { Context, Effect, ExecutionStrategy, Exit, FiberRef, Pipeable, Scope } from "effect"
 
 /**
  * What `Effect.scoped` provides, in half of its steps: those around one statement took longer than all else that this
@@ -9,8 +9,9 @@ export class ConnectionScope extends Pipeable.Class() implements Scope.Scope {
   readonly [Scope.ScopeTypeId]: Scope.ScopeTypeId = Scope.ScopeTypeId
   readonly strategy = ExecutionStrategy.sequential
   private readonly finalizers: Array<Scope.Scope.Finalizer> = []
+  private closedWith: Exit.Exit<unknown, unknown> | undefined
 
-  /** @param context of the fiber, until `close` */
+  /** @param context of the fiber, to which `close` returns */
   constructor(private readonly context: Context.Context<never>) {
     super()
   }
@@ -23,12 +24,14 @@ export class ConnectionScope extends Pipeable.Class() implements Scope.Scope {
 
   /** Releases the connection, and then ends with the exit. */
   close<A, E>(exit: Exit.Exit<A, E>): Effect.Effect<A, E> {
-    return Effect.zipRight(FiberRef.set(FiberRef.currentContext, this.context), this.finalized(exit))
+    return Effect.flatMap(FiberRef.set(FiberRef.currentContext, this.context), () => this.finalized(exit))
   }
 
   addFinalizer(finalizer: Scope.Scope.Finalizer): Effect.Effect<void> {
-    return Effect.sync(() => {
+    return Effect.suspend(() => {
+      if (this.closedWith !== undefined) return Effect.asVoid(finalizer(this.closedWith))
       this.finalizers.push(finalizer)
+      return Effect.void
     })
   }
 
@@ -37,12 +40,10 @@ export class ConnectionScope extends Pipeable.Class() implements Scope.Scope {
   }
 
   private finalized<A, E>(exit: Exit.Exit<A, E>): Effect.Effect<A, E> {
+    this.closedWith = exit
     const last = this.finalizers.pop()
     return last === undefined
       ? exit
-      : Effect.zipRight(
-          last(exit),
-          Effect.suspend(() => this.finalized(exit))
-        )
+      : Effect.flatMap(Effect.exit(last(exit)), (released) => this.finalized(Exit.zipLeft(exit, released)))
   }
 }

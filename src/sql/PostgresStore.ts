@@ -6,6 +6,7 @@ import type { ByteItem, ByteRecord, ByteStore } from "../ByteStore.js"
 import type { CacheError } from "../CacheError.js"
 import type { RejectedItem } from "../CacheStore.js"
 import { keyPrefix } from "../keys/finishKey.js"
+import * as Running from "../store/Running.js"
 import { clear } from "./clear.js"
 import { ownConnection, Preparation, wallClock, whereTransaction, withTimeout } from "./connection.js"
 import { inside } from "./inside.js"
@@ -32,14 +33,16 @@ export const make = (
     const texts = statements(table, Math.ceil(timeout))
     const preparation = new Preparation(options.prepare)
     const direct = ownConnection(sql, preparation)
-    const run = yield* withTimeout(direct, options.timeout)
+    const running = yield* Running.make(wallClock)
+    const run = withTimeout(direct, options.timeout, running)
     const own = yield* Effect.withClock(
       outside({
         statements: texts,
         run,
         direct,
         timeout: Duration.toMillis(options.timeout),
-        sharedKey
+        sharedKey,
+        running
       }),
       wallClock
     )

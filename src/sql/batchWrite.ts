@@ -61,8 +61,8 @@ export const batchWrite = (options: BatchOptions) =>
       sizeOf: (items: ReadonlyArray<ByteItem>) => items.length,
       run: (requests) => {
         const items = distinct(requests.flat())
-        return Effect.map(Effect.forEach(parts(items), written), (written) => {
-          const keys = written.flat()
+        return Effect.map(Effect.forEach(parts(items), written), (byPart) => {
+          const keys = byPart.flat()
           if (keys.length === items.length) return requests.map(() => nothingLeft)
           const done = new Set(keys)
           return requests.map((items) => Exit.succeed(items.filter((item) => !done.has(item.key))))

@@ -1,6 +1,7 @@
 /** What the batches of all primitives have in common. */
-import { CacheError } from "../CacheError.js"
-import { type Run, timedOut } from "./connection.js"
+import type { CacheError } from "../CacheError.js"
+import type { Running } from "../store/Running.js"
+import { closed, type Run, timedOut } from "./connection.js"
 import type { Statements } from "./statements.js"
 
 export interface BatchOptions {
@@ -13,17 +14,18 @@ export interface BatchOptions {
   readonly direct: Run
   /** In milliseconds. */
   readonly timeout: number
+  readonly running: Running
 }
 
 /** PostgreSQL keeps a bounded table of the advisory locks that a batch takes for its keys. */
 export const maxKeys = 200
 
-export const limits = (options: Pick<BatchOptions, "timeout">) => ({
+export const limits = (options: Pick<BatchOptions, "timeout" | "running">) => ({
   concurrency: 4,
   timeout: options.timeout,
   timedOut,
-  closed: () =>
-    new CacheError({ reason: "Unavailable", operation: "store", description: "the layer of this cache is closed" })
+  closed,
+  running: options.running
 })
 
 /** Errors of the connection concern every item alike; any other may be the fault of one, so each is tried alone. */

@@ -2,9 +2,9 @@
 import { type SqlClient, TransactionConnection } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Cause, Clock, Context, type Duration, Effect, Exit, Fiber, type Scope } from "effect"
+import { Clock, Context, type Duration, Effect, Exit, Fiber } from "effect"
 import { CacheError } from "../CacheError.js"
-import { endGently } from "../store/endGently.js"
+import { endGently, type Running } from "../store/Running.js"
 import { ConnectionScope } from "./ConnectionScope.js"
 import { codeOf, fromSqlError } from "./errors.js"
 
@@ -61,46 +61,53 @@ export const wallClock = Clock.make()
 export const timedOut = () =>
   new CacheError({ reason: "Timeout", operation: "store", description: "the database did not answer in time" })
 
+export const closed = () =>
+  new CacheError({ reason: "Unavailable", operation: "store", description: "the layer of this cache is closed" })
+
 /**
- * Gives a statement up after a time, and whoever is interrupted leaves at once: the statement ends behind their back, and
- * the scope waits for it, as the pool that closes after it would not. Takes three fibers more, which batches spare.
+ * Gives a statement up after a time; a caller who leaves does so at once. What they leave behind has a moment to end by
+ * itself, or is cancelled. Takes three fibers more, which batches spare.
  */
-export const withTimeout = (run: Run, timeout: Duration.Duration): Effect.Effect<Run, never, Scope.Scope> =>
-  Effect.gen(function* () {
-    const underWay = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
-    yield* Effect.addFinalizer(() => Effect.withClock(endGently(underWay), wallClock))
-    return <A extends object>(statement: Statement, parameters: ReadonlyArray<unknown>) =>
-      Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(Effect.forkDaemon(restore(run<A>(statement, parameters))), (fiber) => {
-          underWay.add(fiber)
-          fiber.addObserver(() => underWay.delete(fiber))
-          return Effect.onInterrupt(restore(Fiber.join(fiber)), () => Effect.forkDaemon(endGently([fiber])))
-        })
-      ).pipe(Effect.timeoutFail({ duration: timeout, onTimeout: timedOut }), Effect.withClock(wallClock))
-  })
+export const withTimeout =
+  (run: Run, timeout: Duration.Duration, running: Running): Run =>
+  <A extends object>(statement: Statement, parameters: ReadonlyArray<unknown>) =>
+    Effect.uninterruptibleMask((restore) => {
+      if (running.isClosed) return Effect.fail(closed())
+      return Effect.flatMap(Effect.forkDaemon(restore(run<A>(statement, parameters))), (fiber) => {
+        running.add(fiber)
+        return restore(Fiber.await(fiber)).pipe(
+          Effect.onInterrupt(() => Effect.forkDaemon(endGently([fiber]))),
+          // nobody but the end of the layer interrupts it
+          Effect.flatMap((exit) => (Exit.isInterrupted(exit) ? Effect.fail(closed()) : exit))
+        )
+      })
+    }).pipe(Effect.timeoutFail({ duration: timeout, onTimeout: timedOut }), Effect.withClock(wallClock))
 
 /** Statements that are atomic by themselves, each on a connection of the pool. */
 export const ownConnection =
   (sql: SqlClient, preparation: Preparation): Run =>
   <A extends object>(statement: Statement, parameters: ReadonlyArray<unknown>) =>
     preparation.orWithout(
-      Effect.withFiberRuntime<ReadonlyArray<A>, CacheError>((fiber) => {
-        const scope = new ConnectionScope(fiber.currentContext)
-        // `reserve` would lose the connection of a fiber that is interrupted while it waits for one
-        return Effect.uninterruptibleMask((restore) =>
-          Effect.matchCauseEffect(
-            scope.enter(
-              Effect.flatMap(sql.reserve, (connection) =>
-                restore(preparation.ask<A>(connection, statement, parameters))
-              )
-            ),
-            {
-              onFailure: (cause) => scope.close(Exit.failCause(Cause.map(cause, fromSqlError("store")))),
-              onSuccess: (rows) => scope.close(Exit.succeed(rows))
-            }
+      Effect.mapError(
+        Effect.withFiberRuntime<ReadonlyArray<A>, SqlError>((fiber) => {
+          const scope = new ConnectionScope(fiber.currentContext)
+          // `reserve` would lose the connection of a fiber that is interrupted while it waits for one
+          return Effect.uninterruptibleMask((restore) =>
+            Effect.matchCauseEffect(
+              scope.enter(
+                Effect.flatMap(sql.reserve, (connection) =>
+                  restore(preparation.ask<A>(connection, statement, parameters))
+                )
+              ),
+              {
+                onFailure: (cause) => scope.close(Exit.failCause(cause)),
+                onSuccess: (rows) => scope.close(Exit.succeed(rows))
+              }
+            )
           )
-        )
-      })
+        }),
+        fromSqlError("store")
+      )
     )
 
 /**

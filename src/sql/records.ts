@@ -21,16 +21,27 @@ export interface PackedRow {
   readonly seen: ReadonlyArray<string> | null
 }
 
+/** A class for the reason that `Waiter` in gather.ts is one. */
+class UnpackedRow implements Row {
+  constructor(
+    readonly key: string,
+    readonly change: string | null,
+    readonly token: string | null,
+    readonly seen: ReadonlyArray<string> | null,
+    readonly value: Uint8Array | null
+  ) {}
+}
+
 export const unpack = ({ change, record, seen }: PackedRow): Row => {
   const valueAt = record.indexOf(" ") + 1
   const keyAt = record.indexOf(" ", valueAt) + 1
-  return {
-    key: record.slice(keyAt),
+  return new UnpackedRow(
+    record.slice(keyAt),
     change,
-    token: valueAt === 1 ? null : record.slice(0, valueAt - 1),
+    valueAt === 1 ? null : record.slice(0, valueAt - 1),
     seen,
-    value: record.startsWith("-", valueAt) ? null : Buffer.from(record.slice(valueAt, keyAt - 1), "hex")
-  }
+    record.startsWith("-", valueAt) ? null : Buffer.from(record.slice(valueAt, keyAt - 1), "hex")
+  )
 }
 
 /** The one row of `readMany`: a line for each row of the table, and all their values one after the other. */
@@ -49,17 +60,6 @@ export interface Unpacked {
 const idsOf = (array: string): ReadonlyArray<string> => (array === "{}" ? [] : array.slice(1, -1).split(","))
 
 const noBytes = Buffer.alloc(0)
-
-/** A class for the reason that `Waiter` in gather.ts is one. */
-class UnpackedRow implements Row {
-  constructor(
-    readonly key: string,
-    readonly change: string | null,
-    readonly token: string | null,
-    readonly seen: ReadonlyArray<string> | null,
-    readonly value: Uint8Array | null
-  ) {}
-}
 
 export const unpackAll = ({ heads, values }: PackedRows): Unpacked => {
   if (heads === null) return { rows: [], large: [] }

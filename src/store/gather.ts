@@ -7,10 +7,10 @@
  * - A lone caller waits for no timer: only for the fibers that are ready to run anyway.
  * - A request is only ever answered by a batch that was sent after it was asked. Otherwise a read could return what stood
  *   there before a write that its own caller had seen completed.
- * - Batches run in fibers of the scope, so that a caller who is interrupted takes nothing from the others.
+ * - Batches run in fibers of their own, so that a caller who is interrupted takes nothing from the others.
  */
 import { Cause, Duration, Effect, Exit, Fiber, Runtime, type Scope } from "effect"
-import { endGently } from "./endGently.js"
+import type { Running } from "./Running.js"
 
 export interface GatherOptions<Request, Answer, E> {
   /** One exit a request, in order. Failing as a whole fails every caller of the batch. */
@@ -24,8 +24,10 @@ export interface GatherOptions<Request, Answer, E> {
   /** After so many milliseconds its callers leave a batch to itself, and it is interrupted. */
   readonly timeout: number
   readonly timedOut: () => E
-  /** The error of those who have not been sent when the scope closes, or ask afterwards. */
+  /** The error of those who have not been sent when the scope closes, ask afterwards, or are sent and not answered then. */
   readonly closed: () => E
+  /** Where the batches run. Its end is to come after that of the scope, and gives them a moment to be answered. */
+  readonly running: Running
 }
 
 /** A class, so that V8 never allocates it among the old objects as it does with literals: see `make`. */
@@ -63,17 +65,15 @@ export const make = <Request, Answer, E>(
   options: GatherOptions<Request, Answer, E>
 ): Effect.Effect<Gatherer<Request, Answer, E>, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const scope = yield* Effect.scope
     const clock = yield* Effect.clock
     const runFork = Runtime.runFork(yield* Effect.runtime<never>())
     let queue: Array<Waiter<Request, Answer, E>> = []
     // in the order of their deadlines
     const underWay = new Set<Batch<Request, Answer, E>>()
-    const running = new Set<Fiber.RuntimeFiber<void>>()
     let sending = 0
     // a batch fiber has been started that has not yet taken its share
     let gathering = false
-    let watching = false
+    let watcher: Fiber.RuntimeFiber<void> | undefined
     let isClosed = false
 
     const take = (fiber: Fiber.RuntimeFiber<void>): Batch<Request, Answer, E> => {
@@ -103,6 +103,7 @@ export const make = <Request, Answer, E>(
       batch.waiters.length = 0
       sending--
       if (queue.length > 0) start()
+      endWatch()
     }
 
     const send = Effect.withFiberRuntime<void>((fiber: Fiber.RuntimeFiber<void>) => {
@@ -114,10 +115,7 @@ export const make = <Request, Answer, E>(
       }
       underWay.add(batch)
       if (queue.length > 0) start()
-      if (!watching) {
-        watching = true
-        runFork(watch, { scope })
-      }
+      watcher ??= runFork(watch)
       return Effect.ignore(
         Effect.onExit(options.run(batch.waiters.map((waiter) => waiter.request)), (exit) =>
           Effect.sync(() => finish(batch, exit))
@@ -132,15 +130,14 @@ export const make = <Request, Answer, E>(
       // not at once: the fibers that are about to ask join this batch
       const fiber = runFork(send, { immediate: false })
       // a scope for each would take longer than all else that a lone caller waits for here
-      running.add(fiber)
-      fiber.addObserver(() => running.delete(fiber))
+      options.running.add(fiber)
     }
 
     // one timer for all batches: a timer each would cost a hit more than the rest of it
     const watch: Effect.Effect<void> = Effect.suspend(() => {
       const [batch] = underWay
       if (batch === undefined) {
-        watching = false
+        watcher = undefined
         return Effect.void
       }
       const left = batch.deadline - clock.unsafeCurrentTimeMillis()
@@ -149,13 +146,18 @@ export const make = <Request, Answer, E>(
       return Effect.zipRight(Fiber.interruptFork(batch.fiber), watch)
     })
 
+    // it is no fiber of the scope, for those who were sent keep their time limit while that closes
+    const endWatch = (): void => {
+      if (isClosed && underWay.size === 0) watcher?.unsafeInterruptAsFork(watcher.id())
+    }
+
     yield* Effect.addFinalizer(() =>
-      Effect.suspend(() => {
+      Effect.sync(() => {
         isClosed = true
         const left = queue
         queue = []
         for (const waiter of left) waiter.resume(Exit.fail(options.closed()))
-        return Effect.withClock(endGently(running), clock)
+        endWatch()
       })
     )
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Scope, TestClock } from "effect"
+import { Deferred, Effect, Exit, Fiber, Option, Scope, TestClock } from "effect"
 import * as Gather from "../../src/store/gather.js"
+import * as Running from "../../src/store/Running.js"
 
 interface Sent {
   readonly requests: ReadonlyArray<number>
@@ -19,6 +20,7 @@ const manual = (options: { readonly concurrency?: number; readonly maxSize?: num
       sizeOf: () => 1,
       timedOut: () => "timed out",
       closed: () => "closed",
+      running: yield* Running.make(yield* Effect.clock),
       run: (requests) =>
         Effect.flatMap(Deferred.make<ReadonlyArray<Exit.Exit<string, string>>, string>(), (answer) => {
           sent.push({ requests, answer })
@@ -214,6 +216,32 @@ describe("gather", () => {
       expect(interrupted()).toBe(1)
       expect(yield* Fiber.await(sent)).toEqual(Exit.fail("closed"))
       expect(yield* Effect.exit(ask(3))).toEqual(Exit.fail("closed"))
+    })
+  )
+
+  it.effect("a batch that can't be interrupted holds up neither its callers nor the close for ever", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const { request } = yield* Effect.gen(function* () {
+        return yield* Gather.make<number, string, string>({
+          maxSize: 1,
+          concurrency: 1,
+          timeout: 2_000,
+          sizeOf: () => 1,
+          timedOut: () => "timed out",
+          closed: () => "closed",
+          running: yield* Running.make(yield* Effect.clock),
+          run: () => Effect.uninterruptible(Effect.never)
+        })
+      }).pipe(Scope.extend(scope))
+      const sent = yield* Effect.fork(request(1))
+      yield* settle
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("2 seconds")
+      expect(yield* Fiber.await(sent)).toEqual(Exit.fail("timed out"))
+      expect(yield* Fiber.poll(closing)).toEqual(Option.none())
+      yield* TestClock.adjust("5 seconds")
+      yield* Fiber.join(closing)
     })
   )
 })

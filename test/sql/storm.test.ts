@@ -1,7 +1,7 @@
 /** What goes on at once, on real connections: dead-locks, dying connections, interruptions. */
 import { SqlClient } from "@effect/sql/SqlClient"
 import { expect, layer } from "@effect/vitest"
-import { Cause, Chunk, Context, Duration, Effect, Exit, Fiber, Layer, Option, Random, Schedule } from "effect"
+import { Cause, Chunk, Context, Duration, Effect, Exit, Fiber, Layer, Option, Random, Schedule, Scope } from "effect"
 import type { ByteStore } from "../../src/ByteStore.js"
 import { CacheError } from "../../src/CacheError.js"
 import { client, connectionsOf, freshTable, key, outsideTransaction, record, store, text } from "./support.js"
@@ -236,6 +236,61 @@ layer(client({ connections: 5, name: "observer" }), { excludeTestServices: true 
         }
       }),
     60_000
+  )
+
+  it.effect(
+    "a close waits neither for ever for a connection that never comes, nor makes those wait who ask for one",
+    () =>
+      Effect.gen(function* () {
+        const pool = yield* Scope.make()
+        const context = yield* Layer.buildWithScope(client({ connections: 1 }), pool)
+        const layerScope = yield* Scope.make()
+        const cache = yield* store({ timeout: Duration.millis(400) }).pipe(
+          Effect.provide(context),
+          Scope.extend(layerScope)
+        )
+        const holder = yield* Scope.make()
+        yield* Scope.extend(Context.get(context, SqlClient).reserve, holder)
+        const asked = yield* Effect.all([
+          Effect.fork(Effect.asVoid(cache.read([key(1)]))),
+          Effect.fork(Effect.asVoid(cache.remove([key(1)]))),
+          Effect.fork(cache.clear)
+        ])
+        yield* Effect.sleep("100 millis")
+        const closing = yield* Effect.fork(Scope.close(layerScope, Exit.void))
+        const told = yield* Effect.forEach(asked, (fiber) => Effect.flip(Fiber.join(fiber))).pipe(
+          Effect.timeout("3 seconds")
+        )
+        expect(told.map(({ reason }) => reason)).toEqual(["Timeout", "Timeout", "Timeout"])
+        yield* Fiber.join(closing)
+        yield* Scope.close(holder, Exit.void)
+        yield* Scope.close(pool, Exit.void)
+      }),
+    20_000
+  )
+
+  it.scoped("who waits for a record when the layer closes is told so, and not interrupted", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const table = freshTable()
+      const layerScope = yield* Scope.make()
+      const cache = yield* Scope.extend(store({ table }), layerScope)
+      const exit = yield* sql.withTransaction(
+        Effect.gen(function* () {
+          yield* cache.add(key(1), record("mine"))
+          return yield* outsideTransaction(
+            Effect.gen(function* () {
+              const writer = yield* Effect.fork(cache.write([{ key: key(1), record: record("other") }]))
+              yield* Effect.sleep("300 millis")
+              yield* Scope.close(layerScope, Exit.void)
+              return yield* Fiber.await(writer)
+            })
+          )
+        })
+      )
+      const rejected = yield* exit
+      expect(rejected.map(({ error }) => error.reason)).toEqual(["Unavailable"])
+    })
   )
 
   it.scoped("a database that does not answer is left after the timeout, and used again when it does", () =>
