@@ -115,6 +115,8 @@ const program = (url: string) =>
     }
     yield* Effect.promise(() => keyv.disconnect())
     yield* Effect.promise(() => pool.end())
+    // neither waits for its sockets, and an error on one of these would end the process when the server stops
+    yield* Effect.sleep("500 millis")
   })
 
 const benchmark = Effect.scoped(
