@@ -4,6 +4,7 @@ import { expect, layer } from "@effect/vitest"
 import { Cause, Chunk, Context, Duration, Effect, Exit, Fiber, Layer, Option, Random, Schedule, Scope } from "effect"
 import type { ByteStore } from "../../src/ByteStore.js"
 import { CacheError } from "../../src/CacheError.js"
+import { until } from "./purgeCases.js"
 import { client, connectionsOf, freshTable, key, outsideTransaction, record, store, text } from "./support.js"
 
 const names = Array.from({ length: 12 }, (_, index) => key(index))
@@ -281,7 +282,11 @@ layer(client({ connections: 5, name: "observer" }), { excludeTestServices: true 
           return yield* outsideTransaction(
             Effect.gen(function* () {
               const writer = yield* Effect.fork(cache.write([{ key: key(1), record: record("other") }]))
-              yield* Effect.sleep("300 millis")
+              const waiting = Effect.map(
+                sql`SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE ${`%${table}%`}`,
+                (rows) => rows.length
+              )
+              expect(yield* until(waiting, (statements) => statements > 0)).toBe(1)
               yield* Scope.close(layerScope, Exit.void)
               return yield* Fiber.await(writer)
             })
