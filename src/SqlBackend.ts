@@ -6,6 +6,9 @@
  * rollback. On PostgreSQL such changes wait for no lock, so they can't dead-lock, in whatever order they are made. On
  * SQLite the transaction holds the file's one lock for writing: other writers ask again until it ends, for up to `timeout`.
  *
+ * When the layer closes, statements of PostgreSQL that are under way have half a second to end. A database that holds them up
+ * longer delays the close by the 6 seconds, at most, that cancelling them may take.
+ *
  * @since 0.1.0
  */
 import type { SqlClient } from "@effect/sql/SqlClient"

@@ -71,17 +71,22 @@ export const closed = () =>
 export const withTimeout =
   (run: Run, timeout: Duration.Duration, running: Running): Run =>
   <A extends object>(statement: Statement, parameters: ReadonlyArray<unknown>) =>
-    Effect.uninterruptibleMask((restore) => {
+    Effect.suspend(() => {
       if (running.isClosed) return Effect.fail(closed())
-      return Effect.flatMap(Effect.forkDaemon(restore(run<A>(statement, parameters))), (fiber) => {
+      return Effect.flatMap(Effect.forkDaemon(Effect.interruptible(run<A>(statement, parameters))), (fiber) => {
         running.add(fiber)
-        return restore(Fiber.await(fiber)).pipe(
+        // also where the caller can't be interrupted, as in a flight's claim: it is the time limit that ends this
+        return Effect.interruptible(Fiber.await(fiber)).pipe(
           Effect.onInterrupt(() => Effect.forkDaemon(endGently([fiber]))),
           // nobody but the end of the layer interrupts it
           Effect.flatMap((exit) => (Exit.isInterrupted(exit) ? Effect.fail(closed()) : exit))
         )
       })
-    }).pipe(Effect.timeoutFail({ duration: timeout, onTimeout: timedOut }), Effect.withClock(wallClock))
+    }).pipe(
+      Effect.uninterruptible,
+      Effect.timeoutFail({ duration: timeout, onTimeout: timedOut }),
+      Effect.withClock(wallClock)
+    )
 
 /** Statements that are atomic by themselves, each on a connection of the pool. */
 export const ownConnection =

@@ -115,7 +115,8 @@ export const make = <Request, Answer, E>(
       }
       underWay.add(batch)
       if (queue.length > 0) start()
-      watcher ??= runFork(watch)
+      // not at once: it must not end before it is known
+      watcher ??= runFork(watch, { immediate: false })
       return Effect.ignore(
         Effect.onExit(options.run(batch.waiters.map((waiter) => waiter.request)), (exit) =>
           Effect.sync(() => finish(batch, exit))

@@ -56,6 +56,16 @@ const userTransaction = (cache: ByteStore, mine: string) =>
     )
   })
 
+const operationsOn = (cache: ByteStore): Effect.Effect<ReadonlyArray<Effect.Effect<unknown, unknown>>, CacheError> =>
+  Effect.map(cache.add(key("held"), record("x")), (held) => [
+    cache.read([key(1)]),
+    cache.write([{ key: key(1), record: record("x") }]),
+    cache.add(key(2), record("x", 1)),
+    cache.replace(key("held"), Option.getOrThrow(held), record("y")),
+    cache.remove([key(1), key(2)]),
+    cache.clear
+  ])
+
 const isOutage = (cause: Cause.Cause<unknown>) =>
   Option.exists(
     Cause.failureOption(cause),
@@ -171,14 +181,8 @@ layer(client({ connections: 5, name: "observer" }), { excludeTestServices: true 
         const context = yield* Layer.build(client({ connections: 3, name: application }))
         const own = Context.get(context, SqlClient)
         const cache = yield* Effect.provide(store(), context)
-        const token = Option.getOrThrow(yield* cache.add(key("held"), record("x")))
         const operations: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
-          cache.read([key(1)]),
-          cache.write([{ key: key(1), record: record("x") }]),
-          cache.add(key(2), record("x", 1)),
-          cache.replace(key("held"), token, record("y")),
-          cache.remove([key(1), key(2)]),
-          cache.clear,
+          ...(yield* operationsOn(cache)),
           own.withTransaction(cache.remove([key(1), key(2)])),
           own.withTransaction(Effect.zipRight(cache.write([{ key: key(1), record: record("x") }]), cache.clear)),
           own.withTransaction(Effect.zipRight(cache.add(key(3), record("x", 1)), cache.read([key(3)])))
@@ -217,16 +221,7 @@ layer(client({ connections: 5, name: "observer" }), { excludeTestServices: true 
     () =>
       Effect.gen(function* () {
         const cache = yield* Effect.provide(store(), yield* Layer.build(client({ connections: 1 })))
-        const token = Option.getOrThrow(yield* cache.add(key("held"), record("x")))
-        const operations: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
-          cache.read([key(1)]),
-          cache.write([{ key: key(1), record: record("x") }]),
-          cache.add(key(2), record("x", 1)),
-          cache.replace(key("held"), token, record("y")),
-          cache.remove([key(1), key(2)]),
-          cache.clear
-        ]
-        for (const operation of operations) {
+        for (const operation of yield* operationsOn(cache)) {
           for (let moment = 0; moment < 20; moment++) {
             const fiber = yield* Effect.fork(operation)
             yield* Effect.sleep(Duration.millis(moment * 0.2))
@@ -268,6 +263,28 @@ layer(client({ connections: 5, name: "observer" }), { excludeTestServices: true 
         yield* Scope.close(pool, Exit.void)
       }),
     20_000
+  )
+
+  it.scoped("a statement that the database holds up is given up in time by those too who can't be interrupted", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const table = freshTable()
+      const cache = yield* store({ table, timeout: Duration.millis(300) })
+      const outcome = yield* sql.withTransaction(
+        Effect.gen(function* () {
+          yield* sql`LOCK TABLE ${sql(table)} IN ACCESS EXCLUSIVE MODE`
+          const clearing = yield* Effect.fork(outsideTransaction(Effect.uninterruptible(Effect.flip(cache.clear))))
+          yield* Effect.sleep("2 seconds")
+          return yield* Fiber.poll(clearing)
+        })
+      )
+      expect(
+        Option.map(
+          outcome,
+          Exit.map(({ reason }) => reason)
+        )
+      ).toEqual(Option.some(Exit.succeed("Timeout")))
+    })
   )
 
   it.scoped("who waits for a record when the layer closes is told so, and not interrupted", () =>
