@@ -1,131 +1,123 @@
 /**
  * The SQL backend beside bare `pg`, `@effect/sql` and `@keyv/postgres` on one server in one run: hits and sets at 1 and 64
- * callers, and on tables of a thousand to a million rows. Subjects take turns; look at the ratios.
+ * callers, and on tables of a thousand to a million rows. Look at the ratios.
  */
 import { SqlClient } from "@effect/sql"
 import { PgClient } from "@effect/sql-pg"
 import KeyvPostgres from "@keyv/postgres"
-import { Console, Effect, Layer, Redacted } from "effect"
+import { Context, Effect, Layer, Redacted } from "effect"
 import { CacheBackend } from "effect-cached"
 import * as SqlBackend from "effect-cached/SqlBackend"
 import pg from "pg"
-import { postgres } from "../test/servers/postgres.js"
-import { median } from "./tools/measure.js"
+import { postgresWith } from "../test/servers/postgres.js"
+import { contest, ofEffect, ofPromise, type Subject } from "./tools/contest.js"
 
 const connections = 10
 const payload = "x".repeat(100)
+const value = Buffer.from(payload)
+const upsert = "INSERT INTO plain VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+const keyvRows = 1_000
 
-type Subject = readonly [name: string, call: () => Effect.Effect<unknown, unknown>]
+const anyOf = (rows: number) => `k${Math.floor(Math.random() * rows)}`
 
-const repeat = (call: Subject[1], callers: number, more: () => boolean) =>
-  Effect.all(
-    Array.from({ length: callers }, () => Effect.whileLoop({ while: more, body: call, step: () => undefined })),
-    { concurrency: "unbounded", discard: true }
-  )
+const clientLayer = (url: string) => PgClient.layer({ url: Redacted.make(url), maxConnections: connections })
 
-const warmUpMillis = 2_000
+type Entrant = Subject<"hit" | "set">
 
-/** Calls a second: the median of rounds in which every subject has its turn. */
-const measure = (subjects: ReadonlyArray<Subject>, callers: number, calls: number, rounds = 7) =>
+const pgAlone: Entrant = (url) =>
   Effect.gen(function* () {
-    const rates = subjects.map((): Array<number> => [])
-    // The larger the program, the longer until all of it is compiled.
-    for (const [, call] of subjects) {
-      const end = performance.now() + warmUpMillis
-      yield* repeat(call, callers, () => performance.now() < end)
+    const pool = yield* Effect.acquireRelease(
+      Effect.sync(() => new pg.Pool({ connectionString: url, max: connections })),
+      (pool) => Effect.promise(() => pool.end())
+    )
+    const select = "SELECT value FROM plain WHERE key = $1"
+    return {
+      hit: (rows) => ofPromise(() => pool.query({ name: "hit", text: select, values: [anyOf(rows)] })),
+      set: (rows) => ofPromise(() => pool.query({ name: "set", text: upsert, values: [anyOf(rows), value] }))
     }
-    for (let round = 0; round < rounds; round++) {
-      for (const [index, [, call]] of subjects.entries()) {
-        let left = calls
-        const started = performance.now()
-        yield* repeat(call, callers, () => left-- > 0)
-        rates[index]?.push((calls * 1_000) / (performance.now() - started))
-      }
-    }
-    return new Map(subjects.map(([name], index) => [name, median(rates[index] ?? [])]))
   })
 
-const report = (title: string, rates: ReadonlyMap<string, number>, reference: string) =>
-  Effect.forEach(rates, ([name, rate]) =>
-    Console.log(
-      `${title.padEnd(26)} ${name.padEnd(28)} ${rate.toFixed(0).padStart(8)}/s  ${(rate / (rates.get(reference) ?? Number.NaN)).toFixed(2).padStart(6)} × ${reference}`
-    )
-  )
+const effectSql: Entrant = (url) =>
+  Effect.gen(function* () {
+    const sql = Context.get(yield* Layer.build(clientLayer(url)), SqlClient.SqlClient)
+    return {
+      hit: (rows) => ofEffect(() => sql`SELECT value FROM plain WHERE key = ${anyOf(rows)}`),
+      set: (rows) =>
+        ofEffect(
+          () =>
+            sql`INSERT INTO plain VALUES (${anyOf(rows)}, ${value}) ON CONFLICT (key) DO UPDATE SET value = excluded.value`
+        )
+    }
+  })
 
-const program = (url: string) =>
+const keyv: Entrant = (url) =>
+  Effect.gen(function* () {
+    const store = yield* Effect.acquireRelease(
+      Effect.sync(() => new KeyvPostgres({ uri: url, table: "keyv_bench", max: connections })),
+      (store) => Effect.promise(() => store.disconnect())
+    )
+    for (let index = 0; index < keyvRows; index++) yield* Effect.promise(() => store.set(`k${index}`, payload))
+    return {
+      hit: () => ofPromise(() => store.get(anyOf(keyvRows))),
+      set: () => ofPromise(() => store.set(anyOf(keyvRows), payload))
+    }
+  })
+
+const effectCached: Entrant = (url) =>
+  Effect.gen(function* () {
+    const cache = Context.get(yield* Layer.build(Layer.provide(SqlBackend.layer(), clientLayer(url))), CacheBackend)
+    return {
+      hit: (rows) =>
+        ofEffect(() => Effect.filterOrDieMessage(cache.get(anyOf(rows)), (hit) => hit._tag === "Some", "not a hit")),
+      set: (rows) => ofEffect(() => cache.set(anyOf(rows), payload, { ttl: "1 hour" }))
+    }
+  })
+
+/** Fills both tables. */
+const grow = (from: number, to: number) =>
   Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
     const cache = yield* CacheBackend
-    const pool = new pg.Pool({ connectionString: url, max: connections })
-    // the server may be stopped before its clients
-    pool.on("error", () => undefined)
-    const keyv = new KeyvPostgres({ uri: url, table: "keyv_bench", max: connections })
+    yield* sql`INSERT INTO plain SELECT 'k' || i, ${value} FROM generate_series(${from}::int, ${to - 1}::int) i`
+    // one stored by the backend is the pattern of all others
+    yield* cache.set("k0", payload, { ttl: "1 hour" })
+    yield* sql`INSERT INTO effect_cache (key, token, value, expires_at)
+      SELECT regexp_replace(key, 'k0"?$', '') || 'k' || i || substring(key from 'k0("?)$'), gen_random_uuid(), value, expires_at
+      FROM effect_cache, generate_series(${Math.max(1, from)}::int, ${to - 1}::int) i WHERE key ~ 'k0"?$'
+      ON CONFLICT DO NOTHING`
+    // or the server would do so by itself, while it is measured
+    yield* sql`VACUUM ANALYZE plain`
+    yield* sql`VACUUM ANALYZE effect_cache`
+  })
 
-    yield* sql`CREATE UNLOGGED TABLE plain (key text PRIMARY KEY, value bytea NOT NULL)`
-    const value = Buffer.from(payload)
-    let rows = 0
-    const any = () => `k${Math.floor(Math.random() * rows)}`
-    const grow = (to: number) =>
-      Effect.gen(function* () {
-        yield* sql`INSERT INTO plain SELECT 'k' || i, ${value} FROM generate_series(${rows}::int, ${to - 1}::int) i`
-        // one stored by the backend is the pattern of all others
-        yield* cache.set("k0", payload, { ttl: "1 hour" })
-        yield* sql`INSERT INTO effect_cache (key, token, value, expires_at)
-          SELECT regexp_replace(key, 'k0"?$', '') || 'k' || i || substring(key from 'k0("?)$'), gen_random_uuid(), value, expires_at
-          FROM effect_cache, generate_series(${Math.max(1, rows)}::int, ${to - 1}::int) i WHERE key ~ 'k0"?$'
-          ON CONFLICT DO NOTHING`
-        // or the server would do so by itself, while it is measured
-        yield* sql`VACUUM ANALYZE plain`
-        yield* sql`VACUUM ANALYZE effect_cache`
-        rows = to
-      })
-    for (let index = 0; index < 1_000; index++) yield* Effect.promise(() => keyv.set(`k${index}`, payload))
-
-    const hits: ReadonlyArray<Subject> = [
-      [
-        "pg",
-        () =>
-          Effect.promise(() =>
-            pool.query({ name: "hit", text: "SELECT value FROM plain WHERE key = $1", values: [any()] })
-          )
-      ],
-      ["@effect/sql", () => sql`SELECT value FROM plain WHERE key = ${any()}`],
-      ["@keyv/postgres", () => Effect.promise(() => keyv.get(`k${Math.floor(Math.random() * 1_000)}`))],
-      ["effect-cached", () => Effect.filterOrDieMessage(cache.get(any()), (hit) => hit._tag === "Some", "not a hit")]
-    ]
-    const upsert = "INSERT INTO plain VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-    const sets: ReadonlyArray<Subject> = [
-      ["pg", () => Effect.promise(() => pool.query({ name: "set", text: upsert, values: [any(), value] }))],
-      [
-        "@effect/sql",
-        () => sql`INSERT INTO plain VALUES (${any()}, ${value}) ON CONFLICT (key) DO UPDATE SET value = excluded.value`
-      ],
-      ["@keyv/postgres", () => Effect.promise(() => keyv.set(`k${Math.floor(Math.random() * 1_000)}`, payload))],
-      ["effect-cached", () => cache.set(any(), payload, { ttl: "1 hour" })]
-    ]
-
-    for (const size of [1_000, 10_000, 100_000, 1_000_000]) {
-      yield* grow(size)
-      for (const callers of [1, 64]) {
-        const calls = callers === 1 ? 500 : 4_000
-        const name = `${size} rows, ${callers} callers`
-        yield* report(`hit, ${name}`, yield* measure(hits, callers, calls), callers === 1 ? "@effect/sql" : "pg")
-        yield* report(`set, ${name}`, yield* measure(sets, callers, calls), "@effect/sql")
+await contest<"hit" | "set">({
+  // all data in the server's memory: without that, a million rows measure how it reads files
+  server: Effect.gen(function* () {
+    const { url } = yield* postgresWith({ shared_buffers: "2GB" })
+    const client = clientLayer(url)
+    yield* Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      yield* sql`CREATE UNLOGGED TABLE plain (key text PRIMARY KEY, value bytea NOT NULL)`
+      yield* grow(0, 1_000)
+    }).pipe(Effect.provide(Layer.merge(client, Layer.provide(SqlBackend.layer(), client))))
+    return url
+  }),
+  subjects: { pg: pgAlone, "@effect/sql": effectSql, "@keyv/postgres": keyv, "effect-cached": effectCached },
+  program: ({ compare }, url) =>
+    Effect.gen(function* () {
+      let rows = 1_000
+      for (const size of [1_000, 10_000, 100_000, 1_000_000]) {
+        if (size > rows) {
+          const client = clientLayer(url)
+          yield* grow(rows, size).pipe(Effect.provide(Layer.merge(client, Layer.provide(SqlBackend.layer(), client))))
+          rows = size
+        }
+        for (const lanes of [1, 64]) {
+          const among = `${size.toLocaleString("en")} rows, ${lanes} at a time`
+          const reference = lanes === 1 ? "@effect/sql" : "pg"
+          yield* compare({ title: `hit, ${among}`, discipline: "hit", size, lanes, reference })
+          yield* compare({ title: `set, ${among}`, discipline: "set", size, lanes, reference: "@effect/sql" })
+        }
       }
-    }
-    yield* Effect.promise(() => keyv.disconnect())
-    yield* Effect.promise(() => pool.end())
-    // neither waits for its sockets, and an error on one of these would end the process when the server stops
-    yield* Effect.sleep("500 millis")
-  })
-
-const benchmark = Effect.scoped(
-  Effect.gen(function* () {
-    const { url } = yield* postgres
-    const client = PgClient.layer({ url: Redacted.make(url), maxConnections: connections })
-    const context = yield* Layer.build(Layer.merge(client, Layer.provide(SqlBackend.layer(), client)))
-    yield* Effect.provide(program(url), context)
-  })
-)
-
-await Effect.runPromise(benchmark)
+    })
+})

@@ -75,16 +75,19 @@ const directory = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
 )
 
-const flags = [
-  ["listen_addresses", "127.0.0.1"],
-  ["unix_socket_directories", ""],
-  ["max_connections", "300"],
-  ["shared_buffers", "128MB"],
+/** By the names of PostgreSQL's own configuration. */
+export type PostgresSettings = Readonly<Record<string, string>>
+
+const defaults: PostgresSettings = {
+  listen_addresses: "127.0.0.1",
+  unix_socket_directories: "",
+  max_connections: "300",
+  shared_buffers: "128MB",
   // nothing here has to survive a power cut
-  ["fsync", "off"],
-  ["synchronous_commit", "off"],
-  ["full_page_writes", "off"]
-].flatMap(([name, value]) => ["-c", `${name}=${value}`])
+  fsync: "off",
+  synchronous_commit: "off",
+  full_page_writes: "off"
+}
 
 /**
  * The package hooks the ends of its process, and so ends with code 0 a test run that has failed. Here the scope and the
@@ -103,7 +106,7 @@ const withoutExitHooks = async () => {
   return EmbeddedPostgres
 }
 
-const embedded = Effect.gen(function* () {
+const embedded = Effect.fnUntraced(function* (settings: PostgresSettings) {
   const EmbeddedPostgres = yield* promise(withoutExitHooks)
   const base = yield* directory
   const data = join(base, "data")
@@ -119,7 +122,7 @@ const embedded = Effect.gen(function* () {
     // PostgreSQL refuses to run as root: there the package switches to (or makes) the user `postgres`
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ["--encoding=UTF8", "--no-sync"],
-    postgresFlags: flags,
+    postgresFlags: Object.entries({ ...defaults, ...settings }).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
     onLog: (message) => {
       log.push(String(message))
     },
@@ -145,8 +148,13 @@ const embedded = Effect.gen(function* () {
   }
 })
 
-/** The server's address, valid as long as the scope. */
-export const postgres: Effect.Effect<PostgresServer, PostgresServerError, Scope.Scope> = Effect.gen(function* () {
-  const url = process.env["DATABASE_URL"]
-  return url === undefined || url === "" ? yield* embedded : { url, embedded: undefined }
-})
+/** A server, valid as long as the scope; that of `DATABASE_URL` has its own settings. */
+export const postgresWith = (
+  settings: PostgresSettings
+): Effect.Effect<PostgresServer, PostgresServerError, Scope.Scope> =>
+  Effect.suspend((): Effect.Effect<PostgresServer, PostgresServerError, Scope.Scope> => {
+    const url = process.env["DATABASE_URL"]
+    return url === undefined || url === "" ? embedded(settings) : Effect.succeed({ url, embedded: undefined })
+  })
+
+export const postgres = postgresWith({})
