@@ -8,7 +8,7 @@ import * as MemcachedBackend from "effect-cached/MemcachedBackend"
 import Memcached from "memcached"
 import { Client } from "memjs"
 import { memcachedServers } from "../test/servers/memcached.js"
-import { contest, ofEffect, ofPromise, type Subject } from "./tools/contest.js"
+import { contest, everyHitIsOne, ofEffect, ofPromise, type Subject } from "./tools/contest.js"
 
 const value = { id: 4711, slug: "lisbon", name: "Lisboa", population: 517_802, tags: ["capital", "harbour"] }
 const text = JSON.stringify(value)
@@ -60,6 +60,7 @@ const layer = (servers: string) => MemcachedBackend.layer({ servers, namespace: 
 const direct: Entrant = (address) =>
   Effect.gen(function* () {
     const cache = Context.get(yield* Layer.build(layer(address)), CacheBackend)
+    yield* everyHitIsOne(cache)
     const set = cache.set("direct", value, { ttl: "1 hour" })
     const get = cache.get("direct")
     yield* set

@@ -6,6 +6,7 @@
  */
 import { type ChildProcess, fork } from "node:child_process"
 import { Console, Context, Effect, type Scope } from "effect"
+import type { CacheBackendService } from "effect-cached"
 import { median } from "./measure.js"
 
 /** Calls over and over, one at a time, while there are `more`. */
@@ -30,6 +31,14 @@ export const ofEffect =
 export type Subject<Discipline extends string> = (
   address: string
 ) => Effect.Effect<Readonly<Partial<Record<Discipline, (size: number) => Lane>>>, unknown, Scope.Scope>
+
+/** Looks afterwards, because a look at every answer would be measured with it. */
+export const everyHitIsOne = (cache: CacheBackendService): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.addFinalizer(() =>
+    Effect.flatMap(Effect.orDie(cache.stats), ({ hits, misses }) =>
+      hits > 0 && misses === 0 ? Effect.void : Effect.dieMessage(`${hits} hits, ${misses} misses`)
+    )
+  )
 
 interface Turn {
   readonly discipline: string
@@ -99,9 +108,11 @@ const player = (name: string, address: string): Effect.Effect<Player, never, Sco
       ),
       (child) =>
         Effect.async<void>((resume) => {
-          child.once("exit", () => resume(Effect.void))
-          if (child.connected) child.disconnect()
-          else resume(Effect.void)
+          const ended = (code: number | null) =>
+            resume(code === 0 ? Effect.void : Effect.dieMessage(`${name} ended with ${code}`))
+          if (child.exitCode !== null || child.signalCode !== null) return ended(child.exitCode)
+          child.once("exit", ended)
+          child.disconnect()
         })
     )
     const ready = yield* messageOf(child)
@@ -130,9 +141,9 @@ export interface Referee<Discipline extends string> {
   readonly compare: (round: Round<Discipline>) => Effect.Effect<void, unknown>
 }
 
-const warmUpMillis = 2_000
-const turnMillis = 100
-const turns = 25
+const warmUpMillis = 5_000
+const turnMillis = 250
+const turns = 11
 
 const referee = <Discipline extends string>(subjects: ReadonlyArray<string>, address: string) =>
   Effect.gen(function* () {
