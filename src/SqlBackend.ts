@@ -33,10 +33,13 @@ export interface SqlBackendOptions extends StoreBackend.BackendOptions, StoreBac
   readonly table?: string
   /**
    * How many entries the table keeps, those of all its namespaces together, within 10 %; those that expire first go
-   * first. Default: no bound but their time to live.
+   * first, roughly. Default: no bound but their time to live.
    */
   readonly maxEntries?: number
-  /** The time between two removals of expired entries, give or take a quarter. Default 1 minute. */
+  /**
+   * The time between two removals of expired entries, give or take a quarter. Default 1 minute. On PostgreSQL their rows may
+   * stay an eighth of their time to live longer, so that most writes need not touch an index; nobody reads them any more.
+   */
   readonly purgeEvery?: Duration.DurationInput
   /** A table without a write-ahead log: faster, and empty after a crash of PostgreSQL. Nothing on SQLite. Default true. */
   readonly unlogged?: boolean

@@ -43,6 +43,11 @@ export const purge = (options: PurgeOptions): Effect.Effect<Purge, never, Scope.
       (rows) => (rows[0]?.removed === batch ? expired : Effect.void)
     )
 
+    const adopt: Effect.Effect<void, CacheError> = Effect.flatMap(
+      run<{ readonly adopted: number }>(texts.adopt, [batch]),
+      (rows) => (rows[0]?.adopted === batch ? adopt : Effect.void)
+    )
+
     const settleKey = (key: string) =>
       Effect.gen(function* () {
         const [state] = yield* own.readAlone([key])
@@ -107,7 +112,7 @@ export const purge = (options: PurgeOptions): Effect.Effect<Purge, never, Scope.
       maxEntries,
       purgeEvery: options.purgeEvery,
       sweep: Effect.zipRight(expired, maxEntries === undefined ? Effect.void : evict(maxEntries)),
-      tidy: settle
+      tidy: Effect.zipRight(adopt, settle)
     })
 
     return {

@@ -7,25 +7,34 @@ export const purgeStatements = (table: Table) => {
   return named({
     // the subselect makes the time a constant, which a volatile function is not, so that the index can be used
     expired: `WITH victim AS MATERIALIZED (
-  SELECT key FROM ${t} WHERE change = ${settled} AND expires_at <= (SELECT clock_timestamp())
-  ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
+  SELECT key FROM ${t} WHERE change = ${settled} AND purge_at <= (SELECT clock_timestamp())
+    AND expires_at <= (SELECT clock_timestamp())
+  ORDER BY purge_at LIMIT $1 FOR UPDATE SKIP LOCKED
 ), gone AS (
   DELETE FROM ${t} r USING victim WHERE r.key = victim.key AND r.change = ${settled} RETURNING 1
 ) SELECT count(*)::int AS removed FROM gone`,
 
+    /** Rows that some other program inserted, `$1` at a time: without a time to purge them they would stand first for ever. */
+    adopt: `WITH found AS MATERIALIZED (
+  SELECT key FROM ${t} WHERE change = ${settled} AND purge_at = '-infinity' LIMIT $1 FOR UPDATE SKIP LOCKED
+), adopted AS (
+  UPDATE ${t} r SET purge_at = r.expires_at FROM found WHERE r.key = found.key AND r.change = ${settled} RETURNING 1
+) SELECT count(*)::int AS adopted FROM adopted`,
+
     /**
      * Of the records beyond the `$1` that live longest, at most `$2`: those that expire next, but later than in `$3`
-     * seconds. Walks an index of at most `$1 + $2` entries. One process at a time, or all would remove the same excess: the
+     * seconds, and those that have expired and were to be purged later. Walks an index of at most `$1 + $2` entries. One process at a time, or all would remove the same excess: the
      * others get null for it.
      */
     excess: `WITH excess AS MATERIALIZED (
   SELECT CASE WHEN pg_try_advisory_xact_lock(hashtextextended('evict ${t}', 0)) THEN (
-    SELECT count(*) FROM (SELECT 1 FROM ${t} WHERE change = ${settled} ORDER BY expires_at DESC OFFSET $1 LIMIT $2) beyond
+    SELECT count(*) FROM (SELECT 1 FROM ${t} WHERE change = ${settled} ORDER BY purge_at DESC OFFSET $1 LIMIT $2) beyond
   ) END AS n
 ), victim AS MATERIALIZED (
   SELECT key FROM ${t} WHERE change = ${settled}
-    AND expires_at > (SELECT clock_timestamp() + $3::float8 * interval '1 second')
-  ORDER BY expires_at LIMIT (SELECT coalesce(n, 0) FROM excess) FOR UPDATE SKIP LOCKED
+    AND purge_at > (SELECT clock_timestamp() + $3::float8 * interval '1 second')
+    AND (expires_at > (SELECT clock_timestamp() + $3::float8 * interval '1 second') OR expires_at <= (SELECT clock_timestamp()))
+  ORDER BY purge_at LIMIT (SELECT coalesce(n, 0) FROM excess) FOR UPDATE SKIP LOCKED
 ), gone AS (
   DELETE FROM ${t} r USING victim WHERE r.key = victim.key AND r.change = ${settled} RETURNING 1
 ) SELECT (SELECT count(*)::int FROM gone) AS removed, n::int AS excess FROM excess`,

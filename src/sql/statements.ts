@@ -6,15 +6,13 @@
  * - A user transaction that adds or replaces must lock the record until it ends. It announces that by an advisory lock,
  *   which it only ever tries; a statement that holds one record never goes on to wait for a record so announced.
  */
+import { expiry, expiryColumns, expirySet, expirySetFrom, expiryValues } from "./expiry.js"
 import { named } from "./named.js"
 import { settled, type Table } from "./table.js"
 
 const alive = (alias: string) => `${alias}.expires_at > clock_timestamp()`
 /** The same, asked once and not for every row. */
 const aliveNow = (alias: string) => `${alias}.expires_at > (SELECT clock_timestamp())`
-/** From milliseconds, null for ever. */
-const expiry = (lifetime: string) =>
-  `CASE WHEN ${lifetime} IS NULL THEN 'infinity'::timestamptz ELSE clock_timestamp() + ${lifetime} * interval '1 millisecond' END`
 /**
  * What a statement takes as an array, where the planner can't look into it. If it could, it would find each plan for one
  * short array cheaper than the plan for all, and so plan the statement anew at every call: that takes longer than running it.
@@ -64,14 +62,14 @@ export const statements = (table: Table, timeoutMillis: number) => {
   DELETE FROM ${t} r WHERE r.key = ANY(ARRAY(SELECT key FROM old)) AND r.change <> ${settled}
     AND (r.key, r.change) IN (SELECT key, change FROM old)${condition}
 )`
-  const put = `value = EXCLUDED.value, token = EXCLUDED.token, seen = EXCLUDED.seen, expires_at = EXCLUDED.expires_at`
+  const put = `value = EXCLUDED.value, token = EXCLUDED.token, seen = EXCLUDED.seen, ${expirySetFrom("EXCLUDED")}`
 
   const write = (mode: "free" | "wait") => `WITH ${items(mode, packedItem(undefined))},
 ${lockedChanges},
 put AS (
-  INSERT INTO ${t} AS r (key, value, token, seen, expires_at)
+  INSERT INTO ${t} AS r (key, value, token, seen, ${expiryColumns})
   SELECT i.key, i.value, ${freshToken},
-    (SELECT array_agg(change) FROM ${t} WHERE key = $6 AND change <> ${settled}), ${expiry("i.lifetime")}
+    (SELECT array_agg(change) FROM ${t} WHERE key = $6 AND change <> ${settled}), ${expiryValues("i.lifetime")}
   FROM item i, (SELECT count(*) AS n FROM old) o
   WHERE o.n >= 0 AND ${inTime} ORDER BY i.key COLLATE "C"
   ON CONFLICT (key, change) DO UPDATE SET ${put} RETURNING r.key
@@ -135,8 +133,8 @@ FROM (
      * first, and writes nothing where it finds any. By the order of its index: for `EXISTS` the planner would read a whole
      * table that was never analysed.
      */
-    writeUnchanged: `INSERT INTO ${t} AS r (key, value, token, expires_at)
-SELECT i.key, i.value, ${freshToken}, ${expiry("i.lifetime")} FROM ${packedItem(undefined)}
+    writeUnchanged: `INSERT INTO ${t} AS r (key, value, token, ${expiryColumns})
+SELECT i.key, i.value, ${freshToken}, ${expiryValues("i.lifetime")} FROM ${packedItem(undefined)}
 WHERE (SELECT key FROM ${t} WHERE change <> ${settled} ORDER BY key LIMIT 1) IS NULL AND ${unannounced("i.key")} AND ${inTime} ORDER BY i.key COLLATE "C"
 ON CONFLICT (key, change) DO UPDATE SET ${put} RETURNING r.key`,
 
@@ -147,8 +145,8 @@ ON CONFLICT (key, change) DO UPDATE SET ${put} RETURNING r.key`,
     add: `WITH ${items("free", packedItem(undefined))},
 pending AS MATERIALIZED (SELECT DISTINCT key FROM ${t} WHERE change <> ${settled} AND key = ANY(${unseen("string_to_array($1, ' ') || $6::text")})),
 put AS (
-  INSERT INTO ${t} AS r (key, value, token, expires_at)
-  SELECT i.key, i.value, ${freshToken}, ${expiry("i.lifetime")} FROM item i
+  INSERT INTO ${t} AS r (key, value, token, ${expiryColumns})
+  SELECT i.key, i.value, ${freshToken}, ${expiryValues("i.lifetime")} FROM item i
   WHERE NOT EXISTS (SELECT 1 FROM pending p WHERE p.key = i.key OR p.key = $6) ORDER BY i.key COLLATE "C"
   ON CONFLICT (key, change) DO UPDATE SET ${put} WHERE r.expires_at <= clock_timestamp() RETURNING r.key, r.token
 )
@@ -164,13 +162,13 @@ held AS MATERIALIZED (
   )
   ORDER BY r.key FOR UPDATE OF r
 )
-UPDATE ${t} r SET value = held.value, token = ${freshToken}, expires_at = ${expiry("held.lifetime")}
+UPDATE ${t} r SET value = held.value, token = ${freshToken}, ${expirySet("held.lifetime")}
 FROM held WHERE r.key = held.key AND r.change = ${settled} RETURNING r.key, r.token`,
 
     /** Over the changes `$5` and the live record `$6`; takes the changes in. */
     overRecord: `WITH ${unchanged("$1", "$4", "$5")},
 put AS (
-  UPDATE ${t} r SET value = $2::bytea, token = gen_random_uuid(), seen = same.seen, expires_at = ${expiry("$3::float8")} FROM same
+  UPDATE ${t} r SET value = $2::bytea, token = gen_random_uuid(), seen = same.seen, ${expirySet("$3::float8")} FROM same
   WHERE r.key = $1 AND r.change = ${settled} AND r.token = $6::uuid AND ${alive("r")} RETURNING r.key, r.token
 ),
 ${deletedChanges(" AND EXISTS (SELECT 1 FROM put)")}
@@ -179,8 +177,8 @@ SELECT key, token FROM put`,
     /** Over the changes `$5` where no record lives. */
     overAbsence: `WITH ${unchanged("$1", "$4", "$5")},
 put AS (
-  INSERT INTO ${t} AS r (key, value, token, seen, expires_at)
-  SELECT $1::text, $2::bytea, gen_random_uuid(), same.seen, ${expiry("$3::float8")} FROM same
+  INSERT INTO ${t} AS r (key, value, token, seen, ${expiryColumns})
+  SELECT $1::text, $2::bytea, gen_random_uuid(), same.seen, ${expiryValues("$3::float8")} FROM same
   ON CONFLICT (key, change) DO UPDATE SET ${put} WHERE r.expires_at <= clock_timestamp() RETURNING r.key, r.token
 ),
 ${deletedChanges(" AND EXISTS (SELECT 1 FROM put)")}
@@ -214,9 +212,9 @@ FROM ${t} c WHERE c.change <> ${settled} AND (c.key = $1 OR split_part(c.key, ':
 
     /** Announces that this transaction will hold the record; otherwise lets the holder finish a little. */
     announce: `SELECT CASE WHEN pg_try_advisory_xact_lock(${lockOf("$1::text")}) THEN true ELSE pg_sleep(0.002) IS NULL END AS announced`,
-    lockRecord: `UPDATE ${t} r SET value = $2::bytea, token = gen_random_uuid(), expires_at = ${expiry("$3::float8")}
+    lockRecord: `UPDATE ${t} r SET value = $2::bytea, token = gen_random_uuid(), ${expirySet("$3::float8")}
 WHERE r.key = $1 AND r.change = ${settled} AND r.token = $4::uuid AND ${alive("r")} RETURNING r.key, r.token`,
-    lockAbsence: `INSERT INTO ${t} AS r (key, value, token, expires_at) VALUES ($1, $2::bytea, gen_random_uuid(), ${expiry("$3::float8")})
+    lockAbsence: `INSERT INTO ${t} AS r (key, value, token, ${expiryColumns}) VALUES ($1, $2::bytea, gen_random_uuid(), ${expiryValues("$3::float8")})
 ON CONFLICT (key, change) DO UPDATE SET ${put} WHERE r.expires_at <= clock_timestamp() RETURNING r.key, r.token`,
 
     /** The keys of the namespace `$1` after `$2`, a page at a time. */
