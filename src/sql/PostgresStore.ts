@@ -49,6 +49,12 @@ export const make = (
     const inner = inside(texts, preparation, { namespace, sharedKey })
     const purging = yield* purge({ ...options, table, run, own })
 
+    const writeSmall = (items: ReadonlyArray<ByteItem>): Effect.Effect<ReadonlyArray<RejectedItem>, CacheError> =>
+      whereTransaction({
+        inside: (connection) => Effect.as(inner.write(connection, items), []),
+        outside: purging.admit(items.length, own.write(items))
+      })
+
     const write = (items: ReadonlyArray<ByteItem>): Effect.Effect<ReadonlyArray<RejectedItem>, CacheError> => {
       const rejected: Array<RejectedItem> = []
       const accepted = items.filter(({ key, record }) => {
@@ -57,16 +63,8 @@ export const make = (
         return error === undefined
       })
       if (accepted.length === 0) return Effect.succeed(rejected)
-      return whereTransaction({
-        inside: (connection) => Effect.as(inner.write(connection, accepted), rejected),
-        outside: Effect.map(purging.admit(accepted.length, own.write(accepted)), (failed) => {
-          for (const { key } of accepted) {
-            const error = failed.get(key)
-            if (error !== undefined) rejected.push({ key, error })
-          }
-          return rejected
-        })
-      })
+      if (rejected.length === 0) return writeSmall(items)
+      return Effect.map(writeSmall(accepted), (others) => [...rejected, ...others])
     }
 
     const add = (key: string, record: ByteRecord): Effect.Effect<Option.Option<SqlToken>, CacheError> => {

@@ -2,13 +2,14 @@
 import { Effect, Exit } from "effect"
 import type { ByteItem } from "../ByteStore.js"
 import type { CacheError } from "../CacheError.js"
+import type { RejectedItem } from "../CacheStore.js"
 import * as Gather from "../store/gather.js"
 import { type BatchOptions, concernsAll, limits, maxKeys } from "./batches.js"
 import type { Statement } from "./connection.js"
 import { distinct, packed } from "./parameters.js"
 
 const nothingLeft: Exit.Exit<ReadonlyArray<ByteItem>> = Exit.succeed([])
-const allWritten: Effect.Effect<ReadonlyMap<string, CacheError>> = Effect.succeed(new Map())
+const noneRejected: Effect.Effect<ReadonlyArray<RejectedItem>> = Effect.succeed([])
 
 /** So many batches go without the short statement after one that it left undone: transactions are about. */
 const patience = 100
@@ -30,7 +31,7 @@ const parts = (items: ReadonlyArray<ByteItem>): ReadonlyArray<ReadonlyArray<Byte
   return all
 }
 
-/** Gives the errors of those items that were not written. */
+/** Gives those items that were not written. */
 export const batchWrite = (options: BatchOptions) =>
   Effect.gen(function* () {
     const { direct, run, sharedKey, statements } = options
@@ -77,13 +78,13 @@ export const batchWrite = (options: BatchOptions) =>
     const alone = (item: ByteItem) =>
       run(statements.writeWaiting, [...packed([item]), sharedKey]).pipe(
         Effect.as([]),
-        Effect.catchAll((error) => Effect.succeed([[item.key, error] as const]))
+        Effect.catchAll((error) => Effect.succeed([{ key: item.key, error }]))
       )
 
-    return (items: ReadonlyArray<ByteItem>): Effect.Effect<ReadonlyMap<string, CacheError>, CacheError> =>
+    return (items: ReadonlyArray<ByteItem>): Effect.Effect<ReadonlyArray<RejectedItem>, CacheError> =>
       Effect.flatMap(gathered.request(items), (left) =>
         left.length === 0
-          ? allWritten
-          : Effect.map(Effect.forEach(distinct(left), alone), (errors) => new Map(errors.flat()))
+          ? noneRejected
+          : Effect.map(Effect.forEach(distinct(left), alone), (rejected) => rejected.flat())
       )
   })

@@ -6,9 +6,12 @@ const forEver = 1e14
 
 export const lifetimeOf = (record: ByteRecord): number | null => (record.lifetime < forEver ? record.lifetime : null)
 
-/** Sorted by key, the later of two with the same key. Keys are ASCII, where this order is that of the "C" collation. */
-export const distinct = (items: ReadonlyArray<ByteItem>): ReadonlyArray<ByteItem> =>
-  [...new Map(items.map((item) => [item.key, item])).values()].sort((a, b) => (a.key < b.key ? -1 : 1))
+/** The later of two with the same key. In no order: the statements sort by key, so that two of them never dead-lock. */
+export const distinct = (items: ReadonlyArray<ByteItem>): ReadonlyArray<ByteItem> => {
+  const byKey = new Map<string, ByteItem>()
+  for (const item of items) byKey.set(item.key, item)
+  return byKey.size === items.length ? items : [...byKey.values()]
+}
 
 const arrayOf = (numbers: ReadonlyArray<number | null>): string =>
   `{${numbers.map((number) => number ?? "NULL").join(",")}}`

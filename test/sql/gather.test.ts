@@ -174,6 +174,27 @@ describe("gather", () => {
     })
   )
 
+  it.scoped("who can't be interrupted is sent and answered all the same", () =>
+    Effect.gen(function* () {
+      const { answer, ask, batches } = yield* manual()
+      const first = yield* Effect.fork(ask(1))
+      yield* settle
+      const heard = yield* Deferred.make<string, string>()
+      const staying = yield* Effect.fork(Effect.uninterruptible(Effect.intoDeferred(ask(2), heard)))
+      yield* settle
+      const interrupting = yield* Effect.fork(Fiber.interrupt(staying))
+      yield* settle
+      yield* answer(0)
+      yield* Fiber.join(first)
+      yield* settle
+      expect(batches()).toEqual([[1], [2]])
+      yield* answer(1)
+      yield* Fiber.join(interrupting)
+      expect(yield* Deferred.poll(heard)).toMatchObject({ _tag: "Some" })
+      expect(yield* Deferred.await(heard)).toBe("2")
+    })
+  )
+
   it.scoped("a batch without an answer is left after the timeout, and makes room for the next", () =>
     Effect.gen(function* () {
       const { answer, ask, batches, interrupted } = yield* manual()
