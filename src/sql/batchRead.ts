@@ -2,9 +2,9 @@
 import { Effect, Exit } from "effect"
 import type { CacheError } from "../CacheError.js"
 import * as Gather from "../store/gather.js"
-import { type BatchOptions, limits } from "./batches.js"
+import { type BatchOptions, limits, patience } from "./batches.js"
 import type { Run } from "./connection.js"
-import { type PackedRow, type PackedRows, type Row, type State, statesOf, unpack, unpackAll } from "./records.js"
+import { type PackedRow, type PlainRow, plainStatesOf, type Row, type State, statesOf, unpack } from "./records.js"
 import type { Statements } from "./statements.js"
 
 /** The rows of the keys and those that concern the whole namespace. */
@@ -15,25 +15,6 @@ export const rowsOf = (
   sharedKey: string
 ): Effect.Effect<ReadonlyArray<Row>, CacheError> =>
   Effect.map(run<PackedRow>(statements.read, [keys.join(" "), sharedKey]), (rows) => rows.map(unpack))
-
-/** As `rowsOf`, for many keys; those whose values are large are left to it. */
-const rowsOfMany = (
-  run: Run,
-  statements: Statements,
-  keys: ReadonlyArray<string>,
-  sharedKey: string
-): Effect.Effect<ReadonlyArray<Row>, CacheError> =>
-  Effect.flatMap(run<PackedRows>(statements.readMany, [keys.join(" "), sharedKey]), ([packed]) => {
-    if (packed === undefined) return Effect.succeed([])
-    const { large, rows } = unpackAll(packed)
-    if (large.length === 0) return Effect.succeed(rows)
-    const apart = new Set(large)
-    return Effect.map(rowsOf(run, statements, [...apart], sharedKey), (again) => [
-      // those that concern the whole namespace have been read twice
-      ...rows.filter((row) => row.key !== sharedKey && !apart.has(row.key)),
-      ...again
-    ])
-  })
 
 export const readWith = (
   run: Run,
@@ -46,17 +27,29 @@ export const readWith = (
 /** From so many keys on they are cheaper in one row. */
 const many = 4
 
-export const batchRead = ({ direct, sharedKey, statements, ...options }: BatchOptions) =>
-  Gather.make({
+type StateOf = (key: string) => State
+
+export const batchRead = ({ direct, sharedKey, statements, ...options }: BatchOptions) => {
+  const byRows = (keys: ReadonlyArray<string>): Effect.Effect<StateOf, CacheError> =>
+    Effect.map(rowsOf(direct, statements, keys, sharedKey), (rows) => statesOf(rows, sharedKey))
+
+  let untilPlain = 0
+  const plainly = (keys: ReadonlyArray<string>): Effect.Effect<StateOf, CacheError> =>
+    Effect.flatMap(direct<PlainRow>(statements.readPlain, [keys.join(" "), sharedKey]), ([row]) => {
+      const stateOf = row === undefined ? undefined : plainStatesOf(row)
+      if (stateOf !== undefined) return Effect.succeed(stateOf)
+      untilPlain = patience
+      return byRows(keys)
+    })
+
+  return Gather.make({
     ...limits(options),
     maxSize: 500,
     sizeOf: (keys: ReadonlyArray<string>) => keys.length,
     run: (requests) => {
       const keys = [...new Set(requests.flat())]
-      const read = keys.length < many ? rowsOf : rowsOfMany
-      return Effect.map(read(direct, statements, keys, sharedKey), (rows) => {
-        const stateOf = statesOf(rows, sharedKey)
-        return requests.map((each) => Exit.succeed(each.map(stateOf)))
-      })
+      const read = keys.length < many || untilPlain-- > 0 ? byRows : plainly
+      return Effect.map(read(keys), (stateOf) => requests.map((each) => Exit.succeed(each.map(stateOf))))
     }
   })
+}

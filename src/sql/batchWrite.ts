@@ -4,15 +4,12 @@ import type { ByteItem } from "../ByteStore.js"
 import type { CacheError } from "../CacheError.js"
 import type { RejectedItem } from "../CacheStore.js"
 import * as Gather from "../store/gather.js"
-import { type BatchOptions, concernsAll, limits, maxKeys } from "./batches.js"
+import { type BatchOptions, concernsAll, limits, maxKeys, patience } from "./batches.js"
 import type { Statement } from "./connection.js"
 import { distinct, packed } from "./parameters.js"
 
 const nothingLeft: Exit.Exit<ReadonlyArray<ByteItem>> = Exit.succeed([])
 const noneRejected: Effect.Effect<ReadonlyArray<RejectedItem>> = Effect.succeed([])
-
-/** So many batches go without the short statement after one that it left undone: transactions are about. */
-const patience = 100
 
 const maxBytes = 8 * 1024 * 1024
 

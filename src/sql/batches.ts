@@ -20,6 +20,9 @@ export interface BatchOptions {
 /** PostgreSQL keeps a bounded table of the advisory locks that a batch takes for its keys. */
 export const maxKeys = 200
 
+/** So many batches go without the short statement after one that it could not do: transactions are about. */
+export const patience = 100
+
 export const limits = (options: Pick<BatchOptions, "timeout" | "running">) => ({
   concurrency: 4,
   timeout: options.timeout,

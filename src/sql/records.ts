@@ -44,49 +44,6 @@ export const unpack = ({ change, record, seen }: PackedRow): Row => {
   )
 }
 
-/** The one row of `readMany`: a line for each row of the table, and all their values one after the other. */
-export interface PackedRows {
-  /** Token, length of the value and key; in a change, and where a change was seen, these two besides. */
-  readonly heads: string | null
-  readonly values: Buffer | null
-}
-
-/** Their keys, where the values were too large to be read with the others. */
-export interface Unpacked {
-  readonly rows: ReadonlyArray<Row>
-  readonly large: ReadonlyArray<string>
-}
-
-const idsOf = (array: string): ReadonlyArray<string> => (array === "{}" ? [] : array.slice(1, -1).split(","))
-
-const noBytes = Buffer.alloc(0)
-
-export const unpackAll = ({ heads, values }: PackedRows): Unpacked => {
-  if (heads === null) return { rows: [], large: [] }
-  const bytes = values ?? noBytes
-  const large: Array<string> = []
-  let at = 0
-  const rows = heads.split("\n").map((head): Row => {
-    const lengthAt = head.indexOf(" ") + 1
-    const keyAt = head.indexOf(" ", lengthAt) + 1
-    const keyEnd = head.indexOf(" ", keyAt)
-    const [change, seen] = keyEnd === -1 ? [] : head.slice(keyEnd + 1).split(" ")
-    const key = keyEnd === -1 ? head.slice(keyAt) : head.slice(keyAt, keyEnd)
-    const length = head.slice(lengthAt, keyAt - 1)
-    const start = at
-    if (length === "+") large.push(key)
-    else if (length !== "-") at += Number(length)
-    return new UnpackedRow(
-      key,
-      change === undefined || change === "-" ? null : change,
-      lengthAt === 1 ? null : head.slice(0, lengthAt - 1),
-      seen === undefined ? null : idsOf(seen),
-      length === "-" ? null : bytes.subarray(start, at)
-    )
-  })
-  return { rows, large }
-}
-
 /** Which state of a key was read: its record if one lived, and every change beside it if one of them counted. */
 export class SqlToken {
   constructor(
@@ -165,6 +122,34 @@ export const statesOf = (rows: ReadonlyArray<Row>, sharedKey: string): ((key: st
   const byKey = rowsByKey(rows)
   const shared = byKey.get(sharedKey) ?? []
   return (key) => resolve(byKey.get(key) ?? [], shared)
+}
+
+/** The one row of `readPlain`. */
+export interface PlainRow {
+  /** Token and key of each record. */
+  readonly heads: string | null
+  /** The value of each record, after its length. */
+  readonly values: Buffer | null
+  readonly isMixed: boolean | null
+}
+
+const tokenLength = 36
+const sizeLength = 4
+
+/** The states of the keys whose records these are, and of any other; undefined where there is more to them. */
+export const plainStatesOf = ({ heads, isMixed, values }: PlainRow): ((key: string) => State) | undefined => {
+  if (isMixed === true) return undefined
+  const states = new Map<string, State>()
+  if (heads !== null && values !== null) {
+    let at = 0
+    for (const head of heads.split(" ")) {
+      const start = at + sizeLength
+      at = start + values.readUInt32BE(at)
+      const token = new SqlToken(head.slice(0, tokenLength), noChanges)
+      states.set(head.slice(tokenLength), new State(token, values.subarray(start, at), undefined))
+    }
+  }
+  return (key) => states.get(key) ?? absent
 }
 
 /** The states of all keys, in order. `sharedKey` is the key under which the namespace's own changes stand. */

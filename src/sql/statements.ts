@@ -116,17 +116,13 @@ same AS MATERIALIZED (
 FROM ${t} r WHERE r.key = ANY(${unseen("string_to_array($1, ' ') || $2::text")}) AND (${aliveNow("r")} OR r.change <> ${settled})`,
 
     /**
-     * The same in one row, which spares the driver most of what many cost it; for the values that are no larger than
-     * `largest`. The inner query is one for itself (`OFFSET 0`), so that a row that expires meanwhile has either both a
-     * length and a value or neither.
+     * The same in one row, which spares the driver most of what many cost it: of each record its token and key, and its
+     * value after the length of that. Only where there is nothing else; a row that this can't say makes `isMixed` true.
      */
-    readMany: `SELECT string_agg(coalesce(token::text, '') || ' ' || CASE WHEN value IS NULL THEN '-' WHEN octet_length(value) > ${largest} THEN '+' ELSE octet_length(value)::text END
-    || ' ' || key || CASE WHEN change = ${settled} AND seen IS NULL THEN '' ELSE ' ' || coalesce(nullif(change, ${settled})::text, '-') || ' ' || coalesce(seen::text, '{}') END, E'\\n') AS heads,
-  string_agg(value, ''::bytea) FILTER (WHERE octet_length(value) <= ${largest}) AS values
-FROM (
-  SELECT r.key, r.change, r.token, r.seen, CASE WHEN ${aliveNow("r")} THEN r.value END AS value
-  FROM ${t} r WHERE r.key = ANY(${unseen("string_to_array($1, ' ') || $2::text")}) AND (${aliveNow("r")} OR r.change <> ${settled}) OFFSET 0
-) r`,
+    readPlain: `SELECT string_agg(token::text || key, ' ') AS heads,
+  string_agg(int4send(octet_length(value)) || value, ''::bytea) FILTER (WHERE octet_length(value) <= ${largest}) AS values,
+  bool_or(change <> ${settled} OR token IS NULL OR value IS NULL OR octet_length(value) > ${largest}) AS "isMixed"
+FROM ${t} r WHERE r.key = ANY(${unseen("string_to_array($1, ' ') || $2::text")}) AND (${aliveNow("r")} OR r.change <> ${settled})`,
 
     /**
      * `write` for a table in which no transaction has left a change, which is how most are at most times: it looks for one

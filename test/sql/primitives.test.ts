@@ -78,7 +78,7 @@ layer(client({ connections: 40 }), { excludeTestServices: true })("primitives on
         const [written, shared] = [packed(items), "clear app"]
         const asked: ReadonlyArray<readonly [Statement, ReadonlyArray<unknown>]> = [
           [texts.read, [keys.join(" "), shared]],
-          [texts.readMany, [keys.join(" "), shared]],
+          [texts.readPlain, [keys.join(" "), shared]],
           [texts.writeUnchanged, written],
           [texts.write, [...written, shared]],
           [texts.writeWaiting, [...written, shared]],
