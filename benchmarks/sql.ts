@@ -24,18 +24,33 @@ const clientLayer = (url: string) => PgClient.layer({ url: Redacted.make(url), m
 
 type Entrant = Subject<"hit" | "set">
 
+const pgPool = (url: string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => new pg.Pool({ connectionString: url, max: connections })),
+    (pool) => Effect.promise(() => pool.end())
+  )
+
+const hitOn = (pool: pg.Pool, rows: number) => () =>
+  pool.query({ name: "hit", text: "SELECT value FROM plain WHERE key = $1", values: [anyOf(rows)] })
+
 const pgAlone: Entrant = (url) =>
-  Effect.gen(function* () {
-    const pool = yield* Effect.acquireRelease(
-      Effect.sync(() => new pg.Pool({ connectionString: url, max: connections })),
-      (pool) => Effect.promise(() => pool.end())
-    )
-    const select = "SELECT value FROM plain WHERE key = $1"
-    return {
-      hit: (rows) => ofPromise(() => pool.query({ name: "hit", text: select, values: [anyOf(rows)] })),
-      set: (rows) => ofPromise(() => pool.query({ name: "set", text: upsert, values: [anyOf(rows), value] }))
+  Effect.map(pgPool(url), (pool) => ({
+    hit: (rows) => ofPromise(hitOn(pool, rows)),
+    set: (rows) => ofPromise(() => pool.query({ name: "set", text: upsert, values: [anyOf(rows), value] }))
+  }))
+
+/** However many ask: one after the other. */
+const pgOneByOne: Entrant = (url) =>
+  Effect.map(pgPool(url), (pool) => ({
+    hit: (rows) => {
+      const hit = hitOn(pool, rows)
+      let last: Promise<unknown> = Promise.resolve()
+      return ofPromise(() => {
+        last = last.then(hit)
+        return last
+      })
     }
-  })
+  }))
 
 const effectSql: Entrant = (url) =>
   Effect.gen(function* () {
@@ -81,8 +96,8 @@ const grow = (from: number, to: number) =>
     yield* sql`INSERT INTO plain SELECT 'k' || i, ${value} FROM generate_series(${from}::int, ${to - 1}::int) i`
     // one stored by the backend is the pattern of all others
     yield* cache.set("k0", payload, { ttl: "1 hour" })
-    yield* sql`INSERT INTO effect_cache (key, token, value, expires_at)
-      SELECT regexp_replace(key, 'k0"?$', '') || 'k' || i || substring(key from 'k0("?)$'), gen_random_uuid(), value, expires_at
+    yield* sql`INSERT INTO effect_cache (key, token, value, expires_at, purge_at)
+      SELECT regexp_replace(key, 'k0"?$', '') || 'k' || i || substring(key from 'k0("?)$'), gen_random_uuid(), value, expires_at, purge_at
       FROM effect_cache, generate_series(${Math.max(1, from)}::int, ${to - 1}::int) i WHERE key ~ 'k0"?$'
       ON CONFLICT DO NOTHING`
     // or the server would do so by itself, while it is measured
@@ -102,7 +117,13 @@ await contest<"hit" | "set">({
     }).pipe(Effect.provide(Layer.merge(client, Layer.provide(SqlBackend.layer(), client))))
     return url
   }),
-  subjects: { pg: pgAlone, "@effect/sql": effectSql, "@keyv/postgres": keyv, "effect-cached": effectCached },
+  subjects: {
+    pg: pgAlone,
+    "pg, one by one": pgOneByOne,
+    "@effect/sql": effectSql,
+    "@keyv/postgres": keyv,
+    "effect-cached": effectCached
+  },
   program: ({ compare }, url) =>
     Effect.gen(function* () {
       let rows = 1_000

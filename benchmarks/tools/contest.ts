@@ -1,8 +1,8 @@
 /**
  * A benchmark of subjects that wait for a server, each in a process of its own that is there for the whole run; they take
  * turns, so that whatever disturbs the machine disturbs all alike. In one process they would not be measured as programs
- * run them: V8 compiles what they share (sockets, streams, Effect's loop) once, for all of them together, and the last of
- * them to be warmed up decides how. JMH forks for the same reason (https://github.com/openjdk/jmh, sample 12).
+ * run them: V8 compiles what they share (sockets, streams, Effect's loop) once, for all of them together. JMH forks for the
+ * same reason (https://github.com/openjdk/jmh).
  */
 import { type ChildProcess, fork } from "node:child_process"
 import { Console, Context, Effect, type Scope } from "effect"
