@@ -32,13 +32,34 @@ interface Binding<A> {
   readonly atHand: { readonly groups: ReadonlyArray<string>; readonly places: ArgumentMemory<Place> } | undefined
 }
 
-/** A call with everything about it settled but the computing. */
-interface Call<A> {
-  readonly binding: Binding<A>
-  readonly definition: Definition<A, Arguments>
-  readonly name: Name
-  readonly groups: ReadonlyArray<string>
-  readonly args: Arguments
+/**
+ * A call with everything about it settled; its computation is put together only when it is wanted. A class for the reason
+ * that `Waiter` in gather.ts is one.
+ */
+class Call<A, E, R> implements MemoRequest<A, E, R> {
+  readonly key: string
+  readonly printed: string
+  readonly policy: Policy<A>
+  readonly codec: ValueCodec<A>
+  readonly meters: Meters
+
+  constructor(
+    readonly binding: Binding<A>,
+    readonly name: Name,
+    readonly groups: ReadonlyArray<string>,
+    readonly args: Arguments,
+    private readonly computing: (() => Effect.Effect<A, E, R>) | undefined
+  ) {
+    this.key = name.finished
+    this.printed = name.printed
+    this.policy = binding.policy
+    this.codec = binding.codec
+    this.meters = binding.meters
+  }
+
+  get compute(): Effect.Effect<A, E, R> {
+    return this.computing === undefined ? nothingToCompute : Effect.suspend(this.computing)
+  }
 }
 
 const rememberedNames = 20_000
@@ -100,16 +121,16 @@ export class MemoizedCalls<A, E, R> {
   ): Effect.Effect<A, E, R | CacheBackend> {
     const backend = backendOf(fiber)
     if (backend === undefined) return Effect.flatMap(CacheBackend, () => Effect.never)
-    const call = this.prepare(backend, args)
+    const call = this.prepare(backend, args, () => this.compute(receiver, args))
     if (call instanceof CacheError) return Effect.die(during("cached", call))
-    const { binding, definition, groups, name } = call
-    const place = definition.policy.earlyRefresh === 0 ? binding.engine.records.places?.find(name.finished) : undefined
+    const { binding, groups, name, policy } = call
+    const place = policy.earlyRefresh === 0 ? binding.engine.records.places?.find(name.finished) : undefined
     const hit = place === undefined ? undefined : this.hit(fiber, binding, place, groups)
     if (place !== undefined && hit !== undefined) {
       if (this.options.keyArgs === undefined) binding.atHand?.places.remember(args, place)
       return Effect.succeed(this.valueOf(hit))
     }
-    return binding.engine.memoizer.lookup(fiber, this.request(call, this.computation(receiver, args)))
+    return binding.engine.memoizer.lookup(fiber, call)
   }
 
   /** Once in a while, for those who take what is at hand without the runtime, which would see to it. */
@@ -124,10 +145,10 @@ export class MemoizedCalls<A, E, R> {
 
   forceRecalc(receiver: unknown, args: Arguments): Effect.Effect<A, E, R | CacheBackend> {
     return Effect.flatMap(CacheBackend, (backend) => {
-      const call = this.prepare(backend, args)
+      const call = this.prepare(backend, args, () => this.compute(receiver, args))
       return call instanceof CacheError
         ? Effect.die(during("forceRecalc", call))
-        : call.binding.engine.memoizer.forceRecalc(this.request(call, this.computation(receiver, args)))
+        : call.binding.engine.memoizer.forceRecalc(call)
     })
   }
 
@@ -135,9 +156,8 @@ export class MemoizedCalls<A, E, R> {
     return Effect.flatMap(CacheBackend, (backend) => {
       const call = this.prepare(backend, args)
       if (call instanceof CacheError) return Effect.fail(during("requireCache", call))
-      return Effect.mapError(
-        call.binding.engine.memoizer.requireCache(this.request(call, nothingToCompute)),
-        (error) => (error._tag === "CacheError" ? during("requireCache", error, call.name.printed) : error)
+      return Effect.mapError(call.binding.engine.memoizer.requireCache(call), (error) =>
+        error._tag === "CacheError" ? during("requireCache", error, call.name.printed) : error
       )
     })
   }
@@ -150,10 +170,6 @@ export class MemoizedCalls<A, E, R> {
         during("invalidate", error, call.name.printed)
       )
     })
-  }
-
-  private computation(receiver: unknown, args: Arguments): Effect.Effect<A, E, R> {
-    return Effect.suspend(() => this.compute(receiver, args))
   }
 
   /** A fresh value, counted; with logging on the long way round, which logs. */
@@ -169,7 +185,11 @@ export class MemoizedCalls<A, E, R> {
     return hit
   }
 
-  private prepare(backend: CacheBackendService, args: Arguments): Call<A> | CacheError {
+  private prepare(
+    backend: CacheBackendService,
+    args: Arguments,
+    computing?: () => Effect.Effect<A, E, R>
+  ): Call<A, E, R> | CacheError {
     const definition = this.definition
     if (Either.isLeft(definition)) return definition.left
     const binding = this.bindingTo(backend, definition.right)
@@ -177,7 +197,7 @@ export class MemoizedCalls<A, E, R> {
     if (name instanceof CacheError) return name
     const groups = binding.groups ?? this.groupsOf(binding.engine, definition.right, args)
     if (groups instanceof CacheError) return groups
-    return { binding, definition: definition.right, name, groups, args }
+    return new Call(binding, name, groups, args, computing)
   }
 
   private bindingTo(backend: CacheBackendService, definition: Definition<A, Arguments>): Binding<A> {
@@ -225,18 +245,5 @@ export class MemoizedCalls<A, E, R> {
     const name = { printed, finished: binding.engine.names.finish(printed) }
     if (remembers) binding.names.remember(args, name)
     return name
-  }
-
-  private request(call: Call<A>, compute: Effect.Effect<A, E, R>): MemoRequest<A, E, R> {
-    return {
-      key: call.name.finished,
-      printed: call.name.printed,
-      groups: call.groups,
-      policy: call.binding.policy,
-      codec: call.binding.codec,
-      meters: call.binding.meters,
-      args: call.args,
-      compute
-    }
   }
 }

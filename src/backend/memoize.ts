@@ -4,12 +4,12 @@
  */
 import { Effect, Either, Exit, type Fiber, Random } from "effect"
 import { type CacheError, NoCachedValue } from "../CacheError.js"
-import type { Claim } from "../CacheStore.js"
+import type { Claim, StoredEntry } from "../CacheStore.js"
 import type { Computations } from "./computation.js"
 import { currentFlight, type Flights, type Outcome } from "./flights.js"
 import { debugIsOn, isTold, logAction, logFailure, nowMillis } from "./instruments.js"
 import { isFresh, judge, madeUnder, refreshesEarly, type Servable, type Unservable, withoutValue } from "./mint.js"
-import { now, type Records, type Snapshot } from "./records.js"
+import { now, type Reader, type Records, type Snapshot } from "./records.js"
 import type { MemoRequest } from "./request.js"
 import { inTransaction, isInTransaction } from "./transaction.js"
 
@@ -22,6 +22,25 @@ type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
 const firstPoll = 2
 const longestPoll = 100
+
+/** A class for the reason that `Waiter` in gather.ts is one. */
+class Attempt<A, E, R> implements Reader<A, E, R> {
+  constructor(
+    private readonly memoizer: Memoizer,
+    private readonly fiber: AnyFiber,
+    private readonly request: MemoRequest<A, E, R>,
+    private readonly tries: number,
+    private readonly waited: number
+  ) {}
+
+  found(records: ReadonlyArray<StoredEntry | undefined>): Effect.Effect<A, E, R> {
+    return this.memoizer.found(records, this.fiber, this.request, this.tries, this.waited)
+  }
+
+  failed(error: CacheError): Effect.Effect<A, E, R> {
+    return this.memoizer.withoutStore(this.fiber, this.request, error)
+  }
+}
 
 export class Memoizer {
   constructor(
@@ -100,16 +119,23 @@ export class Memoizer {
     waited: number
   ): Effect.Effect<A, E, R> {
     const { groups, key } = request
-    return this.records.reading<A, E, R>(fiber, groups.length === 0 ? [key] : [key, ...groups], {
-      failed: (error) => this.withoutStore(fiber, request, error),
-      found: (records) => {
-        const snapshot = this.records.snapshot(groups, records)
-        const hit = this.plainHit(request, snapshot, fiber)
-        return hit === undefined
-          ? Effect.flatMap(this.examine(request, snapshot), (seen) => this.answer(fiber, request, seen, tries, waited))
-          : Effect.succeed(hit.right)
-      }
-    })
+    const keys = groups.length === 0 ? [key] : [key, ...groups]
+    return this.records.reading(fiber, keys, new Attempt(this, fiber, request, tries, waited))
+  }
+
+  /** What an attempt makes of the records that it read. */
+  found<A, E, R>(
+    records: ReadonlyArray<StoredEntry | undefined>,
+    fiber: AnyFiber,
+    request: MemoRequest<A, E, R>,
+    tries: number,
+    waited: number
+  ): Effect.Effect<A, E, R> {
+    const snapshot = this.records.snapshot(request.groups, records)
+    const hit = this.plainHit(request, snapshot, fiber)
+    return hit === undefined
+      ? Effect.flatMap(this.examine(request, snapshot), (seen) => this.answer(fiber, request, seen, tries, waited))
+      : Effect.succeed(hit.right)
   }
 
   /** A fresh value that decodes at once and is nobody's to recompute: by far the most usual answer, without a detour. */
@@ -258,11 +284,7 @@ export class Memoizer {
     })
   }
 
-  private withoutStore<A, E, R>(
-    fiber: AnyFiber,
-    request: MemoRequest<A, E, R>,
-    error: CacheError
-  ): Effect.Effect<A, E, R> {
+  withoutStore<A, E, R>(fiber: AnyFiber, request: MemoRequest<A, E, R>, error: CacheError): Effect.Effect<A, E, R> {
     request.meters.unsafeCount(fiber, "storeErrors")
     request.meters.unsafeCount(fiber, "misses")
     const computing = Effect.suspend(() => this.apart(fiber, request))
