@@ -126,7 +126,7 @@ export const statesOf = (rows: ReadonlyArray<Row>, sharedKey: string): ((key: st
 
 /** The one row of `readPlain`. */
 export interface PlainRow {
-  /** Token and key of each record. */
+  /** Token and key of each record, in a line: the key under which the namespace's changes stand has a space. */
   readonly heads: string | null
   /** The value of each record, after its length. */
   readonly values: Buffer | null
@@ -142,7 +142,7 @@ export const plainStatesOf = ({ heads, isMixed, values }: PlainRow): ((key: stri
   const states = new Map<string, State>()
   if (heads !== null && values !== null) {
     let at = 0
-    for (const head of heads.split(" ")) {
+    for (const head of heads.split("\n")) {
       const start = at + sizeLength
       at = start + values.readUInt32BE(at)
       const token = new SqlToken(head.slice(0, tokenLength), noChanges)

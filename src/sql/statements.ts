@@ -116,10 +116,10 @@ same AS MATERIALIZED (
 FROM ${t} r WHERE r.key = ANY(${unseen("string_to_array($1, ' ') || $2::text")}) AND (${aliveNow("r")} OR r.change <> ${settled})`,
 
     /**
-     * The same in one row, which spares the driver most of what many cost it: of each record its token and key, and its
-     * value after the length of that. Only where there is nothing else; a row that this can't say makes `isMixed` true.
+     * The same in one row, which spares the driver most of what many cost it: of each record its token and key in a line,
+     * and its value after the length of that. Only where there is nothing else; a row that this can't say makes `isMixed` true.
      */
-    readPlain: `SELECT string_agg(token::text || key, ' ') AS heads,
+    readPlain: `SELECT string_agg(token::text || key, E'\\n') AS heads,
   string_agg(int4send(octet_length(value)) || value, ''::bytea) FILTER (WHERE octet_length(value) <= ${largest}) AS values,
   bool_or(change <> ${settled} OR token IS NULL OR value IS NULL OR octet_length(value) > ${largest}) AS "isMixed"
 FROM ${t} r WHERE r.key = ANY(${unseen("string_to_array($1, ' ') || $2::text")}) AND (${aliveNow("r")} OR r.change <> ${settled})`,

@@ -63,6 +63,19 @@ layer(client({ connections: 40 }), { excludeTestServices: true })("primitives on
     })
   )
 
+  it.scoped("a row that somebody put where only the namespace's changes stand harms nobody", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const table = freshTable()
+      const cache = yield* store({ table })
+      const keys = Array.from({ length: 20 }, (_, index) => key(index))
+      yield* cache.write(keys.map((each) => ({ key: each, record: record(`of ${each}`) })))
+      yield* sql`INSERT INTO ${sql(table)} (key, token, value, expires_at)
+        VALUES ('clear app', gen_random_uuid(), 'poison', now() + interval '1 hour')`
+      expect((yield* cache.read(keys)).map(text)).toEqual(keys.map((each) => `of ${each}`))
+    })
+  )
+
   it.scoped("no statement reads a whole table, not even one that was never analysed", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient
