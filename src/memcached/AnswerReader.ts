@@ -10,7 +10,7 @@ const answerMagic = 0x81
 /** More than memcached's largest item: a length above it is not memcached's. */
 const longestAnswer = 2 ** 30 + 2 ** 20
 
-/** The answer being read: one object for all of them, so only valid until the next. */
+/** The answer being read: one object for all of them, so only valid until the next, as is what it holds. */
 export class Answer {
   opcode = 0
   status = 0
@@ -22,9 +22,20 @@ export class Answer {
   extras = 0
   start = 0
   end = 0
+  /** Whether the socket writes over `buffer` with what it reads next. */
+  private isLent = false
 
-  load(buffer: Buffer, at: number): void {
+  /** The bytes from `start` to the end of the value, to be kept. */
+  keep(start: number): Buffer {
+    if (!this.isLent) return this.buffer.subarray(start, this.end)
+    const kept = Buffer.allocUnsafe(this.end - start)
+    this.buffer.copy(kept, 0, start, this.end)
+    return kept
+  }
+
+  load(buffer: Buffer, at: number, isLent: boolean): void {
     this.buffer = buffer
+    this.isLent = isLent
     this.opcode = buffer[at + 1] ?? 0
     this.status = buffer.readUInt16BE(at + 6)
     this.opaque = buffer.readUInt32BE(at + 12)
@@ -51,21 +62,23 @@ export class AnswerReader {
     this.partial = undefined
   }
 
-  /** Throws when the bytes are not memcached's. */
-  push(chunk: Buffer): void {
+  /**
+   * Reads the first `length` bytes of a chunk, which may be written over afterwards. Throws when they are not memcached's.
+   */
+  push(chunk: Buffer, length: number): void {
     let at = 0
-    while (at < chunk.length && !this.stopped) {
-      const whole = this.partial === undefined ? this.begin(chunk, at) : 0
-      at += whole > 0 ? whole : this.fill(chunk, at)
+    while (at < length && !this.stopped) {
+      const whole = this.partial === undefined ? this.begin(chunk, at, length) : 0
+      at += whole > 0 ? whole : this.fill(chunk, at, length)
     }
   }
 
   /** Handles an answer that lies whole in the chunk, and says how long it is; 0 when more has to come. */
-  private begin(chunk: Buffer, at: number): number {
-    const available = chunk.length - at
+  private begin(chunk: Buffer, at: number, end: number): number {
+    const available = end - at
     const length = available < headerLength ? headerLength : answerLength(chunk, at)
     if (available >= length) {
-      this.emit(chunk, at)
+      this.emit(chunk, at, true)
       return length
     }
     this.partial = Buffer.allocUnsafe(length)
@@ -73,10 +86,10 @@ export class AnswerReader {
     return 0
   }
 
-  private fill(chunk: Buffer, at: number): number {
+  private fill(chunk: Buffer, at: number, end: number): number {
     const partial = this.partial
     if (partial === undefined) return 0
-    const taken = chunk.copy(partial, this.filled, at, Math.min(chunk.length, at + partial.length - this.filled))
+    const taken = chunk.copy(partial, this.filled, at, Math.min(end, at + partial.length - this.filled))
     this.filled += taken
     if (this.filled === partial.length) this.completed(partial)
     return taken
@@ -89,12 +102,12 @@ export class AnswerReader {
       partial.copy(this.partial)
     } else {
       this.partial = undefined
-      this.emit(partial, 0)
+      this.emit(partial, 0, false)
     }
   }
 
-  private emit(buffer: Buffer, at: number): void {
-    this.answer.load(buffer, at)
+  private emit(buffer: Buffer, at: number, isLent: boolean): void {
+    this.answer.load(buffer, at, isLent)
     this.onAnswer(this.answer)
   }
 }

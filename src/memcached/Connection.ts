@@ -47,6 +47,8 @@ export interface Surroundings {
 }
 
 const keepAliveDelay = 30_000
+/** The bytes that a socket reads at most at a time. */
+const chunkLength = 65_536
 /** A store's name in logs and metrics. */
 export const storeName = "memcached"
 
@@ -156,12 +158,17 @@ export class Connection extends Server {
   }
 
   private open(): void {
-    const line = connect({
+    const line: Socket = connect({
       host: this.address.host,
       port: this.address.port,
       noDelay: true,
       keepAlive: true,
-      keepAliveInitialDelay: keepAliveDelay
+      keepAliveInitialDelay: keepAliveDelay,
+      // past the stream, whose detour and 64 KB a chunk would cost an answer more than reading it
+      onread: {
+        buffer: Buffer.allocUnsafeSlow(chunkLength),
+        callback: (length, chunk) => this.received(line, chunk, length)
+      }
     })
     this.line = line
     this.reader = new AnswerReader((answer) => this.answered(answer))
@@ -173,7 +180,6 @@ export class Connection extends Server {
       "connect",
       current(() => this.introduce())
     )
-    line.on("data", (chunk: Buffer) => this.line === line && this.responseHandler(chunk))
     line.on("error", (cause) => this.line === line && this.error(new Problem("Unavailable", cause.message, { cause })))
     line.on(
       "close",
@@ -196,12 +202,15 @@ export class Connection extends Server {
     }
   }
 
-  override responseHandler(chunk: Buffer): void {
+  /** Tells the socket to go on reading. */
+  private received(line: Socket, chunk: Uint8Array, length: number): boolean {
     try {
-      this.reader?.push(chunk)
+      // the buffer that the socket was given
+      if (this.line === line) this.reader?.push(chunk as Buffer, length)
     } catch (cause) {
       this.error(new Problem("Unavailable", cause instanceof Error ? cause.message : String(cause), { cause }))
     }
+    return true
   }
 
   private answered(answer: Answer): void {

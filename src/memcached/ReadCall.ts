@@ -61,7 +61,7 @@ export const foundIn = (answer: Answer, server: number): Found | undefined => {
   if (generation === undefined) return undefined
   return {
     token: new Token(server, generation, answer.casHigh, answer.casLow),
-    bytes: answer.buffer.subarray(answer.start + generationLength, answer.end)
+    bytes: answer.keep(answer.start + generationLength)
   }
 }
 

@@ -207,7 +207,7 @@ describe("memjs, mended", () => {
     const reader = new AnswerReader(({ end, start }) => {
       read += end - start
     })
-    const mended = time((chunk) => reader.push(chunk))
+    const mended = time((chunk) => reader.push(chunk, chunk.length))
     const server = new Server("127.0.0.1", 0)
     const bare = time((chunk) => server.responseHandler(chunk))
     expect(read).toBe(length)
@@ -227,12 +227,16 @@ describe("memjs, mended", () => {
       })
     )
     for (let size = 1; size <= stream.length; size++) {
-      const seen: Array<string> = []
-      const reader = new AnswerReader(({ buffer, end, start }) => seen.push(buffer.toString("latin1", start, end)))
-      for (let at = 0; at < stream.length; at += size) reader.push(stream.subarray(at, at + size))
-      expect(seen).toEqual(values)
+      const seen: Array<Buffer> = []
+      const reader = new AnswerReader((answer) => seen.push(answer.keep(answer.start)))
+      // as a socket does it: each chunk over the one before
+      const chunk = Buffer.alloc(size + 1)
+      for (let at = 0; at < stream.length; at += size) reader.push(chunk, stream.copy(chunk, 0, at, at + size))
+      chunk.fill(0)
+      expect(seen.map((kept) => kept.toString("latin1"))).toEqual(values)
     }
-    expect(() => new AnswerReader(() => {}).push(Buffer.from("HTTP/1.1 400 Bad Request\r\n\r\n"))).toThrow(/protocol/)
+    const foreign = Buffer.from("HTTP/1.1 400 Bad Request\r\n\r\n")
+    expect(() => new AnswerReader(() => {}).push(foreign, foreign.length)).toThrow(/protocol/)
   })
 
   it.scopedLive("takes IPv6 addresses and host names", () =>
