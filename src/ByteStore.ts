@@ -12,11 +12,14 @@ import {
   type CacheStore,
   type Entry,
   expiresAt,
+  type Found,
   type Reading,
   type RejectedItem,
   type StoredEntry,
   type StoreSize,
-  type Token
+  type Token,
+  type WriteItem,
+  type Writing
 } from "./CacheStore.js"
 import { decodeEntry, encodeEntry } from "./values/entryCodec.js"
 
@@ -58,9 +61,16 @@ export interface ByteItem {
  */
 export interface ByteStore {
   readonly name: string
-  readonly read: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<StoredBytes | undefined>, CacheError>
-  readonly unsafeAsk?: (keys: ReadonlyArray<string>, asker: Asker<StoredBytes>) => Reading<StoredBytes> | undefined
-  readonly write: (items: ReadonlyArray<ByteItem>) => Effect.Effect<ReadonlyArray<RejectedItem>, CacheError>
+  readonly read: (keys: ReadonlyArray<string>) => Reading<StoredBytes>
+  readonly unsafeAsk?: (
+    keys: ReadonlyArray<string>,
+    asker: Asker<Found<StoredBytes>>
+  ) => Reading<StoredBytes> | undefined
+  readonly write: (items: ReadonlyArray<ByteItem>) => Writing
+  readonly unsafeWrite?: (
+    items: ReadonlyArray<ByteItem>,
+    asker: Asker<ReadonlyArray<RejectedItem>>
+  ) => Writing | undefined
   readonly add: (key: string, record: ByteRecord) => Effect.Effect<Option.Option<Token>, CacheError>
   readonly replace: (key: string, token: Token, record: ByteRecord) => Effect.Effect<Option.Option<Token>, CacheError>
   readonly remove: (keys: ReadonlyArray<string>) => Effect.Effect<number, CacheError>
@@ -76,6 +86,8 @@ const toRecord = (entry: Entry, now: number): ByteRecord => ({
   lifetime: Math.max(shortestLifetime, Math.ceil(expiresAt(entry) - now))
 })
 
+const toItem = ({ entry, key }: WriteItem, now: number): ByteItem => ({ key, record: toRecord(entry, now) })
+
 const toStoredEntry = (stored: StoredBytes | undefined): StoredEntry | undefined =>
   stored === undefined ? undefined : { token: stored.token, entry: decodeEntry(stored.bytes) }
 
@@ -83,15 +95,15 @@ const decoded = (reading: Reading<StoredBytes>): Reading<StoredEntry> =>
   Effect.map(reading, (records) => records.map(toStoredEntry))
 
 /** Decodes for another. */
-class Decoding implements Asker<StoredBytes> {
-  constructor(private readonly asker: Asker<StoredEntry>) {}
+class Decoding implements Asker<Found<StoredBytes>> {
+  constructor(private readonly asker: Asker<Found<StoredEntry>>) {}
 
-  found(records: ReadonlyArray<StoredBytes | undefined>): void {
-    this.asker.found(records.map(toStoredEntry))
+  answered(records: Found<StoredBytes>): void {
+    this.asker.answered(records.map(toStoredEntry))
   }
 
-  failed(failure: Reading<StoredBytes>): void {
-    this.asker.failed(decoded(failure))
+  failed(instead: Reading<StoredBytes>): void {
+    this.asker.failed(decoded(instead))
   }
 }
 
@@ -103,7 +115,7 @@ class Decoding implements Asker<StoredBytes> {
  * @category constructors
  */
 export const toCacheStore = (byteStore: ByteStore): CacheStore => {
-  const { size, unsafeAsk } = byteStore
+  const { size, unsafeAsk, unsafeWrite } = byteStore
   return {
     name: byteStore.name,
     payloads: "bytes",
@@ -119,8 +131,17 @@ export const toCacheStore = (byteStore: ByteStore): CacheStore => {
     write: (items) =>
       Effect.withFiberRuntime((fiber) => {
         const now = nowMillis(fiber)
-        return byteStore.write(items.map(({ entry, key }) => ({ key, record: toRecord(entry, now) })))
+        return byteStore.write(items.map((item) => toItem(item, now)))
       }),
+    ...(unsafeWrite === undefined
+      ? {}
+      : {
+          unsafeWrite: (items, now, asker) =>
+            unsafeWrite(
+              items.map((item) => toItem(item, now)),
+              asker
+            )
+        }),
     add: (key, entry) => Effect.withFiberRuntime((fiber) => byteStore.add(key, toRecord(entry, nowMillis(fiber)))),
     replace: (key, token, entry) =>
       Effect.withFiberRuntime((fiber) => byteStore.replace(key, token, toRecord(entry, nowMillis(fiber)))),

@@ -88,15 +88,24 @@ export interface StoredEntry {
 }
 
 /**
- * Who waits for the answer of `unsafeAsk`: told once, perhaps before `unsafeAsk` returns.
+ * Who waits for an answer that comes by a callback: told once, perhaps before whoever was asked returns.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Asker<Stored> {
-  readonly found: (records: ReadonlyArray<Stored | undefined>) => void
-  readonly failed: (failure: Reading<Stored>) => void
+export interface Asker<Answer> {
+  readonly answered: (answer: Answer) => void
+  /** Told what to do for an answer: most often that there is none. */
+  readonly failed: (instead: Effect.Effect<Answer, CacheError>) => void
 }
+
+/**
+ * One for each key that was asked, in order.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Found<Stored> = ReadonlyArray<Stored | undefined>
 
 /**
  * How records are had, or that they can't be.
@@ -104,7 +113,15 @@ export interface Asker<Stored> {
  * @since 0.1.0
  * @category models
  */
-export type Reading<Stored> = Effect.Effect<ReadonlyArray<Stored | undefined>, CacheError>
+export type Reading<Stored> = Effect.Effect<Found<Stored>, CacheError>
+
+/**
+ * How items are written; gives those that were not.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Writing = Effect.Effect<ReadonlyArray<RejectedItem>, CacheError>
 
 /**
  * Where a value stands in the memory of this process.
@@ -147,7 +164,7 @@ export interface CacheStore {
    * Reads the records of all keys in one round trip; the answer has one element a key, in order, `undefined` where no
    * record lives.
    */
-  readonly read: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<StoredEntry | undefined>, CacheError>
+  readonly read: (keys: ReadonlyArray<string>) => Reading<StoredEntry>
   /** The same for one key and without suspending, for a store in this process; `now` is the Clock's milliseconds. */
   readonly unsafeRead?: (key: string, now: number) => StoredEntry | undefined
   /** Where records stand, for a store in this process that spares its readers the look-up of a key. Optional. */
@@ -157,12 +174,21 @@ export interface CacheStore {
    * be had so, or not at all, this returns what to do in its place, and the asker hears nothing. Never called inside a
    * transaction. Optional.
    */
-  readonly unsafeAsk?: (keys: ReadonlyArray<string>, asker: Asker<StoredEntry>) => Reading<StoredEntry> | undefined
+  readonly unsafeAsk?: (
+    keys: ReadonlyArray<string>,
+    asker: Asker<Found<StoredEntry>>
+  ) => Reading<StoredEntry> | undefined
   /**
    * Writes all entries whatever was there, in one round trip; the last of two with the same key wins. The answer names
    * the items that were not written, with the reason; the others were.
    */
-  readonly write: (items: ReadonlyArray<WriteItem>) => Effect.Effect<ReadonlyArray<RejectedItem>, CacheError>
+  readonly write: (items: ReadonlyArray<WriteItem>) => Writing
+  /** `write` by callbacks, as `unsafeAsk` is `read`; `now` is the Clock's milliseconds. Optional. */
+  readonly unsafeWrite?: (
+    items: ReadonlyArray<WriteItem>,
+    now: number,
+    asker: Asker<ReadonlyArray<RejectedItem>>
+  ) => Writing | undefined
   /** Writes the entry only where no live record stands: of many callers one gets a token, the others `None`. */
   readonly add: (key: string, entry: Entry) => Effect.Effect<Option.Option<Token>, CacheError>
   /** Compare-and-set: writes the entry only over the very record that `token` was given for. */

@@ -32,7 +32,12 @@ export class Invalidation {
     )
   }
 
-  /** What is computed without a claim is no longer joined once the keys have been written. */
+  /** What is computed without a claim under the key is no longer joined. */
+  superseded(key: string): void {
+    this.flights.detach([key])
+  }
+
+  /** The same for all keys once they have been written. */
   superseding<A, B>(
     keys: ReadonlyArray<string>,
     write: Effect.Effect<A, CacheError>,

@@ -4,12 +4,13 @@
  */
 import { Effect, Either, Exit, type Fiber, Random } from "effect"
 import { type CacheError, NoCachedValue } from "../CacheError.js"
-import type { Claim, StoredEntry } from "../CacheStore.js"
+import type { Claim, Found, StoredEntry } from "../CacheStore.js"
+import type { Reader } from "./asking.js"
 import type { Computations } from "./computation.js"
 import { currentFlight, type Flights, type Outcome } from "./flights.js"
 import { debugIsOn, isTold, logAction, logFailure, nowMillis } from "./instruments.js"
 import { isFresh, judge, madeUnder, refreshesEarly, type Servable, type Unservable, withoutValue } from "./mint.js"
-import { now, type Reader, type Records, type Snapshot } from "./records.js"
+import { now, type Records, type Snapshot } from "./records.js"
 import type { MemoRequest } from "./request.js"
 import { inTransaction, isInTransaction } from "./transaction.js"
 
@@ -24,7 +25,7 @@ const firstPoll = 2
 const longestPoll = 100
 
 /** A class for the reason that `Waiter` in gather.ts is one. */
-class Attempt<A, E, R> implements Reader<A, E, R> {
+class Attempt<A, E, R> implements Reader<Found<StoredEntry>, A, E, R> {
   constructor(
     private readonly memoizer: Memoizer,
     private readonly fiber: AnyFiber,
@@ -33,7 +34,7 @@ class Attempt<A, E, R> implements Reader<A, E, R> {
     private readonly waited: number
   ) {}
 
-  found(records: ReadonlyArray<StoredEntry | undefined>): Effect.Effect<A, E, R> {
+  found(records: Found<StoredEntry>): Effect.Effect<A, E, R> {
     return this.memoizer.found(records, this.fiber, this.request, this.tries, this.waited)
   }
 

@@ -5,22 +5,25 @@ import { randomBytes } from "node:crypto"
 import { Effect, Either, type Fiber, Option, ParseResult, type Schema } from "effect"
 import { CacheError } from "../CacheError.js"
 import type {
-  Asker,
   CachedValue,
   CacheStore,
   Entry,
+  Found,
   GroupVersion,
   Place,
   Places,
   Reading,
-  StoredEntry
+  RejectedItem,
+  StoredEntry,
+  WriteItem
 } from "../CacheStore.js"
 import { decodePlain, type EncodeRefusal, encodePlain } from "../values/plainData.js"
-import { hasTracer, nowMillis, storeSpan } from "./instruments.js"
+import { answering, type Reader, unsafeAwaiting } from "./asking.js"
+import { hasTracer, nowMillis, storeSpan, storeSpanOn } from "./instruments.js"
 import { isFresh, settled } from "./mint.js"
 import { isInTransaction } from "./transaction.js"
 
-type Stored = ReadonlyArray<StoredEntry | undefined>
+type Stored = Found<StoredEntry>
 
 /** A record and the versions of the asked groups, read at one moment. */
 export interface Snapshot {
@@ -57,57 +60,7 @@ const plainBytes: PlainCodec = {
   decode: (payload) => decodePlain(payload as Uint8Array)
 }
 
-/** What a reader does about what it reads. */
-export interface Reader<A, E, R> {
-  /** Told in the store's own turn, where it may: what takes long belongs into the effect that it gives. */
-  readonly found: (records: Stored) => Effect.Effect<A, E, R>
-  readonly failed: (error: CacheError) => Effect.Effect<A, E, R>
-}
-
-/** What a store calls back with, on its way to the fiber that waits for it. */
-class Answer<A, E, R> implements Asker<StoredEntry> {
-  private answer: Effect.Effect<A, E, R> | undefined
-  private resume: ((answer: Effect.Effect<A, E, R>) => void) | undefined
-
-  constructor(private readonly reader: Reader<A, E, R>) {}
-
-  get awaited(): Effect.Effect<A, E, R> {
-    return (
-      this.answer ??
-      Effect.async((resume) => {
-        // it may have come while the fiber gave way to others
-        if (this.answer === undefined) this.resume = resume
-        else resume(this.answer)
-      })
-    )
-  }
-
-  found(records: Stored): void {
-    try {
-      this.settle(this.reader.found(records))
-    } catch (defect) {
-      // it must not come between the store and its other callers
-      this.settle(Effect.die(defect))
-    }
-  }
-
-  failed(failure: Reading<StoredEntry>): void {
-    this.settle(answering(failure, this.reader))
-  }
-
-  private settle(answer: Effect.Effect<A, E, R>): void {
-    if (this.resume === undefined) this.answer = answer
-    else this.resume(answer)
-  }
-}
-
-const answering = <A, E, R>(reading: Reading<StoredEntry>, reader: Reader<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.matchEffect(reading, {
-    onFailure: (error) => reader.failed(error),
-    onSuccess: (records) => reader.found(records)
-  })
-
-const asTheyAre: Reader<Stored, CacheError, never> = { found: Effect.succeed, failed: Effect.fail }
+const asTheyAre: Reader<Stored, Stored, CacheError, never> = { found: Effect.succeed, failed: Effect.fail }
 
 export class Records {
   private readonly bytes: boolean
@@ -154,7 +107,7 @@ export class Records {
   reading<A, E, R>(
     fiber: Fiber.RuntimeFiber<unknown, unknown>,
     keys: ReadonlyArray<string>,
-    reader: Reader<A, E, R>
+    reader: Reader<Stored, A, E, R>
   ): Effect.Effect<A, E, R> {
     const { name, unsafeAsk, unsafeRead } = this.store
     if (unsafeRead !== undefined) {
@@ -164,9 +117,21 @@ export class Records {
     if (unsafeAsk === undefined || hasTracer(fiber) || isInTransaction(fiber)) {
       return answering(storeSpan("read", name, keys.length)(this.store.read(keys)), reader)
     }
-    const answer = new Answer(reader)
-    const instead = unsafeAsk(keys, answer)
-    return instead === undefined ? answer.awaited : answering(instead, reader)
+    return unsafeAwaiting((asker) => unsafeAsk(keys, asker), reader)
+  }
+
+  /** Writes one entry, for a fiber at hand that evaluates the answer at once: the writing has begun. */
+  writing<A, E>(
+    fiber: Fiber.RuntimeFiber<unknown, unknown>,
+    item: WriteItem,
+    reader: Reader<ReadonlyArray<RejectedItem>, A, E, never>
+  ): Effect.Effect<A, E> {
+    const { name, unsafeWrite, write } = this.store
+    const items = [item]
+    if (unsafeWrite === undefined || hasTracer(fiber) || isInTransaction(fiber)) {
+      return answering(storeSpanOn(fiber, "write", name, 1, write(items)), reader)
+    }
+    return unsafeAwaiting((asker) => unsafeWrite(items, nowMillis(fiber), asker), reader)
   }
 
   /** The record under the key and the versions of the groups (finished, sorted), in one round trip. */

@@ -4,8 +4,9 @@
  * @since 0.1.0
  */
 import { Effect, Either, Option, Runtime, type Scope } from "effect"
-import type { ByteRecord, ByteStore, StoredBytes } from "../ByteStore.js"
+import type { ByteItem, ByteRecord, ByteStore, StoredBytes } from "../ByteStore.js"
 import { CacheError } from "../CacheError.js"
+import type { Reading, Writing } from "../CacheStore.js"
 import { CircuitOpen } from "../store/outage.js"
 import { AddCall } from "./AddCall.js"
 import type { Problem } from "./Call.js"
@@ -167,10 +168,17 @@ export const connect = (options: MemcachedOptions, namespace: string): Effect.Ef
  * The first write to a server, and the first after its generation record was evicted, takes one more.
  */
 export const over = (pool: Pool): ByteStore => {
-  const read = (keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<StoredBytes | undefined>, CacheError> =>
+  const read = (keys: ReadonlyArray<string>): Reading<StoredBytes> =>
     keys.length === 0 ? Effect.succeed([]) : checked(pool, "read", keys, readMany(pool, keys))
   const writeError = (key: string, problem: Problem) => cacheError("write", problem, key)
   const readError = (problem: Problem) => cacheError("read", problem)
+  const write = (items: ReadonlyArray<ByteItem>): Writing =>
+    checked(
+      pool,
+      "write",
+      items.map(({ key }) => key),
+      writeMany(pool, items, writeError)
+    )
   return {
     name: "memcached",
     read,
@@ -179,17 +187,11 @@ export const over = (pool: Pool): ByteStore => {
       const instead = askOne(pool, keys, asker, readError)
       return instead === "several" ? read(keys) : instead
     },
-    write: (items) => {
+    write,
+    unsafeWrite: (items, asker) => {
       const [item] = items
-      if (item === undefined || items.length > 1 || pool.settings.failover || !isKey(item.key)) {
-        return checked(
-          pool,
-          "write",
-          items.map(({ key }) => key),
-          writeMany(pool, items, writeError)
-        )
-      }
-      return writeOne(pool, item, writeError)
+      if (item === undefined || items.length > 1 || pool.settings.failover || !isKey(item.key)) return write(items)
+      return writeOne(pool, item, writeError, asker)
     },
     add: (key, record) => checked(pool, "add", [key], add(pool, key, record)),
     replace: (key, token, record) => checked(pool, "replace", [key], replace(pool, key, token, record)),

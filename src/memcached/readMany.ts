@@ -7,14 +7,14 @@
 import { Effect } from "effect"
 import type { StoredBytes } from "../ByteStore.js"
 import type { CacheError } from "../CacheError.js"
-import type { Asker, Reading } from "../CacheStore.js"
+import type { Asker, Found, Reading } from "../CacheStore.js"
 import type { Listener, Problem } from "./Call.js"
 import { standIn } from "./exchange.js"
 import type { Pool, Route } from "./Pool.js"
 import { ReadCall } from "./ReadCall.js"
 import { type Part, split } from "./split.js"
 
-export type Records = ReadonlyArray<StoredBytes | undefined>
+export type Records = Found<StoredBytes>
 type Resume = (result: Effect.Effect<Records, Problem>) => void
 
 /** Hands the records of the only server on. */
@@ -91,12 +91,12 @@ const readStrangers = (parts: ReadonlyArray<Part<string>>): Effect.Effect<void, 
 /** Hands the records of the only server to who asked by callbacks. */
 class Asking implements Listener<Records> {
   constructor(
-    private readonly asker: Asker<StoredBytes>,
+    private readonly asker: Asker<Records>,
     private readonly errorOf: (problem: Problem) => CacheError
   ) {}
 
   done(found: Records): void {
-    this.asker.found(found)
+    this.asker.answered(found)
   }
 
   failed(problem: Problem): void {
@@ -110,7 +110,7 @@ class Asking implements Listener<Records> {
 export const askOne = (
   pool: Pool,
   keys: ReadonlyArray<string>,
-  asker: Asker<StoredBytes>,
+  asker: Asker<Records>,
   errorOf: (problem: Problem) => CacheError
 ): Reading<StoredBytes> | "several" | undefined => {
   const route = sharedRoute(pool, keys)

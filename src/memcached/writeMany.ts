@@ -6,10 +6,10 @@
 import { Effect, Either } from "effect"
 import type { ByteItem } from "../ByteStore.js"
 import type { CacheError } from "../CacheError.js"
-import type { RejectedItem } from "../CacheStore.js"
+import type { Asker, RejectedItem, Writing } from "../CacheStore.js"
 import { type Listener, type Problem, type Superseded, superseded } from "./Call.js"
 import { exchange, exchangeUnderGeneration } from "./exchange.js"
-import type { Pool } from "./Pool.js"
+import type { Pool, Route } from "./Pool.js"
 import { RemoveCall } from "./RemoveCall.js"
 import { type Part, split } from "./split.js"
 import { type Rejection, WriteCall } from "./WriteCall.js"
@@ -33,45 +33,55 @@ const writePart = (part: Part<ByteItem>): Effect.Effect<ReadonlyArray<Rejection>
     (listener: ConstructorParameters<typeof WriteCall>[2]) => new WriteCall(part.route.home, part.elements, listener)
   )
 
-const none: Effect.Effect<ReadonlyArray<RejectedItem>> = Effect.succeed([])
+const nothing: ReadonlyArray<RejectedItem> = []
+const none: Effect.Effect<ReadonlyArray<RejectedItem>> = Effect.succeed(nothing)
 
-type Written = Effect.Effect<ReadonlyArray<RejectedItem>, CacheError>
 type ToError = (key: string, problem: Problem) => CacheError
 
 /** Says what became of a lone item. */
-class Writing implements Listener<ReadonlyArray<Rejection> | Superseded> {
+class LoneItem implements Listener<ReadonlyArray<Rejection> | Superseded> {
   constructor(
-    private readonly part: Part<ByteItem>,
-    private readonly again: Written,
+    private readonly pool: Pool,
+    private readonly route: Route,
+    private readonly items: readonly [ByteItem],
     private readonly toError: ToError,
-    private readonly resume: (written: Written) => void
+    private readonly asker: Asker<ReadonlyArray<RejectedItem>>
   ) {}
 
   done(result: ReadonlyArray<Rejection> | Superseded): void {
-    if (result === superseded) this.resume(this.again)
-    else if (result.length === 0) this.resume(none)
-    else this.resume(Effect.as(forget(this.part, result), rejectedItems(result, this.toError)))
+    if (result === superseded) this.asker.failed(writeAgain(this.pool, this.items, this.toError))
+    else if (result.length === 0) this.asker.answered(nothing)
+    else {
+      const part = { route: this.route, elements: [...this.items], positions: [0] }
+      this.asker.failed(Effect.as(forget(part, result), rejectedItems(result, this.toError)))
+    }
   }
 
   failed(problem: Problem): void {
-    this.resume(Effect.fail(this.toError(this.part.elements[0]?.key ?? "", problem)))
+    this.asker.failed(Effect.fail(this.toError(this.items[0].key, problem)))
   }
 }
 
-/** One item, by far the most usual write, in few operations where the server's generation is known. */
-export const writeOne = (pool: Pool, item: ByteItem, toError: ToError): Written =>
-  Effect.suspend(() => {
-    const elements = [item]
-    const again = Effect.mapError(writeMany(pool, elements, toError), (problem) => toError(item.key, problem))
-    const route = pool.route(item.key)
-    const { holder, home } = route
-    if (holder.generations.current(home) === undefined) return again
-    return Effect.async((resume) =>
-      holder.ask(
-        new WriteCall(home, elements, new Writing({ route, elements, positions: [0] }, again, toError, resume))
-      )
-    )
-  })
+const writeAgain = (pool: Pool, items: readonly [ByteItem], toError: ToError): Writing =>
+  Effect.mapError(writeMany(pool, items, toError), (problem) => toError(items[0].key, problem))
+
+/**
+ * One item, by far the most usual write, by callbacks, which nobody can give up on. Where it can't be sent at once, under a
+ * generation that is known, tells what to do in its place.
+ */
+export const writeOne = (
+  pool: Pool,
+  item: ByteItem,
+  toError: ToError,
+  asker: Asker<ReadonlyArray<RejectedItem>>
+): Writing | undefined => {
+  const items = [item] as const
+  const route = pool.route(item.key)
+  const { holder, home } = route
+  if (!holder.isReady || holder.generations.current(home) === undefined) return writeAgain(pool, items, toError)
+  holder.ask(new WriteCall(home, items, new LoneItem(pool, route, items, toError, asker)))
+  return undefined
+}
 
 const rejectedItems = (rejections: ReadonlyArray<Rejection>, toError: ToError): ReadonlyArray<RejectedItem> =>
   rejections.map(({ item, problem }) => ({ key: item.key, error: toError(item.key, problem) }))

@@ -2,9 +2,9 @@
 import { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Duration, Effect, Exit, type Option, type Scope } from "effect"
-import type { ByteItem, ByteRecord, ByteStore } from "../ByteStore.js"
+import type { ByteItem, ByteRecord, ByteStore, StoredBytes } from "../ByteStore.js"
 import type { CacheError } from "../CacheError.js"
-import type { RejectedItem } from "../CacheStore.js"
+import type { Found, RejectedItem } from "../CacheStore.js"
 import { keyPrefix } from "../keys/finishKey.js"
 import * as Running from "../store/Running.js"
 import { clear } from "./clear.js"
@@ -12,13 +12,17 @@ import { ownConnection, Preparation, wallClock, whereTransaction, withTimeout } 
 import { inside } from "./inside.js"
 import { outside } from "./outside.js"
 import { purge } from "./purge.js"
-import { SqlToken, type State } from "./records.js"
+import { type LiveState, SqlToken, type State } from "./records.js"
 import type { SqlStoreOptions } from "./SqlStore.js"
 import { statements } from "./statements.js"
 import { createTable, parseTable } from "./table.js"
 import { tooLarge } from "./tooLarge.js"
 
+const isAlive = (state: State): state is LiveState => state.isAlive()
 const toStored = (state: State) => (state.isAlive() ? state : undefined)
+
+const toFound = (states: ReadonlyArray<State>): Found<StoredBytes> =>
+  states.every(isAlive) ? states : states.map(toStored)
 
 export const make = (
   options: SqlStoreOptions
@@ -83,12 +87,12 @@ export const make = (
           ? Effect.succeed([])
           : Effect.map(
               whereTransaction({ inside: (connection) => inner.read(connection, keys), outside: own.read(keys) }),
-              (states) => states.map(toStored)
+              toFound
             ),
       unsafeAsk: (keys, asker) => {
         if (keys.length === 0) return Effect.succeed([])
         own.askRead(keys, (exit) => {
-          if (Exit.isSuccess(exit)) asker.found(exit.value.map(toStored))
+          if (Exit.isSuccess(exit)) asker.answered(toFound(exit.value))
           else asker.failed(Effect.failCause(exit.cause))
         })
         return undefined

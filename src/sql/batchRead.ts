@@ -47,9 +47,10 @@ export const batchRead = ({ direct, sharedKey, statements, ...options }: BatchOp
     maxSize: 500,
     sizeOf: (keys: ReadonlyArray<string>) => keys.length,
     run: (requests) => {
-      const keys = [...new Set(requests.flat())]
-      const read = keys.length < many || untilPlain-- > 0 ? byRows : plainly
-      return Effect.map(read(keys), (stateOf) => requests.map((each) => Exit.succeed(each.map(stateOf))))
+      const keys = new Set<string>()
+      for (const request of requests) for (const key of request) keys.add(key)
+      const read = keys.size < many || untilPlain-- > 0 ? byRows : plainly
+      return Effect.map(read([...keys]), (stateOf) => requests.map((each) => Exit.succeed(each.map(stateOf))))
     }
   })
 }

@@ -8,7 +8,7 @@
 import { Effect, Metric, MetricKey, MetricLabel, type Scope } from "effect"
 import { inTransaction, isInTransaction } from "../backend/transaction.js"
 import { CacheError } from "../CacheError.js"
-import type { Asker, CacheStore, Reading, RejectedItem, StoredEntry } from "../CacheStore.js"
+import type { Asker, CacheStore, Found, Reading, RejectedItem, StoredEntry, WriteItem, Writing } from "../CacheStore.js"
 import { CircuitOpen, isOutage, needsNoBreaker } from "./outage.js"
 
 export interface BreakerSettings {
@@ -35,21 +35,20 @@ export const breakerGauge = (labels: Readonly<Record<"store", string> & Partial<
   )
 
 /** Tells the breaker how it went, on the way to who asked. A class for the reason that `Waiter` in gather.ts is one. */
-class Watched implements Asker<StoredEntry> {
+class Watched<Answer> implements Asker<Answer> {
   constructor(
-    private readonly asker: Asker<StoredEntry>,
-    private readonly key: string | undefined,
-    private readonly wentWell: () => void,
-    private readonly watched: (key: string | undefined, failure: Reading<StoredEntry>) => Reading<StoredEntry>
+    private readonly asker: Asker<Answer>,
+    private readonly wentWell: (answer: Answer) => void,
+    private readonly watched: (instead: Effect.Effect<Answer, CacheError>) => Effect.Effect<Answer, CacheError>
   ) {}
 
-  found(records: ReadonlyArray<StoredEntry | undefined>): void {
-    this.wentWell()
-    this.asker.found(records)
+  answered(answer: Answer): void {
+    this.wentWell(answer)
+    this.asker.answered(answer)
   }
 
-  failed(failure: Reading<StoredEntry>): void {
-    this.asker.failed(this.watched(this.key, failure))
+  failed(instead: Effect.Effect<Answer, CacheError>): void {
+    this.asker.failed(this.watched(instead))
   }
 }
 
@@ -134,11 +133,19 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
       ).pipe(Effect.zipRight(Effect.fail(error)))
     }
 
-    const watched = <A>(key: string | undefined, operation: Effect.Effect<A, CacheError>) =>
+    const wentWell = () => {
+      failuresInARow = 0
+    }
+
+    const watched = <A>(
+      key: string | undefined,
+      operation: Effect.Effect<A, CacheError>,
+      settle: (value: A) => void = wentWell
+    ) =>
       Effect.matchEffect(operation, {
         onFailure: (error) => failed(key, error),
         onSuccess: (value) => {
-          failuresInARow = 0
+          settle(value)
           return Effect.succeed(value)
         }
       })
@@ -156,18 +163,35 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
         return watched(keys[0], operation())
       })
 
-    const wentWell = () => {
-      failuresInARow = 0
-    }
-    const unsafeAsk = store.unsafeAsk
+    const { unsafeAsk, unsafeWrite } = store
     const ask =
       unsafeAsk === undefined
         ? undefined
-        : (keys: ReadonlyArray<string>, asker: Asker<StoredEntry>) => {
+        : (keys: ReadonlyArray<string>, asker: Asker<Found<StoredEntry>>) => {
             if (isPending(keys)) return awaitingReplay
             if (tripped) return open
-            const instead = unsafeAsk(keys, new Watched(asker, keys[0], wentWell, watched))
-            return instead === undefined ? undefined : watched(keys[0], instead)
+            const reading = (instead: Reading<StoredEntry>) => watched(keys[0], instead)
+            const instead = unsafeAsk(keys, new Watched(asker, wentWell, reading))
+            return instead === undefined ? undefined : reading(instead)
+          }
+
+    /** What was written after an invalidation is newer than it. */
+    const settlePending = (items: ReadonlyArray<WriteItem>, rejected: ReadonlyArray<RejectedItem>): void => {
+      if (pending.size > 0 && rejected.length === 0) for (const { key } of items) pending.delete(key)
+    }
+    const written = (items: ReadonlyArray<WriteItem>) => (rejected: ReadonlyArray<RejectedItem>) => {
+      wentWell()
+      settlePending(items, rejected)
+    }
+    const write =
+      unsafeWrite === undefined
+        ? undefined
+        : (items: ReadonlyArray<WriteItem>, now: number, asker: Asker<ReadonlyArray<RejectedItem>>) => {
+            if (tripped) return open
+            const settle = written(items)
+            const writing = (instead: Writing) => watched(items[0]?.key, instead, settle)
+            const instead = unsafeWrite(items, now, new Watched(asker, settle, writing))
+            return instead === undefined ? undefined : writing(instead)
           }
 
     /** `otherwise` where the invalidation is kept for later. */
@@ -192,22 +216,12 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
       ...(ask === undefined ? {} : { unsafeAsk: ask }),
       write: (items) =>
         Effect.withFiberRuntime((fiber) => {
-          // What was written after an invalidation is newer than it.
-          const settle = (rejected: ReadonlyArray<RejectedItem>): void => {
-            if (pending.size > 0 && rejected.length === 0) for (const { key } of items) pending.delete(key)
-          }
           if (isInTransaction(fiber))
-            return Effect.tap(store.write(items), (rejected) => Effect.sync(() => settle(rejected)))
+            return Effect.tap(store.write(items), (rejected) => Effect.sync(() => settlePending(items, rejected)))
           if (tripped) return open
-          return Effect.matchEffect(store.write(items), {
-            onFailure: (error) => failed(items[0]?.key, error),
-            onSuccess: (rejected) => {
-              failuresInARow = 0
-              settle(rejected)
-              return Effect.succeed(rejected)
-            }
-          })
+          return watched(items[0]?.key, store.write(items), written(items))
         }),
+      ...(write === undefined ? {} : { unsafeWrite: write }),
       add: (key, entry) => guarded([key], () => store.add(key, entry)),
       replace: (key, token, entry) => guarded([key], () => store.replace(key, token, entry)),
       remove: (keys) =>

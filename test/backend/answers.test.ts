@@ -9,7 +9,7 @@ const prompt = Effect.map(
   ({ unsafeRead: _, ...memory }): CacheStore.CacheStore => ({
     ...memory,
     unsafeAsk: (keys, asker) => {
-      queueMicrotask(() => asker.found(keys.map(() => undefined)))
+      queueMicrotask(() => asker.answered(keys.map(() => undefined)))
       return undefined
     }
   })

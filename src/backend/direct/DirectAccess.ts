@@ -31,6 +31,8 @@ export const freshValue = ({ stored, versions }: Snapshot, time: number): Cached
 
 export class DirectAccess {
   readonly codec: PlainCodec
+  /** What the last `ttl` means that was a text: most say the same, and reading it takes longer than encoding a small value. */
+  private lastSpelled: { readonly ttl: string; readonly times: Either.Right<CacheError, Times> } | undefined
 
   constructor(
     readonly records: Records,
@@ -63,11 +65,16 @@ export class DirectAccess {
   }
 
   times(operation: string, options: SetOptions | undefined): Either.Either<Times, CacheError> {
-    return Either.zipWith(
+    const ttl = options?.ttl
+    const spelled = typeof ttl === "string" && options?.stale === undefined ? ttl : undefined
+    if (spelled !== undefined && spelled === this.lastSpelled?.ttl) return this.lastSpelled.times
+    const times = Either.zipWith(
       options?.ttl === undefined ? Either.right(this.defaultTtl) : durationMillis(operation, "ttl", options.ttl),
       options?.stale === undefined ? Either.right(0) : durationMillis(operation, "stale", options.stale),
       (ttl, stale) => ({ ttl, stale })
     )
+    if (spelled !== undefined && Either.isRight(times)) this.lastSpelled = { ttl: spelled, times }
+    return times
   }
 
   readFresh(name: Name): Effect.Effect<FreshRecord, CacheError> {

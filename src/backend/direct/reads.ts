@@ -2,15 +2,16 @@
 import { Effect, Either, type Fiber, Option } from "effect"
 import type { CacheBackendService, Key } from "../../CacheBackend.js"
 import type { CacheError } from "../../CacheError.js"
-import type { CachedValue, StoredEntry } from "../../CacheStore.js"
+import type { CachedValue, Found, StoredEntry } from "../../CacheStore.js"
+import type { Reader } from "../asking.js"
 import { debugIsOn, logAction, nowMillis } from "../instruments.js"
 import { isFresh } from "../mint.js"
 import { during } from "../names.js"
-import { now, type Reader, type Snapshot } from "../records.js"
+import { now, type Snapshot } from "../records.js"
 import { type DirectAccess, freshValue, nothing } from "./DirectAccess.js"
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
-type Found = Option.Option<unknown>
+type Hit = Option.Option<unknown>
 
 const absent = ({ meters }: DirectAccess, snapshot: Snapshot, printed: string, undecodable: boolean) =>
   Effect.as(
@@ -24,7 +25,7 @@ const absent = ({ meters }: DirectAccess, snapshot: Snapshot, printed: string, u
     Option.none()
   )
 
-const present = ({ meters }: DirectAccess, result: unknown, printed: string): Effect.Effect<Found> =>
+const present = ({ meters }: DirectAccess, result: unknown, printed: string): Effect.Effect<Hit> =>
   Effect.withFiberRuntime((fiber) => {
     meters.unsafeCount(fiber, "hits")
     const found = Option.some(result)
@@ -36,7 +37,7 @@ const decoded = (
   snapshot: Snapshot,
   value: CachedValue | undefined,
   printed: string
-): Effect.Effect<Found> =>
+): Effect.Effect<Hit> =>
   value === undefined
     ? absent(access, snapshot, printed, false)
     : Effect.matchEffect(access.codec.decode(value.payload), {
@@ -45,14 +46,14 @@ const decoded = (
       })
 
 /** What `get` does about the record that it read. A class for the reason that `Waiter` in gather.ts is one. */
-class Get implements Reader<Found, CacheError, never> {
+class Get implements Reader<Found<StoredEntry>, Hit, CacheError, never> {
   constructor(
     private readonly access: DirectAccess,
     private readonly fiber: AnyFiber,
     private readonly printed: string
   ) {}
 
-  found(records: ReadonlyArray<StoredEntry | undefined>): Effect.Effect<Found, CacheError> {
+  found(records: Found<StoredEntry>): Effect.Effect<Hit, CacheError> {
     const { access, printed } = this
     const hit = this.plainHit(records[0])
     if (hit !== undefined) return Effect.succeed(hit)
@@ -72,7 +73,7 @@ class Get implements Reader<Found, CacheError, never> {
   }
 
   /** A fresh value without groups that decodes: by far the most usual answer, without a detour. */
-  private plainHit(stored: StoredEntry | undefined): Found | undefined {
+  private plainHit(stored: StoredEntry | undefined): Hit | undefined {
     const { access, fiber } = this
     const entry = stored?.entry
     if (entry?.value === undefined || entry.groups.length > 0 || debugIsOn(fiber)) return undefined

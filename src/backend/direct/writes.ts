@@ -2,14 +2,42 @@
 import { Effect, Either, type Fiber, identity, Option } from "effect"
 import type { CacheBackendService, Key } from "../../CacheBackend.js"
 import type { CacheError } from "../../CacheError.js"
-import type { Entry, WriteItem } from "../../CacheStore.js"
-import { debugIsOn, logAction, logFailure, nowMillis, storeSpan, storeSpanOn } from "../instruments.js"
+import type { Entry, RejectedItem, WriteItem } from "../../CacheStore.js"
+import type { Reader } from "../asking.js"
+import { debugIsOn, logAction, logFailure, nowMillis, storeSpan } from "../instruments.js"
 import { lifespan, settled } from "../mint.js"
 import { during, type Name } from "../names.js"
 import type { DirectAccess, Times } from "./DirectAccess.js"
 
 type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 type Writes = Pick<CacheBackendService, "set" | "setMany" | "add">
+
+const storedBy = ({ meters }: DirectAccess, fiber: AnyFiber, printed: string): Effect.Effect<void> => {
+  meters.unsafeCount(fiber, "stored")
+  return debugIsOn(fiber) ? logAction("SET", printed) : Effect.void
+}
+
+/** What `set` does about what became of its record. A class for the reason that `Waiter` in gather.ts is one. */
+class Setting implements Reader<ReadonlyArray<RejectedItem>, void, CacheError, never> {
+  constructor(
+    private readonly access: DirectAccess,
+    private readonly fiber: AnyFiber,
+    private readonly name: Name
+  ) {}
+
+  found([rejected]: ReadonlyArray<RejectedItem>): Effect.Effect<void, CacheError> {
+    const { access, fiber, name } = this
+    if (rejected !== undefined) return this.failed(rejected.error)
+    access.invalidation.superseded(name.finished)
+    return storedBy(access, fiber, name.printed)
+  }
+
+  failed(error: CacheError): Effect.Effect<never, CacheError> {
+    const { access, name } = this
+    access.invalidation.superseded(name.finished)
+    return Effect.fail(during("set", error, name.printed))
+  }
+}
 
 export const writes = (access: DirectAccess): Writes => {
   const { codec, invalidation, meters, namesOf, records } = access
@@ -28,23 +56,8 @@ export const writes = (access: DirectAccess): Writes => {
   const entryOf = (value: unknown, times: Times, groups: Entry["groups"]): Effect.Effect<Entry, CacheError> =>
     Effect.withFiberRuntime((fiber) => entryNow(fiber, value, times, groups))
 
-  const storedBy = (fiber: AnyFiber, printed: string): Effect.Effect<void> => {
-    meters.unsafeCount(fiber, "stored")
-    return debugIsOn(fiber) ? logAction("SET", printed) : Effect.void
-  }
-
-  const stored = (name: Name): Effect.Effect<void> => Effect.withFiberRuntime((fiber) => storedBy(fiber, name.printed))
-
-  const writeOne = (fiber: AnyFiber, { finished, printed }: Name, entry: Entry): Effect.Effect<void, CacheError> =>
-    invalidation.superseding(
-      [finished],
-      storeSpanOn(fiber, "write", store.name, 1, store.write([{ key: finished, entry }])),
-      (rejected) => {
-        const first = rejected[0]
-        return first === undefined ? storedBy(fiber, printed) : Effect.fail(during("set", first.error, printed))
-      },
-      (error) => during("set", error, printed)
-    )
+  const stored = (name: Name): Effect.Effect<void> =>
+    Effect.withFiberRuntime((fiber) => storedBy(access, fiber, name.printed))
 
   const set: Writes["set"] = (key, value, options) =>
     Effect.withFiberRuntime((fiber) => {
@@ -60,7 +73,10 @@ export const writes = (access: DirectAccess): Writes => {
       const store = (versions: Entry["groups"]): Effect.Effect<void, CacheError> => {
         const entry = entryNow(fiber, value, time.right, versions)
         if (Either.isLeft(entry)) return toldOf(entry.left)
-        if (time.right.ttl > 0) return writeOne(fiber, name, entry.right)
+        if (time.right.ttl > 0) {
+          const item = { key: name.finished, entry: entry.right }
+          return records.writing(fiber, item, new Setting(access, fiber, name))
+        }
         return Effect.catchAll(Effect.asVoid(invalidation.keys([name])), toldOf)
       }
       return groups.right.length === 0
