@@ -71,6 +71,7 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
 
     let failuresInARow = 0
     let tripped = false
+    yield* Effect.addFinalizer(() => Effect.sync(() => tripped && isOpen.unsafeUpdate(0, [])))
     let probing = false
     let lastFailed = "v0:effect-cached:probe"
     // By the moment they were queued, so that one which is queued again during its replay is replayed again.

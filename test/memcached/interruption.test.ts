@@ -3,7 +3,7 @@ import { Effect, Exit, Fiber } from "effect"
 import * as MemcachedStore from "../../src/memcached/MemcachedStore.js"
 import { memcached } from "../servers/memcached.js"
 import { relayTo } from "../servers/relay.js"
-import { eventually, freshNamespace, item, readText, readTexts, record, storeOn } from "./support.js"
+import { eventually, freshNamespace, item, readText, readTexts, record, storeOn, ways } from "./support.js"
 
 const keys = Array.from({ length: 64 }, (_, index) => `key-${index}`)
 const valueOf = (key: string) => `the value of ${key}`
@@ -59,11 +59,11 @@ describe("interruption", () => {
         const before = yield* readText(store, key)
         const after = `${round}`
         const writing = [
-          Effect.asVoid(store.write([item(key, after)])),
+          ...ways.map(([, write]) => Effect.asVoid(write(store, item(key, after)))),
           Effect.asVoid(store.add(key, record(after))),
           Effect.asVoid(Effect.flatMap(store.read([key]), ([found]) => store.replace(key, found?.token, record(after))))
         ]
-        const fiber = yield* Effect.fork(writing[round % 3] ?? Effect.void)
+        const fiber = yield* Effect.fork(writing[round % 4] ?? Effect.void)
         for (let step = 0; step < round % 6; step++) yield* Effect.yieldNow()
         yield* Fiber.interrupt(fiber)
         expect([before, after]).toContain(yield* readText(store, key))
@@ -71,21 +71,23 @@ describe("interruption", () => {
     })
   )
 
-  it.scopedLive("while there is no connection yet sends nothing later", () =>
-    Effect.gen(function* () {
-      const server = yield* memcached()
-      const relay = yield* relayTo(server)
-      const store = yield* storeOn(relay.address)
-      yield* store.write([item("b", "sent")])
-      relay.delay = 150
-      yield* relay.reset
-      yield* Effect.sleep(20)
-      const fiber = yield* Effect.fork(store.write([item("a", "never")]))
-      yield* Effect.sleep(50)
-      yield* Fiber.interrupt(fiber)
-      relay.delay = 0
-      yield* eventually(readText(store, "a"), (text) => text === undefined, 1_000)
-      expect(Buffer.concat(relay.sent).includes("never")).toBe(false)
-    })
-  )
+  for (const [how, write] of ways) {
+    it.scopedLive(`while there is no connection, sends nothing later that was to be written ${how}`, () =>
+      Effect.gen(function* () {
+        const server = yield* memcached()
+        const relay = yield* relayTo(server)
+        const store = yield* storeOn(relay.address)
+        yield* store.write([item("b", "sent")])
+        relay.delay = 150
+        yield* relay.reset
+        yield* Effect.sleep(20)
+        const fiber = yield* Effect.fork(write(store, item("a", "never")))
+        yield* Effect.sleep(50)
+        yield* Fiber.interrupt(fiber)
+        relay.delay = 0
+        yield* eventually(readText(store, "a"), (text) => text === undefined, 1_000)
+        expect(Buffer.concat(relay.sent).includes("never")).toBe(false)
+      })
+    )
+  }
 })

@@ -9,11 +9,22 @@ import { vi } from "vitest"
 import { AnswerReader } from "../../src/memcached/AnswerReader.js"
 import { Opaques } from "../../src/memcached/Call.js"
 import * as MemcachedStore from "../../src/memcached/MemcachedStore.js"
+import { headerLength, Opcode } from "../../src/memcached/protocol.js"
 import { freePort, memcached } from "../servers/memcached.js"
 import { relayTo } from "../servers/relay.js"
-import { bareMemjs, freshNamespace, item, minute, outcome, readText, record, storeOn } from "./support.js"
+import { bareMemjs, freshNamespace, item, minute, outcome, readText, record, storeOn, ways } from "./support.js"
 
 const longerThanAnyTimeout = 1_300
+
+const keysDeleted = (requests: Buffer): ReadonlyArray<string> => {
+  const keys: Array<string> = []
+  for (let at = 0; at < requests.length; at += headerLength + requests.readUInt32BE(at + 8)) {
+    const keyAt = at + headerLength + requests.readUInt8(at + 4)
+    const key = requests.toString("latin1", keyAt, keyAt + requests.readUInt16BE(at + 2))
+    if (requests[at + 1] === Opcode.delete) keys.push(key)
+  }
+  return keys
+}
 
 describe("memjs, mended", () => {
   it.scopedLive("counts its requests beyond 2^31", () =>
@@ -188,6 +199,20 @@ describe("memjs, mended", () => {
       expect(yield* readText(store, "a")).toBe("small")
     })
   )
+
+  for (const [how, write] of ways) {
+    // memcached does so by itself; what is compatible with it may not
+    it.scopedLive(`deletes what was under a key whose value is too large to be written ${how}`, () =>
+      Effect.gen(function* () {
+        const relay = yield* relayTo(yield* memcached())
+        const store = yield* storeOn(relay.address)
+        yield* store.write([item("a", "old")])
+        const rejected = yield* write(store, item("a", new Uint8Array(2 ** 20)))
+        expect(rejected.map(({ error, key }) => [key, error.reason])).toEqual([["a", "TooLarge"]])
+        expect(keysDeleted(Buffer.concat(relay.sent))).toEqual(["a"])
+      })
+    )
+  }
 
   it("reads a large answer in linear time", () => {
     const length = 2 * 2 ** 20

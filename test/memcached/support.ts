@@ -2,6 +2,7 @@ import { Effect, Logger, LogLevel, Option, type Scope } from "effect"
 import { Client } from "memjs"
 import type { ByteItem, ByteRecord, ByteStore, StoredBytes } from "../../src/ByteStore.js"
 import type { CacheError } from "../../src/CacheError.js"
+import type { RejectedItem, Writing } from "../../src/CacheStore.js"
 import * as MemcachedStore from "../../src/memcached/MemcachedStore.js"
 import type { MemcachedOptions } from "../../src/memcached/settings.js"
 
@@ -30,6 +31,20 @@ export const readRecord = (store: ByteStore, key: string): Effect.Effect<StoredB
   Effect.flatMap(store.read([key]), ([stored]) =>
     stored === undefined ? Effect.dieMessage(`no record under ${key}`) : Effect.succeed(stored)
   )
+
+/** Writes one item as the backend does. */
+export const writeLone = (store: ByteStore, lone: ByteItem): Writing =>
+  Effect.async((resume) => {
+    const answered = (rejected: ReadonlyArray<RejectedItem>) => resume(Effect.succeed(rejected))
+    const instead = store.unsafeWrite?.([lone], { answered, failed: resume })
+    if (instead !== undefined) resume(instead)
+  })
+
+/** The two ways of writing one item. */
+export const ways = [
+  ["among others", (store: ByteStore, lone: ByteItem) => store.write([lone])],
+  ["by a callback", writeLone]
+] as const
 
 export const added = (store: ByteStore, key: string, text: string) =>
   Effect.map(store.add(key, record(text)), Option.isSome)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Either, Metric, Option, TestClock } from "effect"
+import { Effect, Either, Exit, Metric, Option, Runtime, TestClock } from "effect"
 import { CacheBackend, CacheError, type CacheStore, cached, StoreBackend } from "effect-cached"
 import * as MemoryStore from "../../src/memory/MemoryStore.js"
 import { CircuitOpen, PartialOutage } from "../../src/store/outage.js"
@@ -11,9 +11,12 @@ class Server {
   mode: "Unavailable" | "Timeout" | "StoreFailed" = "Unavailable"
   cause: unknown
 
-  readonly store = Effect.map(
+  constructor(private readonly answersBy: "effects" | "callbacks") {}
+
+  readonly store = Effect.zipWith(
     MemoryStore.make({ maxEntries: 1_000, maxBytes: undefined, copy: true }),
-    ({ unsafeRead: _, ...memory }): CacheStore.CacheStore => {
+    Effect.runtime<never>(),
+    ({ unsafeRead: _, ...memory }, runtime): CacheStore.CacheStore => {
       const reached = <A>(operation: string, effect: Effect.Effect<A, CacheError>): Effect.Effect<A, CacheError> =>
         Effect.suspend(() => {
           this.asked++
@@ -23,27 +26,29 @@ class Server {
                 new CacheError({ reason: this.mode, operation, description: "switched off", cause: this.cause })
               )
         })
+      const read: CacheStore.CacheStore["read"] = (keys) => reached("read", memory.read(keys))
+      const write: CacheStore.CacheStore["write"] = (items) => reached("write", memory.write(items))
+      const call = <A>(operation: Effect.Effect<A, CacheError>, asker: CacheStore.Asker<A>): undefined => {
+        Runtime.runCallback(runtime)(operation, {
+          onExit: (exit) => (Exit.isSuccess(exit) ? asker.answered(exit.value) : asker.failed(exit))
+        })
+      }
+      const byCallbacks: Partial<CacheStore.CacheStore> = {
+        unsafeAsk: (keys, asker) => call(read(keys), asker),
+        unsafeWrite: (items, _now, asker) => call(write(items), asker)
+      }
       return {
         ...memory,
+        ...(this.answersBy === "callbacks" ? byCallbacks : {}),
         name: "switched",
-        read: (keys) => reached("read", memory.read(keys)),
-        write: (items) => reached("write", memory.write(items)),
+        read,
+        write,
         add: (key, entry) => reached("add", memory.add(key, entry)),
         replace: (key, token, entry) => reached("replace", memory.replace(key, token, entry)),
         remove: (keys) => reached("remove", memory.remove(keys)),
         clear: reached("clear", memory.clear)
       }
     }
-  )
-}
-
-const withServer = <A, E>(
-  options: StoreBackend.OutageOptions,
-  use: (server: Server, cache: CacheBackend["Type"]) => Effect.Effect<A, E, CacheBackend>
-) => {
-  const server = new Server()
-  return Effect.flatMap(CacheBackend, (cache) => use(server, cache)).pipe(
-    Effect.provide(StoreBackend.layer(server.store, options))
   )
 }
 
@@ -64,180 +69,219 @@ const isOpen = Effect.map(Metric.snapshot, (pairs) =>
   )
 )
 
-describe("the circuit breaker", () => {
-  it.effect("opens after five failures in a row, skips the store, and closes by a probe that no caller waits for", () =>
-    withServer({ breaker: { failures: 5, retryAfter: "1 second" } }, (server, cache) =>
-      Effect.gen(function* () {
-        const first = yield* counted(1)
-        server.up = false
-        for (let call = 0; call < 4; call++) yield* counted(1)
-        assert.isFalse(yield* isOpen)
-        yield* counted(1)
-        assert.isTrue(yield* isOpen)
-
-        const asked = server.asked
-        for (let call = 0; call < 100; call++) assert.notStrictEqual(yield* counted(1), first)
-        const failure = yield* Effect.flip(cache.get("other"))
-        assert.strictEqual(failure.reason, "Unavailable")
-        assert.strictEqual(server.asked, asked)
-
-        yield* TestClock.adjust("3500 millis")
-        assert.strictEqual(server.asked, asked + 3)
-        server.up = true
-        yield* counted(1)
-        assert.strictEqual(server.asked, asked + 3)
-        yield* TestClock.adjust("1 second")
-        assert.isFalse(yield* isOpen)
-        assert.strictEqual(yield* counted(1), first)
-      })
+for (const answersBy of ["effects", "callbacks"] as const) {
+  const withServer = <A, E>(
+    options: StoreBackend.OutageOptions,
+    use: (server: Server, cache: CacheBackend["Type"]) => Effect.Effect<A, E, CacheBackend>
+  ) => {
+    const server = new Server(answersBy)
+    return Effect.flatMap(CacheBackend, (cache) => use(server, cache)).pipe(
+      Effect.provide(StoreBackend.layer(server.store, options))
     )
-  )
+  }
 
-  it.effect("a success in between, and an error that the store answered with, do not count", () =>
-    withServer({ breaker: { failures: 2 } }, (server, cache) =>
-      Effect.gen(function* () {
-        for (let round = 0; round < 5; round++) {
-          server.up = false
-          yield* Effect.flip(cache.get("key"))
-          server.up = true
-          yield* cache.get("key")
-        }
-        server.up = false
-        server.mode = "StoreFailed"
-        for (let round = 0; round < 5; round++) yield* Effect.flip(cache.get("key"))
-        assert.isFalse(yield* isOpen)
-        server.mode = "Timeout"
-        yield* Effect.flip(cache.get("key"))
-        yield* Effect.flip(cache.get("key"))
-        assert.isTrue(yield* isOpen)
-      })
+  describe(`the circuit breaker, over a store that answers by ${answersBy}`, () => {
+    it.effect(
+      "opens after five failures in a row, skips the store, and closes by a probe that no caller waits for",
+      () =>
+        withServer({ breaker: { failures: 5, retryAfter: "1 second" } }, (server, cache) =>
+          Effect.gen(function* () {
+            const first = yield* counted(1)
+            server.up = false
+            for (let call = 0; call < 4; call++) yield* counted(1)
+            assert.isFalse(yield* isOpen)
+            yield* counted(1)
+            assert.isTrue(yield* isOpen)
+
+            const asked = server.asked
+            for (let call = 0; call < 100; call++) assert.notStrictEqual(yield* counted(1), first)
+            const failure = yield* Effect.flip(cache.get("other"))
+            assert.strictEqual(failure.reason, "Unavailable")
+            assert.strictEqual(server.asked, asked)
+
+            yield* TestClock.adjust("3500 millis")
+            assert.strictEqual(server.asked, asked + 3)
+            server.up = true
+            yield* counted(1)
+            assert.strictEqual(server.asked, asked + 3)
+            yield* TestClock.adjust("1 second")
+            assert.isFalse(yield* isOpen)
+            assert.strictEqual(yield* counted(1), first)
+          })
+        )
     )
-  )
 
-  for (const [what, cause] of [
-    ["what the store refuses by itself", new CircuitOpen({ store: "switched" })],
-    ["what fails on one of its servers", new PartialOutage({ store: "switched" })]
-  ] as const) {
-    it.effect(`${what} does not open it, nor keeps it open`, () =>
-      withServer({ breaker: { failures: 2, retryAfter: "1 second" }, queueInvalidations: true }, (server, cache) =>
+    it.effect("counts what could not be set, and skips that too", () =>
+      withServer({ breaker: { failures: 3, retryAfter: "1 hour" } }, (server, cache) =>
         Effect.gen(function* () {
-          const before = yield* counted(1)
           server.up = false
-          server.cause = cause
-          const asked = server.asked
-          for (let round = 0; round < 10; round++) yield* Effect.flip(cache.get("key"))
-          assert.strictEqual(server.asked, asked + 10)
-          yield* counted.invalidate(1)
-
-          server.cause = undefined
-          for (let round = 0; round < 2; round++) yield* Effect.flip(cache.get("key"))
+          yield* Effect.flip(cache.set("key", 1))
+          yield* Effect.flip(cache.set("key", 1))
+          server.up = true
+          yield* cache.set("key", 1)
+          server.up = false
+          for (let failure = 0; failure < 3; failure++) {
+            assert.isFalse(yield* isOpen)
+            yield* Effect.flip(cache.set("key", 2))
+          }
           assert.isTrue(yield* isOpen)
-          server.cause = cause
-          yield* TestClock.adjust("1 second")
-          assert.isFalse(yield* isOpen)
-          yield* Effect.flip(cache.get("key"))
-
-          // What was invalidated meanwhile is still replayed before it is read.
-          server.up = true
-          assert.notStrictEqual(yield* counted(1), before)
-          yield* TestClock.adjust("1 second")
-          const after = yield* counted(1)
-          assert.notStrictEqual(after, before)
-          assert.strictEqual(yield* counted(1), after)
+          const asked = server.asked
+          assert.strictEqual((yield* Effect.flip(cache.set("key", 2))).reason, "Unavailable")
+          assert.strictEqual(server.asked, asked)
         })
+      ).pipe(
+        // and nothing says so for ever
+        Effect.zipRight(isOpen),
+        Effect.map((afterTheLayer) => assert.isFalse(afterTheLayer))
       )
     )
-  }
 
-  it.effect("breaker: false asks the store each time", () =>
-    withServer({ breaker: false }, (server, cache) =>
-      Effect.gen(function* () {
-        server.up = false
-        for (let call = 0; call < 20; call++) yield* Effect.flip(cache.get("key"))
-        assert.strictEqual(server.asked, 20)
-      })
-    )
-  )
-
-  for (const [what, options] of [
-    ["settings out of range", { breaker: { failures: 0 } }],
-    ["invalidations in a queue that nobody would replay", { breaker: false, queueInvalidations: true }]
-  ] as const) {
-    it.effect(`refuses ${what} when the layer is built`, () =>
-      Effect.gen(function* () {
-        const built = yield* Effect.flip(withServer(options, () => Effect.void))
-        assert.strictEqual(built.reason, "InvalidOption")
-      })
-    )
-  }
-})
-
-describe("an invalidation during an outage", () => {
-  it.effect("fails loudly", () =>
-    withServer({}, (server, cache) =>
-      Effect.gen(function* () {
-        server.up = false
-        for (const operation of [counted.invalidate(1), cache.invalidateGroup("all"), cache.clear]) {
-          const failed = yield* Effect.either(operation)
-          assert.isTrue(Either.isLeft(failed) && failed.left.reason === "Unavailable")
-        }
-      })
-    )
-  )
-
-  const kept = [
-    ["invalidate", (_cache: CacheBackend["Type"]) => counted.invalidate(1)],
-    ["invalidateGroup", (cache: CacheBackend["Type"]) => cache.invalidateGroup("all")],
-    ["clear", (cache: CacheBackend["Type"]) => cache.clear]
-  ] as const
-
-  for (const [name, invalidate] of kept) {
-    it.effect(`queueInvalidations: ${name} is replayed before its keys are read again`, () =>
-      withServer({ queueInvalidations: true, breaker: { failures: 3, retryAfter: "1 second" } }, (server, cache) =>
+    it.effect("a success in between, and an error that the store answered with, do not count", () =>
+      withServer({ breaker: { failures: 2 } }, (server, cache) =>
         Effect.gen(function* () {
-          const before = yield* counted(1)
+          for (let round = 0; round < 5; round++) {
+            server.up = false
+            yield* Effect.flip(cache.get("key"))
+            server.up = true
+            yield* cache.get("key")
+          }
           server.up = false
-          yield* invalidate(cache)
-          server.up = true
-          // Back before any probe: the old value is in the store, and must not be read.
-          const unprobed = yield* counted(1)
-          assert.notStrictEqual(unprobed, before)
-          yield* TestClock.adjust("1 second")
-          const after = yield* counted(1)
-          assert.notStrictEqual(after, before)
-          assert.strictEqual(yield* counted(1), after)
+          server.mode = "StoreFailed"
+          for (let round = 0; round < 5; round++) yield* Effect.flip(cache.get("key"))
+          assert.isFalse(yield* isOpen)
+          server.mode = "Timeout"
+          yield* Effect.flip(cache.get("key"))
+          yield* Effect.flip(cache.get("key"))
+          assert.isTrue(yield* isOpen)
         })
       )
     )
-  }
 
-  it.effect("queueInvalidations: an invalidation that is repeated while it is replayed is replayed again", () =>
-    withServer({ queueInvalidations: true, breaker: { failures: 1, retryAfter: "1 second" } }, (server) =>
-      Effect.gen(function* () {
-        yield* counted(1)
-        for (let outage = 0; outage < 3; outage++) {
+    for (const [what, cause] of [
+      ["what the store refuses by itself", new CircuitOpen({ store: "switched" })],
+      ["what fails on one of its servers", new PartialOutage({ store: "switched" })]
+    ] as const) {
+      it.effect(`${what} does not open it, nor keeps it open`, () =>
+        withServer({ breaker: { failures: 2, retryAfter: "1 second" }, queueInvalidations: true }, (server, cache) =>
+          Effect.gen(function* () {
+            const before = yield* counted(1)
+            server.up = false
+            server.cause = cause
+            const asked = server.asked
+            for (let round = 0; round < 10; round++) yield* Effect.flip(cache.get("key"))
+            assert.strictEqual(server.asked, asked + 10)
+            yield* counted.invalidate(1)
+
+            server.cause = undefined
+            for (let round = 0; round < 2; round++) yield* Effect.flip(cache.get("key"))
+            assert.isTrue(yield* isOpen)
+            server.cause = cause
+            yield* TestClock.adjust("1 second")
+            assert.isFalse(yield* isOpen)
+            yield* Effect.flip(cache.get("key"))
+
+            // What was invalidated meanwhile is still replayed before it is read.
+            server.up = true
+            assert.notStrictEqual(yield* counted(1), before)
+            yield* TestClock.adjust("1 second")
+            const after = yield* counted(1)
+            assert.notStrictEqual(after, before)
+            assert.strictEqual(yield* counted(1), after)
+          })
+        )
+      )
+    }
+
+    it.effect("breaker: false asks the store each time", () =>
+      withServer({ breaker: false }, (server, cache) =>
+        Effect.gen(function* () {
+          server.up = false
+          for (let call = 0; call < 20; call++) yield* Effect.flip(cache.get("key"))
+          assert.strictEqual(server.asked, 20)
+        })
+      )
+    )
+
+    for (const [what, options] of [
+      ["settings out of range", { breaker: { failures: 0 } }],
+      ["invalidations in a queue that nobody would replay", { breaker: false, queueInvalidations: true }]
+    ] as const) {
+      it.effect(`refuses ${what} when the layer is built`, () =>
+        Effect.gen(function* () {
+          const built = yield* Effect.flip(withServer(options, () => Effect.void))
+          assert.strictEqual(built.reason, "InvalidOption")
+        })
+      )
+    }
+  })
+
+  describe(`an invalidation during an outage of a store that answers by ${answersBy}`, () => {
+    it.effect("fails loudly", () =>
+      withServer({}, (server, cache) =>
+        Effect.gen(function* () {
+          server.up = false
+          for (const operation of [counted.invalidate(1), cache.invalidateGroup("all"), cache.clear]) {
+            const failed = yield* Effect.either(operation)
+            assert.isTrue(Either.isLeft(failed) && failed.left.reason === "Unavailable")
+          }
+        })
+      )
+    )
+
+    const kept = [
+      ["invalidate", (_cache: CacheBackend["Type"]) => counted.invalidate(1)],
+      ["invalidateGroup", (cache: CacheBackend["Type"]) => cache.invalidateGroup("all")],
+      ["clear", (cache: CacheBackend["Type"]) => cache.clear]
+    ] as const
+
+    for (const [name, invalidate] of kept) {
+      it.effect(`queueInvalidations: ${name} is replayed before its keys are read again`, () =>
+        withServer({ queueInvalidations: true, breaker: { failures: 3, retryAfter: "1 second" } }, (server, cache) =>
+          Effect.gen(function* () {
+            const before = yield* counted(1)
+            server.up = false
+            yield* invalidate(cache)
+            server.up = true
+            // Back before any probe: the old value is in the store, and must not be read.
+            const unprobed = yield* counted(1)
+            assert.notStrictEqual(unprobed, before)
+            yield* TestClock.adjust("1 second")
+            const after = yield* counted(1)
+            assert.notStrictEqual(after, before)
+            assert.strictEqual(yield* counted(1), after)
+          })
+        )
+      )
+    }
+
+    it.effect("queueInvalidations: an invalidation that is repeated while it is replayed is replayed again", () =>
+      withServer({ queueInvalidations: true, breaker: { failures: 1, retryAfter: "1 second" } }, (server) =>
+        Effect.gen(function* () {
+          yield* counted(1)
+          for (let outage = 0; outage < 3; outage++) {
+            server.up = false
+            yield* counted.invalidate(1)
+            yield* counted.invalidate(1)
+            server.up = true
+            yield* TestClock.adjust("2 seconds")
+          }
+          const value = yield* counted(1)
+          assert.strictEqual(yield* counted(1), value)
+        })
+      )
+    )
+
+    it.effect("queueInvalidations: a value set after the invalidation is newer than it", () =>
+      withServer({ queueInvalidations: true, breaker: { failures: 9, retryAfter: "1 hour" } }, (server, cache) =>
+        Effect.gen(function* () {
+          yield* counted(1)
           server.up = false
           yield* counted.invalidate(1)
-          yield* counted.invalidate(1)
           server.up = true
-          yield* TestClock.adjust("2 seconds")
-        }
-        const value = yield* counted(1)
-        assert.strictEqual(yield* counted(1), value)
-      })
+          yield* cache.set("counted(1)", "set later")
+          assert.deepStrictEqual(yield* cache.get("counted(1)"), Option.some("set later"))
+        })
+      )
     )
-  )
-
-  it.effect("queueInvalidations: a value set after the invalidation is newer than it", () =>
-    withServer({ queueInvalidations: true, breaker: { failures: 9, retryAfter: "1 hour" } }, (server, cache) =>
-      Effect.gen(function* () {
-        yield* counted(1)
-        server.up = false
-        yield* counted.invalidate(1)
-        server.up = true
-        yield* cache.set("counted(1)", "set later")
-        assert.deepStrictEqual(yield* cache.get("counted(1)"), Option.some("set later"))
-      })
-    )
-  )
-})
+  })
+}
