@@ -5,10 +5,8 @@
  * properties of its own (a regular expression's match has `index` and `input`), or a symbol.
  */
 export const arrayShape = (array: ReadonlyArray<unknown>): "dense" | "sparse" | "extended" => {
-  // Index names come first and in ascending order, then `length`, then the rest, so three looks are enough.
-  const names = Object.getOwnPropertyNames(array)
-  const size = array.length
-  if (Object.getOwnPropertySymbols(array).length > 0) return "extended"
-  if (names.length === size + 1 && names[size] === "length") return "dense"
-  return names[names.length - 1] === "length" ? "sparse" : "extended"
+  // Index names come first and in ascending order, then `length`, other names and symbols, so two looks are enough.
+  const keys = Reflect.ownKeys(array)
+  if (keys[keys.length - 1] !== "length") return "extended"
+  return keys.length === array.length + 1 ? "dense" : "sparse"
 }
