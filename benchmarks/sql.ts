@@ -52,6 +52,43 @@ const pgOneByOne: Entrant = (url) =>
     }
   }))
 
+/**
+ * How far gathering goes at all: fibers that are woken by answers, and nothing else that a cache does; no expiry, no
+ * encoding, no time limit, no thought of who was interrupted or of what failed.
+ */
+const gatheredByHand: Entrant = (url) =>
+  Effect.map(pgPool(url), (pool) => {
+    interface Waiter {
+      readonly key: string
+      readonly resume: (found: Effect.Effect<unknown>) => void
+    }
+    const waiters: Array<Waiter> = []
+    let underWay = 0
+    const send = (): void => {
+      const most = underWay === 0 ? Math.ceil(waiters.length / 2) : waiters.length
+      const batch = waiters.splice(0, most)
+      if (batch.length === 0) return
+      underWay++
+      const query = {
+        name: "many",
+        text: "SELECT key, value FROM plain WHERE key = ANY($1)",
+        values: [batch.map(({ key }) => key)]
+      }
+      pool.query<{ readonly key: string; readonly value: Buffer }>(query, (_, { rows }) => {
+        underWay--
+        const found = new Map(rows.map(({ key, value }) => [key, value]))
+        for (const { key, resume } of batch) resume(Effect.succeed(found.get(key)))
+      })
+      send()
+    }
+    const ask = (waiter: Waiter): void => {
+      if (waiters.push(waiter) === 1) queueMicrotask(() => queueMicrotask(send))
+    }
+    return {
+      hit: (rows) => ofEffect(() => Effect.async<unknown>((resume) => ask({ key: anyOf(rows), resume })))
+    }
+  })
+
 const effectSql: Entrant = (url) =>
   Effect.gen(function* () {
     const sql = Context.get(yield* Layer.build(clientLayer(url)), SqlClient.SqlClient)
@@ -120,6 +157,7 @@ await contest<"hit" | "set">({
   subjects: {
     pg: pgAlone,
     "pg, one by one": pgOneByOne,
+    "pg, gathered by hand": gatheredByHand,
     "@effect/sql": effectSql,
     "@keyv/postgres": keyv,
     "effect-cached": effectCached

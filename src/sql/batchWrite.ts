@@ -58,7 +58,7 @@ export const batchWrite = (options: BatchOptions) =>
       maxSize: maxKeys,
       sizeOf: (items: ReadonlyArray<ByteItem>) => items.length,
       run: (requests) => {
-        const items = distinct(requests.flat())
+        const items = distinct(...requests)
         return Effect.map(Effect.forEach(parts(items), written), (byPart) => {
           const keys = byPart.flat()
           if (keys.length === items.length) return requests.map(() => nothingLeft)

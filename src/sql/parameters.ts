@@ -7,10 +7,10 @@ const forEver = 1e14
 export const lifetimeOf = (record: ByteRecord): number | null => (record.lifetime < forEver ? record.lifetime : null)
 
 /** The later of two with the same key. In no order: the statements sort by key, so that two of them never dead-lock. */
-export const distinct = (items: ReadonlyArray<ByteItem>): ReadonlyArray<ByteItem> => {
+export const distinct = (...requests: ReadonlyArray<ReadonlyArray<ByteItem>>): ReadonlyArray<ByteItem> => {
   const byKey = new Map<string, ByteItem>()
-  for (const item of items) byKey.set(item.key, item)
-  return byKey.size === items.length ? items : [...byKey.values()]
+  for (const items of requests) for (const item of items) byKey.set(item.key, item)
+  return [...byKey.values()]
 }
 
 const arrayOf = (numbers: ReadonlyArray<number | null>): string =>

@@ -47,7 +47,7 @@ class Waiter<Request, Answer, E> {
 
 class Batch<Request, Answer, E> {
   constructor(
-    readonly fiber: Fiber.RuntimeFiber<void>,
+    readonly fiber: Fiber.RuntimeFiber<unknown>,
     /** Emptied once they have their answers: see `make`. */
     readonly waiters: Array<Waiter<Request, Answer, E>>,
     readonly deadline: number
@@ -61,6 +61,8 @@ export interface Gatherer<Request, Answer, E> {
   readonly ask: (request: Request, resume: (exit: Exit.Exit<Answer, E>) => void) => void
 }
 
+const noAnswers = Effect.succeed(Exit.succeed([]))
+
 /** Fewer than this the server answers sooner than a second batch would pay. */
 const worthHalving = 16
 
@@ -72,6 +74,8 @@ export const make = <Request, Answer, E>(
   options: GatherOptions<Request, Answer, E>
 ): Effect.Effect<Gatherer<Request, Answer, E>, never, Scope.Scope> =>
   Effect.gen(function* () {
+    type Answers = Exit.Exit<ReadonlyArray<Exit.Exit<Answer, E>>, E>
+    type Sender = Fiber.RuntimeFiber<Answers>
     const clock = yield* Effect.clock
     const runFork = Runtime.runFork(yield* Effect.runtime<never>())
     let queue: Array<Waiter<Request, Answer, E>> = []
@@ -83,7 +87,7 @@ export const make = <Request, Answer, E>(
     let watcher: Fiber.RuntimeFiber<void> | undefined
     let isClosed = false
 
-    const take = (fiber: Fiber.RuntimeFiber<void>): Batch<Request, Answer, E> => {
+    const take = (fiber: Sender): Batch<Request, Answer, E> => {
       if (queue.some((waiter) => waiter.isGone)) queue = queue.filter((waiter) => !waiter.isGone)
       const most = underWay.size === 0 && queue.length > worthHalving ? Math.ceil(queue.length / 2) : queue.length
       let size = 0
@@ -97,10 +101,7 @@ export const make = <Request, Answer, E>(
       return new Batch(fiber, waiters, clock.unsafeCurrentTimeMillis() + options.timeout)
     }
 
-    const finish = (
-      batch: Batch<Request, Answer, E>,
-      exit: Exit.Exit<ReadonlyArray<Exit.Exit<Answer, E>>, E>
-    ): void => {
+    const finish = (batch: Batch<Request, Answer, E>, exit: Answers): void => {
       if (!underWay.delete(batch)) return
       batch.waiters.forEach((waiter, index) => {
         const answer = Exit.isSuccess(exit) ? exit.value[index] : undefined
@@ -114,22 +115,20 @@ export const make = <Request, Answer, E>(
       endWatch()
     }
 
-    const send = Effect.withFiberRuntime<void>((fiber: Fiber.RuntimeFiber<void>) => {
+    const send = Effect.withFiberRuntime<Answers>((fiber: Sender) => {
       const batch = take(fiber)
       gathering = false
       if (batch.waiters.length === 0) {
         sending--
-        return Effect.void
+        return noAnswers
       }
       underWay.add(batch)
       if (queue.length > 0) start()
       // not at once: it must not end before it is known
       watcher ??= runFork(watch, { immediate: false })
-      return Effect.ignore(
-        Effect.onExit(options.run(batch.waiters.map((waiter) => waiter.request)), (exit) =>
-          Effect.sync(() => finish(batch, exit))
-        )
-      )
+      // cheaper than a finalizer
+      fiber.addObserver((exit) => finish(batch, Exit.flatten(exit)))
+      return Effect.exit(options.run(batch.waiters.map((waiter) => waiter.request)))
     })
 
     const start = (): void => {
