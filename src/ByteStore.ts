@@ -124,7 +124,7 @@ export const toCacheStore = (byteStore: ByteStore): CacheStore => {
       ? {}
       : {
           unsafeAsk: (keys, asker) => {
-            const instead = unsafeAsk(keys, new Decoding(asker))
+            const instead = unsafeAsk.call(byteStore, keys, new Decoding(asker))
             return instead === undefined ? undefined : decoded(instead)
           }
         }),
@@ -137,7 +137,8 @@ export const toCacheStore = (byteStore: ByteStore): CacheStore => {
       ? {}
       : {
           unsafeWrite: (items, now, asker) =>
-            unsafeWrite(
+            unsafeWrite.call(
+              byteStore,
               items.map((item) => toItem(item, now)),
               asker
             )

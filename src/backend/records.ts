@@ -109,15 +109,16 @@ export class Records {
     keys: ReadonlyArray<string>,
     reader: Reader<Stored, A, E, R>
   ): Effect.Effect<A, E, R> {
-    const { name, unsafeAsk, unsafeRead } = this.store
+    const { store } = this
+    const { name, unsafeAsk, unsafeRead } = store
     if (unsafeRead !== undefined) {
       const time = nowMillis(fiber)
-      return reader.found(keys.map((key) => unsafeRead(key, time)))
+      return reader.found(keys.map((key) => unsafeRead.call(store, key, time)))
     }
     if (unsafeAsk === undefined || hasTracer(fiber) || isInTransaction(fiber)) {
-      return answering(storeSpan("read", name, keys.length)(this.store.read(keys)), reader)
+      return answering(storeSpan("read", name, keys.length)(store.read(keys)), reader)
     }
-    return unsafeAwaiting((asker) => unsafeAsk(keys, asker), reader)
+    return unsafeAwaiting((asker) => unsafeAsk.call(store, keys, asker), reader)
   }
 
   /** Writes one entry, for a fiber at hand that evaluates the answer at once: the writing has begun. */
@@ -126,12 +127,13 @@ export class Records {
     item: WriteItem,
     reader: Reader<ReadonlyArray<RejectedItem>, A, E, never>
   ): Effect.Effect<A, E> {
-    const { name, unsafeWrite, write } = this.store
+    const { store } = this
+    const { name, unsafeWrite } = store
     const items = [item]
     if (unsafeWrite === undefined || hasTracer(fiber) || isInTransaction(fiber)) {
-      return answering(storeSpanOn(fiber, "write", name, 1, write(items)), reader)
+      return answering(storeSpanOn(fiber, "write", name, 1, store.write(items)), reader)
     }
-    return unsafeAwaiting((asker) => unsafeWrite(items, nowMillis(fiber), asker), reader)
+    return unsafeAwaiting((asker) => unsafeWrite.call(store, items, nowMillis(fiber), asker), reader)
   }
 
   /** The record under the key and the versions of the groups (finished, sorted), in one round trip. */

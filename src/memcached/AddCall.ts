@@ -10,7 +10,7 @@ import { Call, type Listener, type Opaques, type Problem, problemOf, type Supers
 import { type Generation, noGeneration } from "./Generation.js"
 import { itemLength, writeItem } from "./itemBody.js"
 import { noBody, Opcode, requestLength, Status, writeRequest } from "./protocol.js"
-import { foundIn, isLiving } from "./ReadCall.js"
+import { isLiving, tokenIn } from "./ReadCall.js"
 import { Token } from "./Token.js"
 
 /**
@@ -34,7 +34,7 @@ export class AddCall extends Call {
   private present: Token | undefined
   private added: Token | undefined
   private problem: Problem | undefined
-  private seen: ReturnType<typeof foundIn>
+  private seen: Token | undefined
 
   constructor(
     home: number,
@@ -58,8 +58,8 @@ export class AddCall extends Call {
     if (index === addRequest && status === Status.success) {
       this.added = new Token(this.server, this.assumed ?? noGeneration, answer.casHigh, answer.casLow)
     } else if (index !== addRequest && status === Status.success) {
-      this.seen = foundIn(answer, this.server)
-      this.present = this.seen?.token ?? new Token(this.server, noGeneration, answer.casHigh, answer.casLow)
+      this.seen = tokenIn(answer, this.server)
+      this.present = this.seen ?? new Token(this.server, noGeneration, answer.casHigh, answer.casLow)
     } else if (status !== Status.exists && status !== Status.notFound && status !== Status.notStored) {
       this.problem ??= problemOf(answer)
     }

@@ -73,7 +73,7 @@ export class Connection extends Server {
   private retry: NodeJS.Timeout | undefined
   /** How often it broke under calls since it last answered one. */
   private breaks = 0
-  private readonly isDown: ReturnType<typeof breakerGauge>
+  private readonly openBreakers: ReturnType<typeof breakerGauge>
   private readonly watchdog = new Watchdog(
     () => Math.min(this.inFlight[0]?.deadline ?? Number.POSITIVE_INFINITY, this.queueDeadline, this.connectDeadline),
     (now) => this.overdue(now)
@@ -89,7 +89,7 @@ export class Connection extends Server {
     super(address.host, address.port)
     // memjs would otherwise send what it finds in the environment to any server, without being told to.
     Object.assign(this, { username: undefined, password: undefined })
-    this.isDown = breakerGauge({ store: storeName, server: address.label })
+    this.openBreakers = breakerGauge({ store: storeName, server: address.label })
     this.open()
   }
 
@@ -244,7 +244,7 @@ export class Connection extends Server {
   private becomeReady(): void {
     if (this.refusal !== undefined) {
       this.surroundings.log("Info", `${this.address.label} answers again`)
-      this.isDown.unsafeUpdate(0, [])
+      this.openBreakers.unsafeModify(-1, [])
     }
     this.phase = "ready"
     this.refusal = undefined
@@ -292,7 +292,7 @@ export class Connection extends Server {
     if (this.refusal === undefined) {
       const message = `${this.address.label} is down: ${problem.message}`
       this.surroundings.log("Warning", message)
-      this.isDown.unsafeUpdate(1, [])
+      this.openBreakers.unsafeModify(1, [])
       this.refusal = new Problem("Unavailable", message, {
         cause: new CircuitOpen({ store: storeName, cause: problem })
       })
@@ -327,7 +327,7 @@ export class Connection extends Server {
 
   override close(): void {
     if (this.phase === "closed") return
-    if (this.refusal !== undefined) this.isDown.unsafeUpdate(0, [])
+    if (this.refusal !== undefined) this.openBreakers.unsafeModify(-1, [])
     this.phase = "closed"
     this.refusal = new Problem("Unavailable", "the connection is closed")
     clearTimeout(this.retry)

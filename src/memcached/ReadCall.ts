@@ -55,23 +55,24 @@ export class ReadCall extends Call {
   }
 }
 
-/** The record in an answer to a GET; `undefined` when it is too short to be ours. */
-export const foundIn = (answer: Answer, server: number): Found | undefined => {
+/** The proof of the record in an answer to a GET; `undefined` when it is too short to be ours. */
+export const tokenIn = (answer: Answer, server: number): Token | undefined => {
   const generation = readGeneration(answer.buffer, answer.start, answer.end)
-  if (generation === undefined) return undefined
-  return {
-    token: new Token(server, generation, answer.casHigh, answer.casLow),
-    bytes: answer.keep(answer.start + generationLength)
-  }
+  return generation === undefined ? undefined : new Token(server, generation, answer.casHigh, answer.casLow)
 }
 
-export const isLiving = (found: Found | undefined, generation: Generation | undefined): boolean =>
-  found !== undefined && generation !== undefined && found.token.generation.equals(generation)
+const foundIn = (answer: Answer, server: number): Found | undefined => {
+  const token = tokenIn(answer, server)
+  return token === undefined ? undefined : { token, bytes: answer.keep(answer.start + generationLength) }
+}
+
+export const isLiving = (token: Token | undefined, generation: Generation | undefined): boolean =>
+  token !== undefined && generation !== undefined && token.generation.equals(generation)
 
 /** Takes out what an earlier generation left behind. */
 const living = (found: Array<Found | undefined>, generation: Generation | undefined): typeof found => {
   for (let index = 0; index < found.length; index++) {
-    if (!isLiving(found[index], generation)) found[index] = undefined
+    if (!isLiving(found[index]?.token, generation)) found[index] = undefined
   }
   return found
 }

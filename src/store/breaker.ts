@@ -28,7 +28,7 @@ export const breakerGauge = (labels: Readonly<Record<"store", string> & Partial<
   Metric.fromMetricKey(
     MetricKey.taggedWithLabels(
       MetricKey.gauge("effect_cached_breaker_open", {
-        description: "1 while calls skip the store because it fails, else 0"
+        description: "how many layers' calls skip the store because it fails"
       }),
       Object.entries(labels).map(([name, value]) => MetricLabel.make(name, value))
     )
@@ -55,7 +55,7 @@ class Watched<Answer> implements Asker<Answer> {
 export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effect<CacheStore, never, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
-    const isOpen = breakerGauge({ store: store.name })
+    const openBreakers = breakerGauge({ store: store.name })
     const skipped = (description: string) =>
       new CacheError({
         reason: "Unavailable",
@@ -71,13 +71,20 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
 
     let failuresInARow = 0
     let tripped = false
-    yield* Effect.addFinalizer(() => Effect.sync(() => tripped && isOpen.unsafeUpdate(0, [])))
+    let isClosed = false
     let probing = false
     let lastFailed = "v0:effect-cached:probe"
     // By the moment they were queued, so that one which is queued again during its replay is replayed again.
     let moment = 0
     const pending = new Map<string, number>()
     let pendingClear: number | undefined
+
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        isClosed = true
+        if (tripped) openBreakers.unsafeModify(-1, [])
+      })
+    )
 
     const hasPending = () => pendingClear !== undefined || pending.size > 0
     const isPending = (keys: ReadonlyArray<string>) =>
@@ -103,7 +110,7 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
         const wasTripped = tripped
         tripped = false
         failuresInARow = 0
-        if (wasTripped) isOpen.unsafeUpdate(0, [])
+        if (wasTripped) openBreakers.unsafeModify(-1, [])
         // Its keys are not read before it is replayed; the others may be.
         if (hasPending()) return probeUntilWell
         probing = false
@@ -118,11 +125,12 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
     })
 
     const failed = (key: string | undefined, error: CacheError): Effect.Effect<never, CacheError> => {
-      if (!isOutage(error) || needsNoBreaker(error) || tripped) return Effect.fail(error)
+      // what the store's own closing makes fail says nothing about it
+      if (!isOutage(error) || needsNoBreaker(error) || tripped || isClosed) return Effect.fail(error)
       if (key !== undefined) lastFailed = key
       if (++failuresInARow < settings.failures) return Effect.fail(error)
       tripped = true
-      isOpen.unsafeUpdate(1, [])
+      openBreakers.unsafeModify(1, [])
       return Effect.uninterruptible(
         Effect.zipRight(
           startProbing,
@@ -172,7 +180,7 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
             if (isPending(keys)) return awaitingReplay
             if (tripped) return open
             const reading = (instead: Reading<StoredEntry>) => watched(keys[0], instead)
-            const instead = unsafeAsk(keys, new Watched(asker, wentWell, reading))
+            const instead = unsafeAsk.call(store, keys, new Watched(asker, wentWell, reading))
             return instead === undefined ? undefined : reading(instead)
           }
 
@@ -191,7 +199,7 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
             if (tripped) return open
             const settle = written(items)
             const writing = (instead: Writing) => watched(items[0]?.key, instead, settle)
-            const instead = unsafeWrite(items, now, new Watched(asker, settle, writing))
+            const instead = unsafeWrite.call(store, items, now, new Watched(asker, settle, writing))
             return instead === undefined ? undefined : writing(instead)
           }
 

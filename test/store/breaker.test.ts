@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Either, Exit, Metric, Option, Runtime, TestClock } from "effect"
+import { Context, Deferred, Effect, Either, Exit, Fiber, Layer, Metric, Option, Runtime, TestClock } from "effect"
 import { CacheBackend, CacheError, type CacheStore, cached, StoreBackend } from "effect-cached"
 import * as MemoryStore from "../../src/memory/MemoryStore.js"
 import { CircuitOpen, PartialOutage } from "../../src/store/outage.js"
@@ -68,6 +68,53 @@ const isOpen = Effect.map(Metric.snapshot, (pairs) =>
       metricState.value === 1
   )
 )
+
+describe("the gauge of open breakers", () => {
+  const closing = Effect.gen(function* () {
+    const end = yield* Deferred.make<never, CacheError>()
+    const description = "the connection is closed"
+    yield* Effect.addFinalizer(() =>
+      Deferred.fail(end, new CacheError({ reason: "Unavailable", operation: "close", description }))
+    )
+    const { unsafeRead: _, ...memory } = yield* MemoryStore.make({ maxEntries: 10, maxBytes: undefined, copy: true })
+    return { ...memory, name: "switched", read: () => Deferred.await(end) }
+  })
+
+  it.effect("does not take the end of a layer for an outage", () =>
+    Effect.gen(function* () {
+      const calls = yield* Effect.flatMap(CacheBackend, (cache) =>
+        Effect.zipLeft(
+          Effect.all(Array.from({ length: 10 }, () => Effect.forkDaemon(cache.get("key")))),
+          Effect.yieldNow()
+        )
+      ).pipe(Effect.provide(StoreBackend.layer(closing)))
+      for (const call of calls) assert.isTrue(Exit.isFailure(yield* Fiber.await(call)))
+      assert.isFalse(yield* isOpen)
+    })
+  )
+
+  it.effect("counts those of all layers", () =>
+    Effect.gen(function* () {
+      const broken = Effect.gen(function* () {
+        const server = new Server("effects")
+        const layer = StoreBackend.layer(server.store, { breaker: { failures: 1, retryAfter: "1 hour" } })
+        const cache = Context.get(yield* Layer.build(layer), CacheBackend)
+        server.up = false
+        yield* Effect.flip(cache.get("key"))
+      })
+      yield* Effect.scoped(
+        Effect.zipRight(
+          broken,
+          Effect.gen(function* () {
+            yield* Effect.scoped(broken)
+            assert.isTrue(yield* isOpen)
+          })
+        )
+      )
+      assert.isFalse(yield* isOpen)
+    })
+  )
+})
 
 for (const answersBy of ["effects", "callbacks"] as const) {
   const withServer = <A, E>(

@@ -65,13 +65,13 @@ export class DirectAccess {
   }
 
   times(operation: string, options: SetOptions | undefined): Either.Either<Times, CacheError> {
-    const ttl = options?.ttl
-    const spelled = typeof ttl === "string" && options?.stale === undefined ? ttl : undefined
+    const { stale, ttl } = options ?? {}
+    const spelled = typeof ttl === "string" && stale === undefined ? ttl : undefined
     if (spelled !== undefined && spelled === this.lastSpelled?.ttl) return this.lastSpelled.times
     const times = Either.zipWith(
-      options?.ttl === undefined ? Either.right(this.defaultTtl) : durationMillis(operation, "ttl", options.ttl),
-      options?.stale === undefined ? Either.right(0) : durationMillis(operation, "stale", options.stale),
-      (ttl, stale) => ({ ttl, stale })
+      ttl === undefined ? Either.right(this.defaultTtl) : durationMillis(operation, "ttl", ttl),
+      stale === undefined ? Either.right(0) : durationMillis(operation, "stale", stale),
+      (ttlMillis, staleMillis) => ({ ttl: ttlMillis, stale: staleMillis })
     )
     if (spelled !== undefined && Either.isRight(times)) this.lastSpelled = { ttl: spelled, times }
     return times
