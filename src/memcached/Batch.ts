@@ -29,13 +29,16 @@ export class Batch {
     private readonly server: number,
     private readonly generations: Generations
   ) {
-    const homes = new Set<number>()
+    let homes: Set<number> | undefined
     let requests = 0
     for (const call of calls) {
-      if (call.home !== server) homes.add(call.home)
+      if (call.home !== server) {
+        homes ??= new Set()
+        homes.add(call.home)
+      }
       requests += call.requests
     }
-    this.homes = homes.size === 0 ? none : [...homes]
+    this.homes = homes === undefined ? none : [...homes]
     this.requests = requests
   }
 

@@ -28,7 +28,9 @@ export class WriteCall extends Call {
   ) {
     super(home)
     this.requests = items.length
-    this.length = items.reduce((sum, item) => sum + itemLength(item.key, item.record), 0)
+    let length = 0
+    for (const { key, record } of items) length += itemLength(key, record)
+    this.length = length
   }
 
   encode(into: Buffer, at: number, opaques: Opaques, generation: Generation): void {

@@ -51,8 +51,8 @@ export const encodeEntry = (entry: Entry): Uint8Array => {
   const { claim, groups, value } = entry
   const payload = value === undefined ? undefined : payloadOf(value)
   const texts = claim === undefined && groups.length === 0 ? noTexts : textsOf(entry)
-  const text = texts.join("")
-  const textBytes = Buffer.byteLength(text, "utf8")
+  const text = texts.length === 0 ? "" : texts.join("")
+  const textBytes = text === "" ? 0 : Buffer.byteLength(text, "utf8")
   let size = headerSize
   if (payload !== undefined) size += valueSize + payload.length
   if (claim !== undefined) size += claimSize
