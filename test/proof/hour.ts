@@ -6,6 +6,14 @@ import { count, type Scenario, storeTitles } from "./scenario.js"
 const processes = 4
 const ttl = 3_000
 
+interface Moment {
+  /** Of the quarter that ends. */
+  readonly operations: number
+  readonly heap: number
+  readonly sockets: number
+  readonly records: number
+}
+
 /** @param seconds in which the hour passes: every time to live is that of an hour's, divided alike */
 export const hour =
   (seconds: number): Scenario =>
@@ -19,17 +27,16 @@ export const hour =
         processes
       })
       const quarters = 4
-      const moments: Array<{ readonly heap: number; readonly sockets: number; readonly records: number }> = []
-      let operations = 0
+      const moments: Array<Moment> = []
       for (let quarter = 0; quarter < quarters; quarter++) {
         const done = yield* Effect.forEach(
           members,
           (member) => ask(member, { _tag: "Mix", ttl, lasting: (seconds * 1_000) / quarters }, "Mix"),
           { concurrency: "unbounded" }
         )
-        operations += done.reduce((sum, { operations: made }) => sum + made, 0)
         const samples = yield* Effect.forEach(members, (member) => ask(member, { _tag: "Sample" }, "Sample"))
         moments.push({
+          operations: done.reduce((sum, { operations: made }) => sum + made, 0),
           heap: samples.reduce((sum, { sample }) => sum + sample.heap, 0) / processes / 1_048_576,
           sockets: samples.reduce((sum, { sample }) => sum + sample.sockets, 0),
           records: (yield* one.records).length
@@ -42,7 +49,9 @@ export const hour =
         last !== undefined &&
         last.heap < second.heap * 1.25 + 2 &&
         last.sockets <= second.sockets &&
-        last.records < second.records * 1.5 + 200
+        // those of the last seconds live: the faster the machine just was, the more
+        last.records < (second.records / second.operations) * last.operations * 1.5 + 200
+      const operations = moments.reduce((sum, moment) => sum + moment.operations, 0)
       const told = (of: (moment: (typeof moments)[number]) => string) => moments.map(of).join(" → ")
       return [
         {
