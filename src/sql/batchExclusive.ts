@@ -33,24 +33,22 @@ export const batchExclusive = (
       sizeOf: () => 1,
       run: (
         requests: ReadonlyArray<Exclusive>
-      ): Effect.Effect<ReadonlyArray<Exit.Exit<Outcome | "alone", CacheError>>, CacheError> => {
+      ): Effect.Effect<Gather.Outcomes<Exclusive, Outcome | "alone", CacheError>, CacheError> => {
         const first = new Map<string, Exclusive>()
         for (const request of requests) if (!first.has(request.key)) first.set(request.key, request)
         const batch = [...first.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
         return send(batch, options.direct).pipe(
-          Effect.map((outcomes) =>
-            requests.map((request) => {
-              const sent = first.get(request.key)
-              const outcome = outcomes.get(request.key)
-              if (sent === request) return Exit.succeed(outcome)
-              // another token: that one's failure says nothing about this one
-              if (sent?.token !== request.token) return Exit.succeed("alone" as const)
-              return Exit.succeed(outcome?.token === null ? outcome : undefined)
-            })
-          ),
+          Effect.map((outcomes) => (request: Exclusive) => {
+            const sent = first.get(request.key)
+            const outcome = outcomes.get(request.key)
+            if (sent === request) return Exit.succeed(outcome)
+            // another token: that one's failure says nothing about this one
+            if (sent?.token !== request.token) return Exit.succeed("alone" as const)
+            return Exit.succeed(outcome?.token === null ? outcome : undefined)
+          }),
           Effect.catchIf(
             (error) => requests.length > 1 && !concernsAll(error),
-            () => Effect.succeed(requests.map(() => Exit.succeed("alone" as const)))
+            () => Effect.succeed(() => Exit.succeed("alone" as const))
           )
         )
       }

@@ -50,7 +50,7 @@ export const batchRead = ({ direct, sharedKey, statements, ...options }: BatchOp
       const keys = new Set<string>()
       for (const request of requests) for (const key of request) keys.add(key)
       const read = keys.size < many || untilPlain-- > 0 ? byRows : plainly
-      return Effect.map(read([...keys]), (stateOf) => requests.map((each) => Exit.succeed(each.map(stateOf))))
+      return Effect.map(read([...keys]), (stateOf) => (each: ReadonlyArray<string>) => Exit.succeed(each.map(stateOf)))
     }
   })
 }

@@ -43,12 +43,12 @@ export const batchRemove = (options: BatchOptions) =>
           ),
           Effect.map(({ alive, taken }) => {
             const counted = new Set<string>()
-            return requests.map((request) => {
+            return (request: ReadonlyArray<string>) => {
               // of two callers who remove the same record, one did
               const mine = request.filter((key) => alive.has(key) && !counted.has(key))
               for (const key of mine) counted.add(key)
               return Exit.succeed({ count: mine.length, left: request.filter((key) => !taken.has(key)) })
-            })
+            }
           })
         )
       }

@@ -61,9 +61,9 @@ export const batchWrite = (options: BatchOptions) =>
         const items = distinct(...requests)
         return Effect.map(Effect.forEach(parts(items), written), (byPart) => {
           const keys = byPart.flat()
-          if (keys.length === items.length) return requests.map(() => nothingLeft)
+          if (keys.length === items.length) return () => nothingLeft
           const done = new Set(keys)
-          return requests.map((items) => Exit.succeed(items.filter((item) => !done.has(item.key))))
+          return (items: ReadonlyArray<ByteItem>) => Exit.succeed(items.filter((item) => !done.has(item.key)))
         })
       }
     })

@@ -44,7 +44,7 @@ export const purgeStatements = (table: Table) => {
     /** How long the change lives on, null for ever. */
     lifetime: `SELECT CASE WHEN expires_at = 'infinity' THEN NULL
   ELSE extract(epoch FROM expires_at - clock_timestamp())::float8 * 1000 END AS lifetime
-FROM ${t} WHERE key = $1 AND change = $2::uuid`,
+FROM ${t} WHERE key = $1 AND change <> ${settled} AND change = $2::uuid`,
 
     /** Records of the namespace `$1` after the key `$2` that were written before its change `$3`. */
     unseen: `WITH victim AS MATERIALIZED (
@@ -55,7 +55,7 @@ FROM ${t} WHERE key = $1 AND change = $2::uuid`,
 ) SELECT key FROM victim ORDER BY key`,
 
     /** Forgets the change `$3` of the whole namespace once all that it concerns is gone. */
-    forgetShared: `DELETE FROM ${t} s WHERE s.key = $2 AND s.change = $3::uuid AND NOT EXISTS (
+    forgetShared: `DELETE FROM ${t} s WHERE s.key = $2 AND s.change <> ${settled} AND s.change = $3::uuid AND NOT EXISTS (
   SELECT 1 FROM ${t} r WHERE split_part(r.key, ':', 2) = $1 AND r.key <> $2 AND $3::uuid <> ALL (coalesce(r.seen, '{}'))
 )`
   })

@@ -10,6 +10,9 @@ import { expiry, expiryColumns, expirySet, expirySetFrom, expiryValues } from ".
 import { named } from "./named.js"
 import { settled, type Table } from "./table.js"
 
+/** One record a key: see `definition`. */
+const onRecord = `ON CONFLICT (key) WHERE change = ${settled}`
+
 const alive = (alias: string) => `${alias}.expires_at > clock_timestamp()`
 /** The same, asked once and not for every row. */
 const aliveNow = (alias: string) => `${alias}.expires_at > (SELECT clock_timestamp())`
@@ -18,6 +21,7 @@ const aliveNow = (alias: string) => `${alias}.expires_at > (SELECT clock_timesta
  * short array cheaper than the plan for all, and so plan the statement anew at every call: that takes longer than running it.
  */
 const unseen = (array: string, type = "text[]") => `(SELECT ${array})::${type}`
+const keysAndShared = unseen("string_to_array($1, ' ') || $2::text")
 /** Arrays of these types, from the parameter `$1` on, as rows. */
 const item = (columns: string, ...types: ReadonlyArray<string>) =>
   `unnest(${types.map((type, index) => unseen(`$${index + 1}::${type}`, type)).join(", ")}) AS i(${columns})`
@@ -62,6 +66,9 @@ export const statements = (table: Table, timeoutMillis: number) => {
   DELETE FROM ${t} r WHERE r.key = ANY(ARRAY(SELECT key FROM old)) AND r.change <> ${settled}
     AND (r.key, r.change) IN (SELECT key, change FROM old)${condition}
 )`
+  /** By the order of its index: for `EXISTS` the planner would read a whole table that was never analysed. */
+  const firstChange = (condition = "true") =>
+    `SELECT key FROM ${t} WHERE change <> ${settled} AND ${condition} ORDER BY key LIMIT 1`
   const put = `value = EXCLUDED.value, token = EXCLUDED.token, seen = EXCLUDED.seen, ${expirySetFrom("EXCLUDED")}`
 
   const write = (mode: "free" | "wait") => `WITH ${items(mode, packedItem(undefined))},
@@ -72,7 +79,7 @@ put AS (
     (SELECT array_agg(change) FROM ${t} WHERE key = $6 AND change <> ${settled}), ${expiryValues("i.lifetime")}
   FROM item i, (SELECT count(*) AS n FROM old) o
   WHERE o.n >= 0 AND ${inTime} ORDER BY i.key COLLATE "C"
-  ON CONFLICT (key, change) DO UPDATE SET ${put} RETURNING r.key
+  ${onRecord} DO UPDATE SET ${put} RETURNING r.key
 ),
 ${deletedChanges()}
 SELECT key FROM put`
@@ -106,33 +113,37 @@ same AS MATERIALIZED (
   )
 )`
 
+  const pageOfKeys = (kind: "=" | "<>") =>
+    `SELECT DISTINCT key FROM ${t} WHERE change ${kind} ${settled} AND split_part(key, ':', 2) = $1 AND key > $2 AND key <> $3 ORDER BY key LIMIT $4`
+
   return named({
     /**
-     * The rows of the keys `$1`, separated by spaces, and of `$2`; all of a record in one column, as most of what a row
-     * costs the driver it costs by the column. `-` where nothing lives.
+     * The rows of the keys `$1`, separated by spaces, and the changes of `$2`; all of a record in one column, as most of what
+     * a row costs the driver it costs by the column. `-` where nothing lives.
      */
-    read: `SELECT coalesce(r.token::text, '') || ' ' || coalesce(encode(CASE WHEN ${aliveNow("r")} THEN r.value END, 'hex'), '-') || ' ' || r.key AS record,
-  nullif(r.change, ${settled}) AS change, r.seen
-FROM ${t} r WHERE r.key = ANY(${unseen("string_to_array($1, ' ') || $2::text")}) AND (${aliveNow("r")} OR r.change <> ${settled})`,
+    read: `SELECT coalesce(r.token::text, '') || ' ' || coalesce(encode(r.value, 'hex'), '-') || ' ' || r.key AS record, NULL::uuid AS change, r.seen
+FROM ${t} r WHERE r.key = ANY(${unseen("string_to_array($1, ' ')")}) AND r.change = ${settled} AND ${aliveNow("r")}
+UNION ALL
+SELECT ' ' || coalesce(encode(CASE WHEN ${aliveNow("c")} THEN c.value END, 'hex'), '-') || ' ' || c.key, c.change, c.seen
+FROM ${t} c WHERE c.key = ANY(${keysAndShared}) AND c.change <> ${settled}`,
 
     /**
-     * The same in one row, which spares the driver most of what many cost it: of each record its token and key in a line,
-     * and its value after the length of that. Only where there is nothing else; a row that this can't say makes `isMixed` true.
+     * The records alone, in one row, which spares the driver most of what many cost it: of each its token and key in a line,
+     * and its value after the length of that. A change, and what this can't say of a record, makes `isMixed` true.
      */
     readPlain: `SELECT string_agg(token::text || key, E'\\n') AS heads,
   string_agg(int4send(octet_length(value)) || value, ''::bytea) FILTER (WHERE octet_length(value) <= ${largest}) AS values,
-  bool_or(change <> ${settled} OR token IS NULL OR value IS NULL OR octet_length(value) > ${largest}) AS "isMixed"
-FROM ${t} r WHERE r.key = ANY(${unseen("string_to_array($1, ' ') || $2::text")}) AND (${aliveNow("r")} OR r.change <> ${settled})`,
+  bool_or(token IS NULL OR value IS NULL OR octet_length(value) > ${largest}) OR (${firstChange(`key = ANY(${keysAndShared})`)}) IS NOT NULL AS "isMixed"
+FROM ${t} r WHERE r.key = ANY(${unseen("string_to_array($1, ' ')")}) AND r.change = ${settled} AND ${aliveNow("r")}`,
 
     /**
      * `write` for a table in which no transaction has left a change, which is how most are at most times: it looks for one
-     * first, and writes nothing where it finds any. By the order of its index: for `EXISTS` the planner would read a whole
-     * table that was never analysed.
+     * first, and writes nothing where it finds any.
      */
     writeUnchanged: `INSERT INTO ${t} AS r (key, value, token, ${expiryColumns})
 SELECT i.key, i.value, ${freshToken}, ${expiryValues("i.lifetime")} FROM ${packedItem(undefined)}
-WHERE (SELECT key FROM ${t} WHERE change <> ${settled} ORDER BY key LIMIT 1) IS NULL AND ${unannounced("i.key")} AND ${inTime} ORDER BY i.key COLLATE "C"
-ON CONFLICT (key, change) DO UPDATE SET ${put} RETURNING r.key`,
+WHERE (${firstChange()}) IS NULL AND ${unannounced("i.key")} AND ${inTime} ORDER BY i.key COLLATE "C"
+${onRecord} DO UPDATE SET ${put} RETURNING r.key`,
 
     write: write("free"),
     writeWaiting: write("wait"),
@@ -144,7 +155,7 @@ put AS (
   INSERT INTO ${t} AS r (key, value, token, ${expiryColumns})
   SELECT i.key, i.value, ${freshToken}, ${expiryValues("i.lifetime")} FROM item i
   WHERE NOT EXISTS (SELECT 1 FROM pending p WHERE p.key = i.key OR p.key = $6) ORDER BY i.key COLLATE "C"
-  ON CONFLICT (key, change) DO UPDATE SET ${put} WHERE r.expires_at <= clock_timestamp() RETURNING r.key, r.token
+  ${onRecord} DO UPDATE SET ${put} WHERE r.expires_at <= clock_timestamp() RETURNING r.key, r.token
 )
 SELECT key, token FROM put
 UNION ALL SELECT i.key, NULL FROM item i WHERE EXISTS (SELECT 1 FROM pending p WHERE p.key = i.key OR p.key = $6)`,
@@ -175,7 +186,7 @@ SELECT key, token FROM put`,
 put AS (
   INSERT INTO ${t} AS r (key, value, token, seen, ${expiryColumns})
   SELECT $1::text, $2::bytea, gen_random_uuid(), same.seen, ${expiryValues("$3::float8")} FROM same
-  ON CONFLICT (key, change) DO UPDATE SET ${put} WHERE r.expires_at <= clock_timestamp() RETURNING r.key, r.token
+  ${onRecord} DO UPDATE SET ${put} WHERE r.expires_at <= clock_timestamp() RETURNING r.key, r.token
 ),
 ${deletedChanges(" AND EXISTS (SELECT 1 FROM put)")}
 SELECT key, token FROM put`,
@@ -187,7 +198,7 @@ record AS (
 ),
 gone AS (
   DELETE FROM ${t} r USING old, same
-  WHERE r.key = old.key AND r.change = old.change AND ($4::uuid IS NULL OR EXISTS (SELECT 1 FROM record))
+  WHERE r.key = old.key AND r.change = old.change AND r.change <> ${settled} AND ($4::uuid IS NULL OR EXISTS (SELECT 1 FROM record))
 )
 SELECT count(*) FROM record`,
 
@@ -211,13 +222,13 @@ FROM ${t} c WHERE c.change <> ${settled} AND (c.key = $1 OR split_part(c.key, ':
     lockRecord: `UPDATE ${t} r SET value = $2::bytea, token = gen_random_uuid(), ${expirySet("$3::float8")}
 WHERE r.key = $1 AND r.change = ${settled} AND r.token = $4::uuid AND ${alive("r")} RETURNING r.key, r.token`,
     lockAbsence: `INSERT INTO ${t} AS r (key, value, token, ${expiryColumns}) VALUES ($1, $2::bytea, gen_random_uuid(), ${expiryValues("$3::float8")})
-ON CONFLICT (key, change) DO UPDATE SET ${put} WHERE r.expires_at <= clock_timestamp() RETURNING r.key, r.token`,
+${onRecord} DO UPDATE SET ${put} WHERE r.expires_at <= clock_timestamp() RETURNING r.key, r.token`,
 
     /** The keys of the namespace `$1` after `$2`, a page at a time. */
-    keysOf: `SELECT DISTINCT key FROM ${t} WHERE split_part(key, ':', 2) = $1 AND key > $2 AND key <> $3 ORDER BY key LIMIT $4`,
+    keysOf: `(${pageOfKeys("=")}) UNION (${pageOfKeys("<>")}) ORDER BY key LIMIT $4`,
     /** By the statistics that the server keeps anyway. */
     size: `SELECT greatest(reltuples, 0)::bigint AS entries, pg_total_relation_size(oid) AS bytes FROM pg_class WHERE oid = '${t}'::regclass`,
-    forgetChanges: `DELETE FROM ${t} WHERE key = $1 AND change = ANY($2::uuid[])`
+    forgetChanges: `DELETE FROM ${t} WHERE key = $1 AND change <> ${settled} AND change = ANY($2::uuid[])`
   })
 }
 

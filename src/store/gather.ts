@@ -12,9 +12,15 @@
 import { Cause, Duration, Effect, Exit, Fiber, FiberRef, Runtime, RuntimeFlags, type Scope } from "effect"
 import type { Running } from "./Running.js"
 
+/**
+ * What a batch found out, as the exit of each of its requests: asked for them in order, when their callers are told, so that
+ * no array holds what was made for all of them.
+ */
+export type Outcomes<Request, Answer, E> = (request: Request) => Exit.Exit<Answer, E>
+
 export interface GatherOptions<Request, Answer, E> {
-  /** One exit a request, in order. Failing as a whole fails every caller of the batch. */
-  readonly run: (requests: ReadonlyArray<Request>) => Effect.Effect<ReadonlyArray<Exit.Exit<Answer, E>>, E>
+  /** Failing as a whole fails every caller of the batch. */
+  readonly run: (requests: ReadonlyArray<Request>) => Effect.Effect<Outcomes<Request, Answer, E>, E>
   /** What a request counts for against `maxSize`. */
   readonly sizeOf: (request: Request) => number
   /** A batch holds at least one request, and no more of them than fit into this. */
@@ -47,11 +53,38 @@ class Waiter<Request, Answer, E> {
 
 class Batch<Request, Answer, E> {
   constructor(
-    readonly fiber: Fiber.RuntimeFiber<unknown>,
+    readonly sender: Sender,
     /** Emptied once they have their answers: see `make`. */
     readonly waiters: Array<Waiter<Request, Answer, E>>,
     readonly deadline: number
   ) {}
+}
+
+/**
+ * A fiber that sends one batch after the other. A fiber for each batch would take Effect more than all else that it does for
+ * one, and be kept alive with what it was answered: see `make`.
+ */
+class Sender {
+  fiber: Fiber.RuntimeFiber<void> | undefined
+  private wasWoken = false
+  private resume: ((woken: Effect.Effect<void>) => void) | undefined
+
+  /** Until it is woken; in any case until the fibers that are ready to run have had their turn. */
+  readonly sleep: Effect.Effect<void> = Effect.suspend(() => {
+    if (!this.wasWoken)
+      return Effect.async((resume) => {
+        this.resume = resume
+      })
+    this.wasWoken = false
+    return Effect.yieldNow()
+  })
+
+  wake(): void {
+    const { resume } = this
+    this.resume = undefined
+    if (resume === undefined) this.wasWoken = true
+    else resume(Effect.void)
+  }
 }
 
 /** How requests are handed in. */
@@ -61,35 +94,44 @@ export interface Gatherer<Request, Answer, E> {
   readonly ask: (request: Request, resume: (exit: Exit.Exit<Answer, E>) => void) => void
 }
 
-const noAnswers = Effect.succeed(Exit.succeed([]))
+/** A defect in it is that caller's alone: the others must not go without an answer. */
+const outcomeOf = <Request, Answer, E>(outcomes: Outcomes<Request, Answer, E>, request: Request) => {
+  try {
+    return outcomes(request)
+  } catch (defect) {
+    return Exit.die(defect)
+  }
+}
 
 /** Fewer than this the server answers sooner than a second batch would pay. */
 const worthHalving = 16
 
 /**
- * Arrays that held waiters are left empty. V8 comes to allocate such arrays among the old objects, where a dead one keeps
- * alive what it holds until the next full collection: left full they doubled what a hit costs.
+ * What lives long must not keep alive what was short-lived: V8 moves it among the old objects, where it stays until the next
+ * full collection and keeps alive what it knows in turn. Hence arrays that held waiters are left empty, and nothing that
+ * changes with each batch stands in a `Set` or `Map`, whose outgrown tables know the next one. Together that was a fifth of
+ * a hit's time.
  */
 export const make = <Request, Answer, E>(
   options: GatherOptions<Request, Answer, E>
 ): Effect.Effect<Gatherer<Request, Answer, E>, never, Scope.Scope> =>
   Effect.gen(function* () {
-    type Answers = Exit.Exit<ReadonlyArray<Exit.Exit<Answer, E>>, E>
-    type Sender = Fiber.RuntimeFiber<Answers>
+    type Ended = Exit.Exit<Outcomes<Request, Answer, E>, E>
     const clock = yield* Effect.clock
     const runFork = Runtime.runFork(yield* Effect.runtime<never>())
     let queue: Array<Waiter<Request, Answer, E>> = []
     // in the order of their deadlines
-    const underWay = new Set<Batch<Request, Answer, E>>()
+    const underWay: Array<Batch<Request, Answer, E>> = []
+    const idle: Array<Sender> = []
     let sending = 0
-    // a batch fiber has been started that has not yet taken its share
+    // a sender is on its way that has not yet taken its share
     let gathering = false
     let watcher: Fiber.RuntimeFiber<void> | undefined
     let isClosed = false
 
-    const take = (fiber: Sender): Batch<Request, Answer, E> => {
+    const take = (sender: Sender): Batch<Request, Answer, E> => {
       if (queue.some((waiter) => waiter.isGone)) queue = queue.filter((waiter) => !waiter.isGone)
-      const most = underWay.size === 0 && queue.length > worthHalving ? Math.ceil(queue.length / 2) : queue.length
+      const most = underWay.length === 0 && queue.length > worthHalving ? Math.ceil(queue.length / 2) : queue.length
       let size = 0
       let count = 0
       for (const waiter of queue) {
@@ -98,47 +140,67 @@ export const make = <Request, Answer, E>(
         count++
       }
       const waiters = queue.splice(0, count)
-      return new Batch(fiber, waiters, clock.unsafeCurrentTimeMillis() + options.timeout)
+      return new Batch(sender, waiters, clock.unsafeCurrentTimeMillis() + options.timeout)
     }
 
-    const finish = (batch: Batch<Request, Answer, E>, exit: Answers): void => {
-      if (!underWay.delete(batch)) return
-      batch.waiters.forEach((waiter, index) => {
-        const answer = Exit.isSuccess(exit) ? exit.value[index] : undefined
-        if (answer !== undefined) waiter.resume(answer)
-        else if (Exit.isFailure(exit) && !Exit.isInterrupted(exit)) waiter.resume(Exit.failCause(exit.cause))
-        else waiter.resume(Exit.fail(options.closed()))
-      })
+    const finish = (batch: Batch<Request, Answer, E>, exit: Ended): void => {
+      underWay.splice(underWay.indexOf(batch), 1)
+      for (const waiter of batch.waiters) {
+        if (Exit.isSuccess(exit)) waiter.resume(outcomeOf(exit.value, waiter.request))
+        else if (Exit.isInterrupted(exit)) waiter.resume(Exit.fail(options.closed()))
+        else waiter.resume(Exit.failCause(exit.cause))
+      }
       batch.waiters.length = 0
       sending--
       if (queue.length > 0) start()
       endWatch()
     }
 
-    const send = Effect.withFiberRuntime<Answers>((fiber: Sender) => {
-      const batch = take(fiber)
-      gathering = false
-      if (batch.waiters.length === 0) {
-        sending--
-        return noAnswers
-      }
-      underWay.add(batch)
-      if (queue.length > 0) start()
-      // not at once: it must not end before it is known
-      watcher ??= runFork(watch, { immediate: false })
-      // cheaper than a finalizer
-      fiber.addObserver((exit) => finish(batch, Exit.flatten(exit)))
-      return Effect.exit(options.run(batch.waiters.map((waiter) => waiter.request)))
-    })
+    const serve = (sender: Sender): Effect.Effect<void> => {
+      const next = Effect.suspend(() => (isClosed ? Effect.void : Effect.flatMap(sender.sleep, () => send)))
+      const send: Effect.Effect<void> = Effect.suspend(() => {
+        const batch = take(sender)
+        gathering = false
+        if (batch.waiters.length === 0) {
+          sending--
+          idle.push(sender)
+          return next
+        }
+        underWay.push(batch)
+        if (queue.length > 0) start()
+        // not at once: it must not end before it is known
+        watcher ??= runFork(watch, { immediate: false })
+        return Effect.flatMap(Effect.exit(options.run(batch.waiters.map((waiter) => waiter.request))), (exit) => {
+          // given up, and about to be interrupted
+          if (!underWay.includes(batch)) return Effect.void
+          idle.push(sender)
+          finish(batch, exit)
+          return next
+        })
+      })
+      return send
+    }
 
     const start = (): void => {
       if (gathering || isClosed || sending >= options.concurrency) return
       gathering = true
       sending++
+      const rested = idle.pop()
+      if (rested === undefined) hire()
+      else rested.wake()
+    }
+
+    const hire = (): void => {
+      const sender = new Sender()
       // not at once: the fibers that are about to ask join this batch
-      const fiber = runFork(send, { immediate: false })
+      const fiber = runFork(serve(sender), { immediate: false })
+      sender.fiber = fiber
       // a scope for each would take longer than all else that a lone caller waits for here
       options.running.add(fiber)
+      fiber.addObserver((exit) => {
+        const left = underWay.find((batch) => batch.sender === sender)
+        if (left !== undefined) finish(left, Exit.zipRight(exit, Exit.fail(options.closed())))
+      })
     }
 
     // one timer for all batches: a timer each would cost a hit more than the rest of it
@@ -151,12 +213,13 @@ export const make = <Request, Answer, E>(
       const left = batch.deadline - clock.unsafeCurrentTimeMillis()
       if (left > 0) return Effect.zipRight(clock.sleep(Duration.millis(left)), watch)
       finish(batch, Exit.fail(options.timedOut()))
-      return Effect.zipRight(Fiber.interruptFork(batch.fiber), watch)
+      const { fiber } = batch.sender
+      return fiber === undefined ? watch : Effect.zipRight(Fiber.interruptFork(fiber), watch)
     })
 
     // it is no fiber of the scope, for those who were sent keep their time limit while that closes
     const endWatch = (): void => {
-      if (isClosed && underWay.size === 0) watcher?.unsafeInterruptAsFork(watcher.id())
+      if (isClosed && underWay.length === 0) watcher?.unsafeInterruptAsFork(watcher.id())
     }
 
     yield* Effect.addFinalizer(() =>
@@ -165,6 +228,7 @@ export const make = <Request, Answer, E>(
         const left = queue
         queue = []
         for (const waiter of left) waiter.resume(Exit.fail(options.closed()))
+        for (const sender of idle) sender.wake()
         endWatch()
       })
     )

@@ -5,8 +5,10 @@ import * as Running from "../../src/store/Running.js"
 
 interface Sent {
   readonly requests: ReadonlyArray<number>
-  readonly answer: Deferred.Deferred<ReadonlyArray<Exit.Exit<string, string>>, string>
+  readonly answer: Deferred.Deferred<Gather.Outcomes<number, string, string>, string>
 }
+
+const defective = 666
 
 /** A gatherer whose batches are answered by hand. */
 const manual = (options: { readonly concurrency?: number; readonly maxSize?: number } = {}) =>
@@ -22,7 +24,7 @@ const manual = (options: { readonly concurrency?: number; readonly maxSize?: num
       closed: () => "closed",
       running: yield* Running.make(yield* Effect.clock),
       run: (requests) =>
-        Effect.flatMap(Deferred.make<ReadonlyArray<Exit.Exit<string, string>>, string>(), (answer) => {
+        Effect.flatMap(Deferred.make<Gather.Outcomes<number, string, string>, string>(), (answer) => {
           sent.push({ requests, answer })
           return Effect.onInterrupt(Deferred.await(answer), () => Effect.sync(() => interrupted++))
         })
@@ -30,10 +32,10 @@ const manual = (options: { readonly concurrency?: number; readonly maxSize?: num
     const answer = (index: number) => {
       const batch = sent[index]
       if (batch === undefined) return Effect.dieMessage(`batch ${index} was not sent`)
-      return Deferred.succeed(
-        batch.answer,
-        batch.requests.map((request) => (request < 0 ? Exit.fail(`no ${request}`) : Exit.succeed(`${request}`)))
-      )
+      return Deferred.succeed(batch.answer, (request) => {
+        if (request === defective) throw new Error("defective")
+        return request < 0 ? Exit.fail(`no ${request}`) : Exit.succeed(`${request}`)
+      })
     }
     return {
       ask: gatherer.request,
