@@ -1,6 +1,6 @@
 /** The statements of the purge. They skip what is locked, so they wait for nobody. */
 import { named } from "./named.js"
-import { settled, type Table } from "./table.js"
+import { anyIn, settled, type Table } from "./table.js"
 
 export const purgeStatements = (table: Table) => {
   const t = table.quoted
@@ -11,14 +11,14 @@ export const purgeStatements = (table: Table) => {
     AND expires_at <= (SELECT clock_timestamp())
   ORDER BY purge_at LIMIT $1 FOR UPDATE SKIP LOCKED
 ), gone AS (
-  DELETE FROM ${t} r USING victim WHERE r.key = victim.key AND r.change = ${settled} RETURNING 1
+  DELETE FROM ${t} WHERE key = ${anyIn("victim")} AND change = ${settled} RETURNING 1
 ) SELECT count(*)::int AS removed FROM gone`,
 
     /** Rows that some other program inserted, `$1` at a time: without a time to purge them they would stand first for ever. */
     adopt: `WITH found AS MATERIALIZED (
   SELECT key FROM ${t} WHERE change = ${settled} AND purge_at = '-infinity' LIMIT $1 FOR UPDATE SKIP LOCKED
 ), adopted AS (
-  UPDATE ${t} r SET purge_at = r.expires_at FROM found WHERE r.key = found.key AND r.change = ${settled} RETURNING 1
+  UPDATE ${t} SET purge_at = expires_at WHERE key = ${anyIn("found")} AND change = ${settled} RETURNING 1
 ) SELECT count(*)::int AS adopted FROM adopted`,
 
     /**
@@ -36,7 +36,7 @@ export const purgeStatements = (table: Table) => {
     AND (expires_at > (SELECT clock_timestamp() + $3::float8 * interval '1 second') OR expires_at <= (SELECT clock_timestamp()))
   ORDER BY purge_at LIMIT (SELECT coalesce(n, 0) FROM excess) FOR UPDATE SKIP LOCKED
 ), gone AS (
-  DELETE FROM ${t} r USING victim WHERE r.key = victim.key AND r.change = ${settled} RETURNING 1
+  DELETE FROM ${t} WHERE key = ${anyIn("victim")} AND change = ${settled} RETURNING 1
 ) SELECT (SELECT count(*)::int FROM gone) AS removed, n::int AS excess FROM excess`,
 
     changedKeys: `SELECT DISTINCT key FROM ${t} WHERE change <> ${settled} LIMIT $1`,
@@ -51,7 +51,7 @@ FROM ${t} WHERE key = $1 AND change <> ${settled} AND change = $2::uuid`,
   SELECT key FROM ${t} WHERE change = ${settled} AND split_part(key, ':', 2) = $1 AND key > $2
     AND $3::uuid <> ALL (coalesce(seen, '{}')) ORDER BY key LIMIT $4 FOR UPDATE SKIP LOCKED
 ), gone AS (
-  DELETE FROM ${t} r USING victim WHERE r.key = victim.key AND r.change = ${settled}
+  DELETE FROM ${t} WHERE key = ${anyIn("victim")} AND change = ${settled}
 ) SELECT key FROM victim ORDER BY key`,
 
     /** Forgets the change `$3` of the whole namespace once all that it concerns is gone. */

@@ -8,7 +8,7 @@
  */
 import { expiry, expiryColumns, expirySet, expirySetFrom, expiryValues } from "./expiry.js"
 import { named } from "./named.js"
-import { settled, type Table } from "./table.js"
+import { anyIn, settled, type Table } from "./table.js"
 
 /** One record a key: see `definition`. */
 const onRecord = `ON CONFLICT (key) WHERE change = ${settled}`
@@ -21,7 +21,7 @@ const aliveNow = (alias: string) => `${alias}.expires_at > (SELECT clock_timesta
  * short array cheaper than the plan for all, and so plan the statement anew at every call: that takes longer than running it.
  */
 const unseen = (array: string, type = "text[]") => `(SELECT ${array})::${type}`
-const keysAndShared = unseen("string_to_array($1, ' ') || $2::text")
+const keysAnd = (shared: string) => unseen(`string_to_array($1, ' ') || ${shared}::text`)
 /** Arrays of these types, from the parameter `$1` on, as rows. */
 const item = (columns: string, ...types: ReadonlyArray<string>) =>
   `unnest(${types.map((type, index) => unseen(`$${index + 1}::${type}`, type)).join(", ")}) AS i(${columns})`
@@ -59,13 +59,14 @@ export const statements = (table: Table, timeoutMillis: number) => {
 )`
   const lockedChanges = `old AS MATERIALIZED (
   SELECT c.key, c.change, c.seen, CASE WHEN ${alive("c")} THEN c.value END AS value FROM ${t} c
-  WHERE c.key IN (SELECT key FROM item) AND c.change <> ${settled} ORDER BY c.change FOR UPDATE
+  WHERE c.key = ${anyIn("item")} AND c.change <> ${settled} ORDER BY c.change FOR UPDATE
 )`
-  /** By keys in an array: joined with them, the planner would read a whole table that was never analysed. */
   const deletedChanges = (condition = "") => `gone AS (
-  DELETE FROM ${t} r WHERE r.key = ANY(ARRAY(SELECT key FROM old)) AND r.change <> ${settled}
+  DELETE FROM ${t} r WHERE r.key = ${anyIn("old")} AND r.change <> ${settled}
     AND (r.key, r.change) IN (SELECT key, change FROM old)${condition}
 )`
+  const pending = (shared: string) =>
+    `pending AS MATERIALIZED (SELECT key, change FROM ${t} WHERE change <> ${settled} AND key = ANY(${keysAnd(shared)}))`
   /** By the order of its index: for `EXISTS` the planner would read a whole table that was never analysed. */
   const firstChange = (condition = "true") =>
     `SELECT key FROM ${t} WHERE change <> ${settled} AND ${condition} ORDER BY key LIMIT 1`
@@ -88,10 +89,10 @@ SELECT key FROM put`
 ${lockedChanges},
 record AS MATERIALIZED (
   SELECT r.key, r.token, r.seen, CASE WHEN ${alive("r")} THEN ''::bytea END AS value FROM ${t} r
-  WHERE r.key IN (SELECT key FROM item) AND r.change = ${settled} AND (SELECT count(*) FROM old) >= 0
+  WHERE r.key = ${anyIn("item")} AND r.change = ${settled} AND (SELECT count(*) FROM old) >= 0
   ORDER BY r.key FOR UPDATE
 ),
-removed AS (DELETE FROM ${t} r USING record WHERE r.key = record.key AND r.change = ${settled}),
+removed AS (DELETE FROM ${t} r WHERE r.key = ${anyIn("record")} AND r.change = ${settled}),
 ${deletedChanges()}
 SELECT key, NULL::uuid AS change, token, seen, value FROM record WHERE value IS NOT NULL
 UNION ALL SELECT key, change, NULL, seen, value FROM old
@@ -125,7 +126,7 @@ same AS MATERIALIZED (
 FROM ${t} r WHERE r.key = ANY(${unseen("string_to_array($1, ' ')")}) AND r.change = ${settled} AND ${aliveNow("r")}
 UNION ALL
 SELECT ' ' || coalesce(encode(CASE WHEN ${aliveNow("c")} THEN c.value END, 'hex'), '-') || ' ' || c.key, c.change, c.seen
-FROM ${t} c WHERE c.key = ANY(${keysAndShared}) AND c.change <> ${settled}`,
+FROM ${t} c WHERE c.key = ANY(${keysAnd("$2")}) AND c.change <> ${settled}`,
 
     /**
      * The records alone, in one row, which spares the driver most of what many cost it: of each its token and key in a line,
@@ -133,7 +134,7 @@ FROM ${t} c WHERE c.key = ANY(${keysAndShared}) AND c.change <> ${settled}`,
      */
     readPlain: `SELECT string_agg(token::text || key, E'\\n') AS heads,
   string_agg(int4send(octet_length(value)) || value, ''::bytea) FILTER (WHERE octet_length(value) <= ${largest}) AS values,
-  bool_or(token IS NULL OR value IS NULL OR octet_length(value) > ${largest}) OR (${firstChange(`key = ANY(${keysAndShared})`)}) IS NOT NULL AS "isMixed"
+  bool_or(token IS NULL OR value IS NULL OR octet_length(value) > ${largest}) OR (${firstChange(`key = ANY(${keysAnd("$2")})`)}) IS NOT NULL AS "isMixed"
 FROM ${t} r WHERE r.key = ANY(${unseen("string_to_array($1, ' ')")}) AND r.change = ${settled} AND ${aliveNow("r")}`,
 
     /**
@@ -150,7 +151,7 @@ ${onRecord} DO UPDATE SET ${put} RETURNING r.key`,
 
     /** Tells of each key either the token that its adder got, or that changes stand there, which `over…` takes in. */
     add: `WITH ${items("free", packedItem(undefined))},
-pending AS MATERIALIZED (SELECT DISTINCT key FROM ${t} WHERE change <> ${settled} AND key = ANY(${unseen("string_to_array($1, ' ') || $6::text")})),
+${pending("$6")},
 put AS (
   INSERT INTO ${t} AS r (key, value, token, ${expiryColumns})
   SELECT i.key, i.value, ${freshToken}, ${expiryValues("i.lifetime")} FROM item i
@@ -162,15 +163,16 @@ UNION ALL SELECT i.key, NULL FROM item i WHERE EXISTS (SELECT 1 FROM pending p W
 
     /** Over records beside which no change stands that they have not seen. */
     replace: `WITH ${items("free", packedItem(["token", "uuid[]"]))},
+${pending("$7")},
 held AS MATERIALIZED (
   SELECT r.key, i.value, i.lifetime FROM ${t} r JOIN item i ON r.key = i.key AND r.token = i.token
-  WHERE r.change = ${settled} AND ${alive("r")} AND NOT EXISTS (
-    SELECT 1 FROM ${t} c WHERE c.key IN (r.key, $7) AND c.change <> ${settled} AND c.change <> ALL (coalesce(r.seen, '{}'))
+  WHERE r.key = ${anyIn("item")} AND r.change = ${settled} AND ${alive("r")} AND NOT EXISTS (
+    SELECT 1 FROM pending p WHERE p.key IN (r.key, $7) AND p.change <> ALL (coalesce(r.seen, '{}'))
   )
   ORDER BY r.key FOR UPDATE OF r
 )
 UPDATE ${t} r SET value = held.value, token = ${freshToken}, ${expirySet("held.lifetime")}
-FROM held WHERE r.key = held.key AND r.change = ${settled} RETURNING r.key, r.token`,
+FROM held WHERE r.key = ${anyIn("held")} AND r.key = held.key AND r.change = ${settled} RETURNING r.key, r.token`,
 
     /** Over the changes `$5` and the live record `$6`; takes the changes in. */
     overRecord: `WITH ${unchanged("$1", "$4", "$5")},
@@ -196,10 +198,7 @@ SELECT key, token FROM put`,
 record AS (
   DELETE FROM ${t} r USING same WHERE r.key = $1 AND r.change = ${settled} AND r.token = $4::uuid RETURNING r.key
 ),
-gone AS (
-  DELETE FROM ${t} r USING old, same
-  WHERE r.key = old.key AND r.change = old.change AND r.change <> ${settled} AND ($4::uuid IS NULL OR EXISTS (SELECT 1 FROM record))
-)
+${deletedChanges(" AND EXISTS (SELECT 1 FROM same) AND ($4::uuid IS NULL OR EXISTS (SELECT 1 FROM record))")}
 SELECT count(*) FROM record`,
 
     remove: remove("free"),

@@ -15,6 +15,12 @@ export interface Table {
 /** What stands in the column `change` of a record proper; any other value marks a change that a transaction left. */
 export const settled = "'00000000-0000-0000-0000-000000000000'::uuid"
 
+/**
+ * The keys in another relation of the statement, as an array. Joined with them, the planner would read the whole table if it
+ * was empty or had never been analysed when the plan was made, and a plan is kept while the table grows.
+ */
+export const anyIn = (relation: string) => `ANY(ARRAY(SELECT key FROM ${relation}))`
+
 const part = /^[A-Za-z_][A-Za-z0-9_$]{0,47}$/
 
 /**
@@ -40,8 +46,9 @@ export const parseTable = (name: string): Effect.Effect<Table, CacheError> => {
  * One table holds the records and, beside them, the changes of user transactions that no record has taken in yet. Each kind
  * has an index of its own, as a table of its own would, but one that the planner never takes for too small to be worth it,
  * however few changes there are. A primary key over both would be twice as large as that of the records, and at a million of
- * them a read a third slower. Without one, logical replication wants to be told what identifies a row. A tenth of each page is
- * left free, for updates that stay on it.
+ * them a read a tenth slower. Without one, logical replication wants to be told what identifies a row. A tenth of each page is
+ * left free, for updates that stay on it. What the table once took on disk it keeps: cut off at its end, it would be locked, and
+ * a table that is empty for a night would have the plans made for it that read all of it in the morning.
  */
 export const definition = (table: Table, unlogged: boolean): ReadonlyArray<string> => [
   `CREATE ${unlogged ? "UNLOGGED " : ""}TABLE IF NOT EXISTS ${table.quoted} (
@@ -52,7 +59,7 @@ export const definition = (table: Table, unlogged: boolean): ReadonlyArray<strin
   value bytea,
   expires_at timestamptz NOT NULL,
   purge_at timestamptz NOT NULL DEFAULT '-infinity'
-) WITH (fillfactor = 90)`,
+) WITH (fillfactor = 90, vacuum_truncate = false)`,
   ...(unlogged ? [] : [`ALTER TABLE ${table.quoted} REPLICA IDENTITY FULL`]),
   `CREATE UNIQUE INDEX IF NOT EXISTS "${table.name}_record" ON ${table.quoted} (key) WHERE change = ${settled}`,
   `CREATE INDEX IF NOT EXISTS "${table.name}_purge_at" ON ${table.quoted} (purge_at) WHERE change = ${settled}`,

@@ -1,17 +1,20 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Option, Scope, TestClock } from "effect"
+import { Deferred, Effect, Exit, Fiber, FiberId, Option, Scope, TestClock } from "effect"
 import * as Gather from "../../src/store/gather.js"
 import * as Running from "../../src/store/Running.js"
 
 interface Sent {
   readonly requests: ReadonlyArray<number>
+  readonly sender: FiberId.FiberId
   readonly answer: Deferred.Deferred<Gather.Outcomes<number, string, string>, string>
 }
 
 const defective = 666
 
 /** A gatherer whose batches are answered by hand. */
-const manual = (options: { readonly concurrency?: number; readonly maxSize?: number } = {}) =>
+const manual = (
+  options: { readonly concurrency?: number; readonly maxSize?: number; readonly interruptible?: boolean } = {}
+) =>
   Effect.gen(function* () {
     const sent: Array<Sent> = []
     let interrupted = 0
@@ -24,9 +27,11 @@ const manual = (options: { readonly concurrency?: number; readonly maxSize?: num
       closed: () => "closed",
       running: yield* Running.make(yield* Effect.clock),
       run: (requests) =>
-        Effect.flatMap(Deferred.make<Gather.Outcomes<number, string, string>, string>(), (answer) => {
-          sent.push({ requests, answer })
-          return Effect.onInterrupt(Deferred.await(answer), () => Effect.sync(() => interrupted++))
+        Effect.gen(function* () {
+          const answer = yield* Deferred.make<Gather.Outcomes<number, string, string>, string>()
+          sent.push({ requests, answer, sender: yield* Effect.fiberId })
+          const answered = Effect.onInterrupt(Deferred.await(answer), () => Effect.sync(() => interrupted++))
+          return yield* options.interruptible === false ? Effect.uninterruptible(answered) : answered
         })
     })
     const answer = (index: number) => {
@@ -43,6 +48,7 @@ const manual = (options: { readonly concurrency?: number; readonly maxSize?: num
       answer,
       sent,
       interrupted: () => interrupted,
+      senders: () => sent.map(({ sender }) => FiberId.threadName(sender)),
       batches: () => sent.map((one) => one.requests)
     }
   })
@@ -158,6 +164,39 @@ describe("gather", () => {
     })
   )
 
+  it.scoped("a defect in telling one caller is that one's alone", () =>
+    Effect.gen(function* () {
+      const { answer, ask } = yield* manual()
+      const bad = yield* Effect.fork(ask(defective))
+      const good = yield* Effect.fork(ask(2))
+      yield* settle
+      yield* answer(0)
+      expect(yield* Fiber.await(bad)).toEqual(Exit.die(new Error("defective")))
+      expect(yield* Fiber.join(good)).toBe("2")
+    })
+  )
+
+  it.scoped("one fiber sends batch after batch, and another only where both are under way", () =>
+    Effect.gen(function* () {
+      const { answer, ask, senders } = yield* manual({ concurrency: 2 })
+      for (const index of [0, 1, 2]) {
+        const asking = yield* Effect.fork(ask(index))
+        yield* settle
+        yield* answer(index)
+        yield* Fiber.join(asking)
+      }
+      expect(new Set(senders()).size).toBe(1)
+      const asking = [yield* Effect.fork(ask(3))]
+      yield* settle
+      asking.push(yield* Effect.fork(ask(4)))
+      yield* settle
+      expect(new Set(senders()).size).toBe(2)
+      yield* answer(4)
+      yield* answer(3)
+      expect(yield* Effect.forEach(asking, Fiber.join)).toEqual(["3", "4"])
+    })
+  )
+
   it.scoped("who is interrupted before the batch is sent is not in it", () =>
     Effect.gen(function* () {
       const { answer, ask, batches } = yield* manual()
@@ -214,6 +253,56 @@ describe("gather", () => {
       yield* TestClock.adjust("999 millis")
       yield* answer(1)
       expect(yield* Fiber.join(next)).toBe("2")
+    })
+  )
+
+  it.scoped("what answers a batch only after it was left harms none of the next", () =>
+    Effect.gen(function* () {
+      const { answer, ask, batches } = yield* manual({ interruptible: false })
+      const stuck = yield* Effect.fork(ask(1))
+      yield* settle
+      yield* TestClock.adjust("1 seconds")
+      expect(yield* Fiber.await(stuck)).toEqual(Exit.fail("timed out"))
+      const second = yield* Effect.fork(ask(2))
+      yield* settle
+      // its sender is to be interrupted as soon as it can be: it must not take another batch on
+      yield* answer(0)
+      const third = yield* Effect.fork(ask(3))
+      yield* settle
+      yield* answer(1)
+      yield* settle
+      yield* answer(2)
+      expect(yield* Fiber.join(second)).toBe("2")
+      expect(yield* Fiber.join(third)).toBe("3")
+      expect(batches()).toEqual([[1], [2], [3]])
+    })
+  )
+
+  it.scoped("an answer in the very moment in which a batch is left harms none of the next", () =>
+    Effect.gen(function* () {
+      const { answer, ask, byCallback, sent } = yield* manual({ concurrency: 2 })
+      const heard: Array<Exit.Exit<string, string>> = []
+      byCallback(1, (exit) => {
+        heard.push(exit)
+        const [first] = sent
+        if (first !== undefined)
+          Deferred.unsafeDone(
+            first.answer,
+            Exit.succeed(() => Exit.succeed("late"))
+          )
+      })
+      yield* settle
+      yield* TestClock.adjust("500 millis")
+      const other = yield* Effect.fork(ask(2))
+      yield* settle
+      yield* TestClock.adjust("500 millis")
+      expect(heard).toEqual([Exit.fail("timed out")])
+      const third = yield* Effect.fork(ask(3))
+      yield* settle
+      yield* answer(1)
+      yield* answer(2)
+      expect(yield* Fiber.join(other)).toBe("2")
+      expect(yield* Fiber.join(third)).toBe("3")
     })
   )
 

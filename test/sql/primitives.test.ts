@@ -112,6 +112,65 @@ layer(client({ connections: 40 }), { excludeTestServices: true })("primitives on
     })
   )
 
+  it.scoped("no plan that was made while the table was empty reads all of it when it has grown", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const table = freshTable()
+      const cache = yield* store({ table })
+      yield* sql`ALTER TABLE ${sql(table)} SET (autovacuum_enabled = false)`
+      const keys = Array.from({ length: 20 }, (_, index) => key(index))
+      // one record only, for a table of a few pages is none that the planner likes to read
+      const item = [{ key: key(0), record: record("written") }]
+      const everything = Effect.gen(function* () {
+        yield* cache.read([key(0)])
+        yield* cache.read(keys)
+        yield* cache.remove([key(0)])
+        const token = yield* cache.add(key(0), record("added"))
+        yield* cache.replace(key(0), Option.getOrThrow(token), record("replaced"))
+        yield* cache.write(item)
+        yield* sql.withTransaction(cache.remove([key(0)]))
+        // with what the transaction left
+        yield* cache.write(item)
+        yield* cache.read(keys)
+      })
+      const rowsRead = Effect.flatMap(sql`SELECT pg_stat_force_next_flush()`, () =>
+        Effect.map(
+          sql<{ readonly rows: number }>`
+            SELECT (seq_tup_read + idx_tup_fetch)::int AS rows FROM pg_stat_user_tables WHERE relname = ${table}`,
+          ([row]) => row?.rows ?? 0
+        )
+      )
+      // a statement is planned five times before the plan is kept
+      yield* Effect.repeatN(everything, 12)
+      yield* sql`INSERT INTO ${sql(table)} (key, token, value, expires_at, purge_at)
+        SELECT 'v1:app:more' || i, gen_random_uuid(), 'x', now() + interval '1 hour', now() + interval '1 hour'
+        FROM generate_series(1, 20000) i`
+      const before = yield* rowsRead
+      yield* Effect.repeatN(everything, 3)
+      expect((yield* rowsRead) - before).toBeLessThan(20_000)
+    }).pipe(Effect.provide(client({ connections: 1 })))
+  )
+
+  it.scoped("the keys of a namespace come in pages, each once, however many changes stand beside them", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const table = freshTable()
+      const cache = yield* store({ table })
+      yield* cache.write([key(3), key(5)].map((each) => ({ key: each, record: record("x") })))
+      for (const changed of [1, 1, 1, 2, 4, 4]) yield* sql.withTransaction(cache.remove([key(changed)]))
+      yield* sql.withTransaction(cache.clear)
+      const { keysOf } = statements(yield* parseTable(table), 5_000)
+      const page = (after: string) =>
+        Effect.map(sql.unsafe<{ readonly key: string }>(keysOf.text, ["app", after, "clear app", 2]), (rows) =>
+          rows.map((row) => row.key)
+        )
+      expect(yield* page("")).toEqual([key(1), key(2)])
+      expect(yield* page(key(2))).toEqual([key(3), key(4)])
+      expect(yield* page(key(4))).toEqual([key(5)])
+      expect(yield* page(key(5))).toEqual([])
+    })
+  )
+
   it.scoped("clear removes the namespace in all its versions, and no other", () =>
     Effect.gen(function* () {
       const table = freshTable()
