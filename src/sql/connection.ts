@@ -20,18 +20,27 @@ export type Run = <A extends object>(
   parameters: ReadonlyArray<unknown>
 ) => Effect.Effect<ReadonlyArray<A>, CacheError>
 
-const prepared = ({ name, text }: Statement): string =>
+const prepared = ({ name, text }: Statement, plan: number): string =>
   // `@effect/sql-pg` hands this to the `query` of `pg`, which takes a named statement as well as a text
-  ({ name, text }) as unknown as string
+  ({ name: `${name}_${plan}`, text }) as unknown as string
 
 // 26000 and 42P05: a pooler in between gives each statement another session. 0A000: the table was made anew.
 const notPrepared = /^(26000|42P05|0A000)$/
+
+/**
+ * After so many statements all are planned anew. A plan that was made while the table had next to no page, as an unlogged one
+ * has none after a crash, reads all of it and is kept while it grows, until the server analyses it.
+ */
+const plannedAnewAfter = [100, 1_000, 10_000, 100_000]
 
 /**
  * Prepares statements, which takes PostgreSQL a seventh of the time: planning them anew costs more than running them.
  * Where the way to the database does not allow it, that is found out once.
  */
 export class Preparation {
+  private asked = 0
+  private plan = 0
+
   constructor(private enabled: boolean) {}
 
   ask<A extends object>(
@@ -39,12 +48,15 @@ export class Preparation {
     statement: Statement,
     parameters: ReadonlyArray<unknown>
   ): Effect.Effect<ReadonlyArray<A>, SqlError> {
-    return connection.execute(this.enabled ? prepared(statement) : statement.text, parameters, undefined)
+    if (plannedAnewAfter.includes(++this.asked)) this.plan++
+    return connection.execute(this.enabled ? prepared(statement, this.plan) : statement.text, parameters, undefined)
   }
 
   /** Once more without, if that was what failed. */
   orWithout<A>(attempt: Effect.Effect<A, CacheError>): Effect.Effect<A, CacheError> {
     return Effect.catchAll(attempt, (error) => {
+      // the server may have crashed
+      if (error.reason === "Unavailable") this.asked = 0
       if (!this.enabled || !notPrepared.test(codeOf(error.cause))) return Effect.fail(error)
       this.enabled = false
       return attempt
