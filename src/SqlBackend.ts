@@ -38,7 +38,8 @@ export interface SqlBackendOptions extends StoreBackend.BackendOptions, StoreBac
   readonly maxEntries?: number
   /**
    * The time between two removals of expired entries, give or take a quarter. Default 1 minute. On PostgreSQL their rows may
-   * stay an eighth of their time to live longer, so that most writes need not touch an index; nobody reads them any more.
+   * stay an eighth of their time to live longer, so that most writes need not touch an index; nobody reads them any more. The
+   * table keeps the space of what was removed for what is written next, and gives none back to the disk.
    */
   readonly purgeEvery?: Duration.DurationInput
   /** A table without a write-ahead log: faster, and empty after a crash of PostgreSQL. Nothing on SQLite. Default true. */
