@@ -51,7 +51,7 @@ export const make = (
       wallClock
     )
     const inner = inside(texts, preparation, { namespace, sharedKey })
-    const purging = yield* purge({ ...options, table, run, own })
+    const purging = yield* purge({ ...options, table, run, own, preparation })
 
     const writeSmall = (items: ReadonlyArray<ByteItem>): Effect.Effect<ReadonlyArray<RejectedItem>, CacheError> =>
       whereTransaction({

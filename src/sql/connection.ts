@@ -27,19 +27,18 @@ const prepared = ({ name, text }: Statement, plan: number): string =>
 // 26000 and 42P05: a pooler in between gives each statement another session. 0A000: the table was made anew.
 const notPrepared = /^(26000|42P05|0A000)$/
 
-/**
- * After so many statements all are planned anew. A plan that was made while the table had next to no page, as an unlogged one
- * has none after a crash, reads all of it and is kept while it grows, until the server analyses it.
- */
-const plannedAnewAfter = [100, 1_000, 10_000, 100_000]
+/** In bytes: of a smaller table each plan is as good as any. */
+const small = 64 * 1024
+/** A table that has grown or shrunk by this factor wants other plans. */
+const another = 4
 
 /**
  * Prepares statements, which takes PostgreSQL a seventh of the time: planning them anew costs more than running them.
  * Where the way to the database does not allow it, that is found out once.
  */
 export class Preparation {
-  private asked = 0
   private plan = 0
+  private plannedFor = small
 
   constructor(private enabled: boolean) {}
 
@@ -48,19 +47,32 @@ export class Preparation {
     statement: Statement,
     parameters: ReadonlyArray<unknown>
   ): Effect.Effect<ReadonlyArray<A>, SqlError> {
-    if (plannedAnewAfter.includes(++this.asked)) this.plan++
     return connection.execute(this.enabled ? prepared(statement, this.plan) : statement.text, parameters, undefined)
   }
 
   /** Once more without, if that was what failed. */
   orWithout<A>(attempt: Effect.Effect<A, CacheError>): Effect.Effect<A, CacheError> {
-    return Effect.catchAll(attempt, (error) => {
-      // the server may have crashed
-      if (error.reason === "Unavailable") this.asked = 0
-      if (!this.enabled || !notPrepared.test(codeOf(error.cause))) return Effect.fail(error)
-      this.enabled = false
-      return attempt
+    return Effect.suspend(() => {
+      // several may be under way when the first of them finds out
+      const wasEnabled = this.enabled
+      return Effect.catchAll(attempt, (error) => {
+        if (!wasEnabled || !notPrepared.test(codeOf(error.cause))) return Effect.fail(error)
+        this.enabled = false
+        return attempt
+      })
     })
+  }
+
+  /**
+   * Tells the size of the table in bytes. A plan that was made while it had a page or none, as an unlogged one has after a
+   * crash, reads all of it and is kept while it grows, until the server analyses it: statements get another name then.
+   * A name stays with its session, and each is some 100 kB there, so there must be few.
+   */
+  sized(bytes: number): void {
+    const size = Math.max(bytes, small)
+    if (size < this.plannedFor * another && size > this.plannedFor / another) return
+    this.plannedFor = size
+    this.plan++
   }
 }
 

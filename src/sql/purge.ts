@@ -1,12 +1,13 @@
 /**
  * Keeps the table small, in the background: removes what has expired and what is over `maxEntries`, and folds the changes
- * that transactions left into the records beside them. Several processes may do so at once.
+ * that transactions left into the records beside them. Several processes may do so at once. It also looks whether the table
+ * has become another one than plans were made for.
  */
 import { Duration, Effect, Metric, Option, type Scope } from "effect"
 import type { CacheError } from "../CacheError.js"
 import type { StoreSize } from "../CacheStore.js"
 import { evictedFrom } from "../store/evicted.js"
-import type { Run } from "./connection.js"
+import type { Preparation, Run } from "./connection.js"
 import type { Outside } from "./outside.js"
 import { type Admit, purgeRhythm } from "./purgeRhythm.js"
 import { purgeStatements } from "./purgeStatements.js"
@@ -16,6 +17,7 @@ export interface PurgeOptions {
   readonly table: Table
   readonly run: Run
   readonly own: Outside
+  readonly preparation: Preparation
   readonly maxEntries: number | undefined
   readonly purgeEvery: Duration.Duration
 }
@@ -34,7 +36,7 @@ const evicted = evictedFrom("postgresql")
 
 export const purge = (options: PurgeOptions): Effect.Effect<Purge, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { maxEntries, own, run } = options
+    const { maxEntries, own, preparation, run } = options
     const texts = purgeStatements(options.table)
     let evictions = 0
 
@@ -46,6 +48,13 @@ export const purge = (options: PurgeOptions): Effect.Effect<Purge, never, Scope.
     const adopt: Effect.Effect<void, CacheError> = Effect.flatMap(
       run<{ readonly adopted: number }>(texts.adopt, [batch]),
       (rows) => (rows[0]?.adopted === batch ? adopt : Effect.void)
+    )
+
+    const replan: Effect.Effect<void, CacheError> = Effect.map(
+      run<{ readonly bytes: number }>(texts.extent, []),
+      ([row]) => {
+        if (row !== undefined) preparation.sized(row.bytes)
+      }
     )
 
     const settleKey = (key: string) =>
@@ -112,7 +121,7 @@ export const purge = (options: PurgeOptions): Effect.Effect<Purge, never, Scope.
       maxEntries,
       purgeEvery: options.purgeEvery,
       sweep: Effect.zipRight(expired, maxEntries === undefined ? Effect.void : evict(maxEntries)),
-      tidy: Effect.zipRight(adopt, settle)
+      tidy: Effect.all([replan, adopt, settle], { discard: true })
     })
 
     return {

@@ -39,7 +39,9 @@ export const purgeStatements = (table: Table) => {
   DELETE FROM ${t} WHERE key = ${anyIn("victim")} AND change = ${settled} RETURNING 1
 ) SELECT (SELECT count(*)::int FROM gone) AS removed, n::int AS excess FROM excess`,
 
-    changedKeys: `SELECT DISTINCT key FROM ${t} WHERE change <> ${settled} LIMIT $1`,
+    extent: `SELECT pg_relation_size('${t}'::regclass)::float8 AS bytes`,
+
+    changedKeys: `SELECT DISTINCT key FROM (SELECT key FROM ${t} WHERE change <> ${settled} ORDER BY key LIMIT $1) changed`,
 
     /** How long the change lives on, null for ever. */
     lifetime: `SELECT CASE WHEN expires_at = 'infinity' THEN NULL

@@ -46,12 +46,13 @@ export const parseTable = (name: string): Effect.Effect<Table, CacheError> => {
  * One table holds the records and, beside them, the changes of user transactions that no record has taken in yet. Each kind
  * has an index of its own, as a table of its own would, but one that the planner never takes for too small to be worth it,
  * however few changes there are. A primary key over both would be twice as large as that of the records, and at a million of
- * them a read a tenth slower. Without one, logical replication wants to be told what identifies a row. A tenth of each page is
+ * them a read a tenth slower; beside the index of the records it would make two who add one key collide. Without one, logical
+ * replication wants to be told what identifies a row. A tenth of each page is
  * left free, for updates that stay on it. What the table once took on disk it keeps: cut off at its end, it would be locked, and
  * a table that is empty for a night would have the plans made for it that read all of it in the morning.
  */
-export const definition = (table: Table, unlogged: boolean): ReadonlyArray<string> => [
-  `CREATE ${unlogged ? "UNLOGGED " : ""}TABLE IF NOT EXISTS ${table.quoted} (
+export const definition = (table: Table, unlogged: boolean, unless = "IF NOT EXISTS "): ReadonlyArray<string> => [
+  `CREATE ${unlogged ? "UNLOGGED " : ""}TABLE ${unless}${table.quoted} (
   key text COLLATE "C" NOT NULL,
   change uuid NOT NULL DEFAULT ${settled},
   token uuid,
@@ -60,10 +61,10 @@ export const definition = (table: Table, unlogged: boolean): ReadonlyArray<strin
   expires_at timestamptz NOT NULL,
   purge_at timestamptz NOT NULL DEFAULT '-infinity'
 ) WITH (fillfactor = 90, vacuum_truncate = false)`,
-  ...(unlogged ? [] : [`ALTER TABLE ${table.quoted} REPLICA IDENTITY FULL`]),
-  `CREATE UNIQUE INDEX IF NOT EXISTS "${table.name}_record" ON ${table.quoted} (key) WHERE change = ${settled}`,
-  `CREATE INDEX IF NOT EXISTS "${table.name}_purge_at" ON ${table.quoted} (purge_at) WHERE change = ${settled}`,
-  `CREATE INDEX IF NOT EXISTS "${table.name}_changes" ON ${table.quoted} (key) WHERE change <> ${settled}`
+  `ALTER TABLE ${table.quoted} REPLICA IDENTITY FULL`,
+  `CREATE UNIQUE INDEX ${unless}"${table.name}_record" ON ${table.quoted} (key) WHERE change = ${settled}`,
+  `CREATE INDEX ${unless}"${table.name}_purge_at" ON ${table.quoted} (purge_at) WHERE change = ${settled}`,
+  `CREATE INDEX ${unless}"${table.name}_changes" ON ${table.quoted} (key) WHERE change <> ${settled}`
 ]
 
 /** Creates the table where it is missing. Safe when many processes start at once. */
@@ -71,15 +72,21 @@ export const createTable = (table: Table, unlogged: boolean): Effect.Effect<void
   Effect.gen(function* () {
     const sql = yield* SqlClient
     // looked up first: `CREATE TABLE IF NOT EXISTS` wants the right to create even where there is nothing to do
-    const exists = sql.unsafe<{ readonly found: boolean }>(`SELECT to_regclass($1) IS NOT NULL AS found`, [
-      table.quoted
-    ])
-    if ((yield* exists.withoutTransform)[0]?.found === true) return
+    const exists = Effect.map(
+      sql.unsafe<{ readonly found: boolean }>(
+        `SELECT EXISTS (SELECT 1 FROM pg_class WHERE oid = to_regclass($1) AND relkind NOT IN ('i', 'I')) AS found`,
+        [table.quoted]
+      ).withoutTransform,
+      ([row]) => row?.found === true
+    )
+    if (yield* exists) return
     yield* sql.withTransaction(
       Effect.gen(function* () {
-        // two `CREATE TABLE IF NOT EXISTS` at once collide in the catalog
+        // two that create it at once collide in the catalog
         yield* sql.unsafe(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, [`create ${table.quoted}`])
-        for (const statement of definition(table, unlogged)) yield* sql.unsafe(statement)
+        if (yield* exists) return
+        // under the name of an index may stand something else, without which nothing could be written
+        for (const statement of definition(table, unlogged, "")) yield* sql.unsafe(statement)
       })
     )
   })
