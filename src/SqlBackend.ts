@@ -42,7 +42,10 @@ export interface SqlBackendOptions extends StoreBackend.BackendOptions, StoreBac
    * table keeps the space of what was removed for what is written next, and gives none back to the disk.
    */
   readonly purgeEvery?: Duration.DurationInput
-  /** A table without a write-ahead log: faster, and empty after a crash of PostgreSQL. Nothing on SQLite. Default true. */
+  /**
+   * A table without a write-ahead log: faster, and empty after a crash of PostgreSQL. With one, and `wal_level = logical`, each
+   * write logs what it overwrites too, because the table has no primary key. Nothing on SQLite. Default true.
+   */
   readonly unlogged?: boolean
   /** Creates the table where it is missing. Default true; otherwise see `migration` and `printDefinition`. */
   readonly createTable?: boolean
