@@ -27,7 +27,7 @@ const prepared = ({ name, text }: Statement, plan: number): string =>
 // 26000 and 42P05: a pooler in between gives each statement another session. 0A000: the table was made anew.
 const notPrepared = /^(26000|42P05|0A000)$/
 
-/** In bytes: of a smaller table each plan is as good as any. */
+/** In bytes, eight pages: reading all of a smaller table costs no more than the way through an index. */
 const small = 64 * 1024
 /** A table that has grown or shrunk by this factor wants other plans. */
 const another = 4

@@ -43,13 +43,15 @@ export const parseTable = (name: string): Effect.Effect<Table, CacheError> => {
 }
 
 /**
- * One table holds the records and, beside them, the changes of user transactions that no record has taken in yet. Each kind
- * has an index of its own, as a table of its own would, but one that the planner never takes for too small to be worth it,
- * however few changes there are. A primary key over both would be twice as large as that of the records, and at a million of
- * them a read a tenth slower; beside the index of the records it would make two who add one key collide. Without one, logical
- * replication wants to be told what identifies a row. A tenth of each page is
- * left free, for updates that stay on it. What the table once took on disk it keeps: cut off at its end, it would be locked, and
- * a table that is empty for a night would have the plans made for it that read all of it in the morning.
+ * One table holds the records and, beside them, the changes of user transactions that no record has taken in yet, with an index
+ * for each kind. A table of their own the changes would mostly leave so small that the planner would rather read all of it. A
+ * primary key over both would be twice as large as the index of the records, and take the server a tenth longer to read at a
+ * million of them; beside that index it would make two who add one key collide. Without one, logical replication wants to be
+ * told what identifies a row. A tenth of each page is left free, for updates that stay on it. What the table once took on disk
+ * it keeps: cut off at its end, it would be locked, and a table that is empty for a night would have the plans made for it that
+ * read all of it in the morning.
+ *
+ * @param unless what makes a statement skip what is there already; nothing where that would be an error
  */
 export const definition = (table: Table, unlogged: boolean, unless = "IF NOT EXISTS "): ReadonlyArray<string> => [
   `CREATE ${unlogged ? "UNLOGGED " : ""}TABLE ${unless}${table.quoted} (

@@ -173,6 +173,7 @@ export const make = <Request, Answer, E>(
         return Effect.flatMap(Effect.exit(options.run(batch.waiters.map((waiter) => waiter.request))), (exit) => {
           // given up, and about to be interrupted
           if (!underWay.includes(batch)) return Effect.void
+          // before they are told: more may wait already, for whom it need not be another
           idle.push(sender)
           finish(batch, exit)
           return next
