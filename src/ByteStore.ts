@@ -5,7 +5,6 @@
  * @since 0.1.0
  */
 import { Effect, type Option } from "effect"
-import { nowMillis } from "./backend/instruments.js"
 import type { CacheError } from "./CacheError.js"
 import {
   type Asker,
@@ -21,7 +20,8 @@ import {
   type WriteItem,
   type Writing
 } from "./CacheStore.js"
-import { decodeEntry, encodeEntry } from "./values/entryCodec.js"
+import { decodeEntry, encodeEntry } from "./internal/entries/entryCodec.js"
+import { nowMillis } from "./internal/runtime/instruments.js"
 
 /**
  * What is to be stored: the bytes, and for how long in milliseconds by the store's own clock (more than 0; `Infinity`

@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import { Context, type Duration, type Effect, type Option, type Schema } from "effect"
-import type { Engine, engine } from "./backend/engine.js"
 import type { CacheError, NoCachedValue } from "./CacheError.js"
+import type { Engine, engine } from "./internal/backend/engine.js"
 
 /**
  * Names an entry: a text, or an array of plain values (numbers, texts, dates, objects, …). Never the empty text.

@@ -5,11 +5,11 @@
  */
 import { Config, type ConfigError, Effect, Layer } from "effect"
 import { toCacheStore } from "./ByteStore.js"
-import { defaultNamespace } from "./backend/make.js"
 import type { CacheBackend } from "./CacheBackend.js"
 import type { CacheError } from "./CacheError.js"
-import * as MemcachedStore from "./memcached/MemcachedStore.js"
-import type { MemcachedOptions } from "./memcached/settings.js"
+import { defaultNamespace } from "./internal/backend/make.js"
+import * as MemcachedStore from "./internal/stores/memcached/MemcachedStore.js"
+import type { MemcachedOptions } from "./internal/stores/memcached/settings.js"
 import * as StoreBackend from "./StoreBackend.js"
 
 /**

@@ -4,10 +4,10 @@
  * @since 0.1.0
  */
 import { Config, type ConfigError, Effect, Either, Layer } from "effect"
-import { positiveInteger } from "./backend/options.js"
 import type { CacheBackend } from "./CacheBackend.js"
 import type { CacheError } from "./CacheError.js"
-import * as MemoryStore from "./memory/MemoryStore.js"
+import { positiveInteger } from "./internal/options.js"
+import * as MemoryStore from "./internal/stores/memory/MemoryStore.js"
 import * as StoreBackend from "./StoreBackend.js"
 
 /**

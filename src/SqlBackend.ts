@@ -15,14 +15,14 @@ import type { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Config, type ConfigError, Duration, Effect, Layer } from "effect"
 import { toCacheStore } from "./ByteStore.js"
-import { defaultNamespace } from "./backend/make.js"
-import { durationMillis, positiveInteger } from "./backend/options.js"
 import type { CacheBackend } from "./CacheBackend.js"
 import { CacheError } from "./CacheError.js"
+import { defaultNamespace } from "./internal/backend/make.js"
+import { durationMillis, positiveInteger } from "./internal/options.js"
+import * as SqlStore from "./internal/stores/sql/SqlStore.js"
 import * as StoreBackend from "./StoreBackend.js"
-import * as SqlStore from "./sql/SqlStore.js"
 
-export { migration, printDefinition } from "./sql/table.js"
+export { migration, printDefinition } from "./internal/stores/postgres/table.js"
 
 /**
  * @since 0.1.0

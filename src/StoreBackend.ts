@@ -4,12 +4,12 @@
  * @since 0.1.0
  */
 import { type Duration, Effect, Either, Layer, type Scope } from "effect"
-import { make, type BackendOptions as Options } from "./backend/make.js"
-import { durationMillis, positiveInteger } from "./backend/options.js"
 import { CacheBackend } from "./CacheBackend.js"
 import { CacheError } from "./CacheError.js"
 import type { CacheStore } from "./CacheStore.js"
-import { guard } from "./store/breaker.js"
+import { make, type BackendOptions as Options } from "./internal/backend/make.js"
+import { durationMillis, positiveInteger } from "./internal/options.js"
+import { guard } from "./internal/outages/circuitBreaker.js"
 
 /**
  * What every layer takes.

@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import type { Effect } from "effect"
-import * as internal from "./backend/lifting.js"
 import type { CachedEffect, CachedFunction, CachedOptions } from "./CachedFunction.js"
+import * as internal from "./internal/memoized/lift.js"
 
 /** `T` itself, but nothing is inferred from it. `NoInfer` does not do for rest parameters: callbacks could not be shorter. */
 type Settled<T extends ReadonlyArray<unknown>> = [T][T extends unknown ? 0 : never]

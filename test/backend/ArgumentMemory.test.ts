@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { ArgumentMemory } from "../../src/backend/ArgumentMemory.js"
+import { ArgumentMemory } from "../../src/internal/memoized/ArgumentMemory.js"
 
 interface Seat {
   taken: boolean

@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { CacheBackend, type CacheStore, cached, StoreBackend } from "effect-cached"
-import * as MemoryStore from "../../src/memory/MemoryStore.js"
+import * as MemoryStore from "../../src/internal/stores/memory/MemoryStore.js"
 
 /** A store that answers by a callback right after it was asked, before a fiber that gives way is back. */
 const prompt = Effect.map(

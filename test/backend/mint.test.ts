@@ -1,5 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import type { CachedValue, Claim, Entry, GroupVersion } from "../../src/CacheStore.js"
 import {
   claimed,
   isFresh,
@@ -10,8 +11,7 @@ import {
   settled,
   tombstone,
   withoutValue
-} from "../../src/backend/mint.js"
-import type { CachedValue, Claim, Entry, GroupVersion } from "../../src/CacheStore.js"
+} from "../../src/internal/entries/entryState.js"
 
 const value = (freshUntil: number, staleUntil = freshUntil, computeMillis = 0): CachedValue => ({
   payload: "value",

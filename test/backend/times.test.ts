@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { CacheBackend, type CacheStore, StoreBackend } from "effect-cached"
-import * as MemoryStore from "../../src/memory/MemoryStore.js"
+import * as MemoryStore from "../../src/internal/stores/memory/MemoryStore.js"
 
 const hour = 3_600_000
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Either } from "effect"
 import * as fc from "fast-check"
 import { CacheError } from "../../src/CacheError.js"
-import { finishKey, groupKey, keyPrefix, validatePrefix } from "../../src/keys/finishKey.js"
+import { finishKey, groupKey, keyPrefix, validatePrefix } from "../../src/internal/keys/finishKey.js"
 
 const prefix = keyPrefix(3, "shop")
 

@@ -16,7 +16,14 @@ import {
 } from "effect"
 import * as fc from "fast-check"
 import { CacheError } from "../../src/CacheError.js"
-import { escapeName, type Key, printArguments, printCall, printEscapedCall, printKey } from "../../src/keys/printKey.js"
+import {
+  escapeName,
+  type Key,
+  printArguments,
+  printCall,
+  printEscapedCall,
+  printKey
+} from "../../src/internal/keys/printKey.js"
 import { argument, argumentList, rebuilt, replacedAt } from "./arbitraryArguments.js"
 import { structurallyEqual } from "./structurallyEqual.js"
 

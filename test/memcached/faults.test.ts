@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either, Exit, Metric } from "effect"
-import { CircuitOpen, PartialOutage } from "../../src/store/outage.js"
+import { CircuitOpen, PartialOutage } from "../../src/internal/outages/outage.js"
 import { memcached } from "../servers/memcached.js"
 import { relayTo } from "../servers/relay.js"
 import { eventually, item, readText, storeOn } from "./support.js"

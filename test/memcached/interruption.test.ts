@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber } from "effect"
-import * as MemcachedStore from "../../src/memcached/MemcachedStore.js"
+import * as MemcachedStore from "../../src/internal/stores/memcached/MemcachedStore.js"
 import { memcached } from "../servers/memcached.js"
 import { relayTo } from "../servers/relay.js"
 import { eventually, freshNamespace, item, readText, readTexts, record, storeOn, ways } from "./support.js"

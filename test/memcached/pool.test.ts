@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
-import { makeRing } from "../../src/memcached/Ring.js"
-import { parseServers } from "../../src/memcached/Servers.js"
+import { makeRing } from "../../src/internal/stores/memcached/client/Ring.js"
+import { parseServers } from "../../src/internal/stores/memcached/client/Servers.js"
 import { addresses, type MemcachedServer, memcachedPool } from "../servers/memcached.js"
 import { added, eventually, freshNamespace, item, readRecord, readText, readTexts, record, storeOn } from "./support.js"
 

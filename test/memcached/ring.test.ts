@@ -3,8 +3,8 @@ import { createRequire } from "node:module"
 import { describe, expect, it } from "@effect/vitest"
 import { Either } from "effect"
 import { Client } from "memjs"
-import { makeRing } from "../../src/memcached/Ring.js"
-import { parseServers, type ServerAddress } from "../../src/memcached/Servers.js"
+import { makeRing } from "../../src/internal/stores/memcached/client/Ring.js"
+import { parseServers, type ServerAddress } from "../../src/internal/stores/memcached/client/Servers.js"
 
 const fixture = (name: string): string =>
   readFileSync(createRequire(import.meta.url).resolve(`hashring/tests/fixtures/${name}`), "utf8")

@@ -3,8 +3,8 @@ import { Client } from "memjs"
 import type { ByteItem, ByteRecord, ByteStore, StoredBytes } from "../../src/ByteStore.js"
 import type { CacheError } from "../../src/CacheError.js"
 import type { RejectedItem, Writing } from "../../src/CacheStore.js"
-import * as MemcachedStore from "../../src/memcached/MemcachedStore.js"
-import type { MemcachedOptions } from "../../src/memcached/settings.js"
+import * as MemcachedStore from "../../src/internal/stores/memcached/MemcachedStore.js"
+import type { MemcachedOptions } from "../../src/internal/stores/memcached/settings.js"
 
 export const minute = 60_000
 

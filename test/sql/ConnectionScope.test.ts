@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Context, Effect, ExecutionStrategy, Exit, Scope } from "effect"
-import { ConnectionScope } from "../../src/sql/ConnectionScope.js"
+import { ConnectionScope } from "../../src/internal/stores/sql/ConnectionScope.js"
 
 const within = <A, E>(use: Effect.Effect<A, E, Scope.Scope>, end: (scope: ConnectionScope) => Effect.Effect<unknown>) =>
   Effect.flatMap(Effect.context<never>(), (context) => {

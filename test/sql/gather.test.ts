@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, FiberId, Option, Scope, TestClock } from "effect"
-import * as Gather from "../../src/store/gather.js"
-import * as Running from "../../src/store/Running.js"
+import * as Gather from "../../src/internal/stores/sql/batcher.js"
+import * as Running from "../../src/internal/stores/sql/Running.js"
 
 interface Sent {
   readonly requests: ReadonlyArray<number>

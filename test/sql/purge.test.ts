@@ -1,8 +1,8 @@
 import { SqlClient } from "@effect/sql/SqlClient"
 import { expect, layer } from "@effect/vitest"
 import { Context, Duration, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import type { SqlStoreOptions } from "../../src/internal/stores/sql/SqlStore.js"
 import * as SqlBackend from "../../src/SqlBackend.js"
-import type { SqlStoreOptions } from "../../src/sql/SqlStore.js"
 import { purgeCases, until } from "./purgeCases.js"
 import { client, connectionsOf, freshTable, key, outsideTransaction, record, store, text } from "./support.js"
 

@@ -3,7 +3,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { expect } from "@effect/vitest"
 import { Duration, Effect, Option, Schedule, type Scope } from "effect"
 import type { ByteStore } from "../../src/ByteStore.js"
-import type { SqlStoreOptions } from "../../src/sql/SqlStore.js"
+import type { SqlStoreOptions } from "../../src/internal/stores/sql/SqlStore.js"
 import { key, record, text } from "./records.js"
 
 /** Two stores on one table, and how many rows that has. */

@@ -4,7 +4,7 @@ import { type SqlClient, TransactionConnection } from "@effect/sql/SqlClient"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Context, Duration, Effect, Redacted } from "effect"
 import { inject } from "vitest"
-import * as SqlStore from "../../src/sql/SqlStore.js"
+import * as SqlStore from "../../src/internal/stores/sql/SqlStore.js"
 
 export { key, record, text } from "./records.js"
 

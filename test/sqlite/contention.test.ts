@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Option } from "effect"
-import { driverOf } from "../../src/sql/sqlite/driver.js"
+import { driverOf } from "../../src/internal/stores/sqlite/driver.js"
 import { key, record, text } from "../sql/records.js"
 import { heldTransaction, twoStores } from "./support.js"
 

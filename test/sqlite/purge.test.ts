@@ -1,7 +1,7 @@
 import type { SqlClient } from "@effect/sql/SqlClient"
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Scope } from "effect"
-import type { SqlStoreOptions } from "../../src/sql/SqlStore.js"
+import type { SqlStoreOptions } from "../../src/internal/stores/sql/SqlStore.js"
 import { purgeCases, until } from "../sql/purgeCases.js"
 import { key, record } from "../sql/records.js"
 import { clientOn, freshFile, heldTransaction, store, twoStores } from "./support.js"

@@ -6,8 +6,8 @@ import { join } from "node:path"
 import { SqlClient } from "@effect/sql/SqlClient"
 import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
 import { Context, Deferred, Duration, Effect, Fiber, Layer, type Scope } from "effect"
-import { libsqlTransactionKey } from "../../src/backend/transaction.js"
-import * as SqlStore from "../../src/sql/SqlStore.js"
+import { libsqlTransactionKey } from "../../src/internal/runtime/transaction.js"
+import * as SqlStore from "../../src/internal/stores/sql/SqlStore.js"
 
 export type JournalMode = "WAL" | "DELETE"
 

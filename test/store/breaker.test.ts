@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Either, Exit, Fiber, Layer, Metric, Option, Runtime, TestClock } from "effect"
 import { CacheBackend, CacheError, type CacheStore, cached, StoreBackend } from "effect-cached"
-import * as MemoryStore from "../../src/memory/MemoryStore.js"
-import { CircuitOpen, PartialOutage } from "../../src/store/outage.js"
+import { CircuitOpen, PartialOutage } from "../../src/internal/outages/outage.js"
+import * as MemoryStore from "../../src/internal/stores/memory/MemoryStore.js"
 
 /** A server that can be switched off and counts what it is asked. */
 class Server {

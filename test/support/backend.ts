@@ -2,11 +2,11 @@
  * Backends taken apart: the service, its registry of flights and its store at hand, in a simulation or a scope of the test.
  */
 import { Effect, Exit, type Fiber, Option, Scope } from "effect"
-import { engine } from "../../src/backend/engine.js"
-import { type BackendOptions, make } from "../../src/backend/make.js"
 import { CacheBackend, type CacheBackendService } from "../../src/CacheBackend.js"
 import type { CacheStore } from "../../src/CacheStore.js"
-import * as MemoryStore from "../../src/memory/MemoryStore.js"
+import { engine } from "../../src/internal/backend/engine.js"
+import { type BackendOptions, make } from "../../src/internal/backend/make.js"
+import * as MemoryStore from "../../src/internal/stores/memory/MemoryStore.js"
 import type { Process, Simulation } from "./simulation.js"
 
 export const memoryStore = MemoryStore.make({ maxEntries: 1_000, maxBytes: undefined, copy: false })

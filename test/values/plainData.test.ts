@@ -3,7 +3,7 @@ import { deserialize } from "node:v8"
 import { assert, describe, it } from "@effect/vitest"
 import { Either } from "effect"
 import * as fc from "fast-check"
-import { decodePlain, encodePlain } from "../../src/values/plainData.js"
+import { decodePlain, encodePlain } from "../../src/internal/values/plainData.js"
 import { jsonData, plainData, poisonedData, unstorable } from "./arbitraryData.js"
 
 const encoded = (value: unknown): Uint8Array =>

@@ -1,8 +1,8 @@
 /** What the tests of `cached` share beside the conformance suite's ground. */
 import { Deferred, Effect } from "effect"
-import { live } from "../../../src/testing/ground.js"
+import { live } from "../../../src/internal/conformance/ground.js"
 
-export { crowd, ground, type It, live, together } from "../../../src/testing/ground.js"
+export { crowd, ground, type It, live, together } from "../../../src/internal/conformance/ground.js"
 
 /** A computation in the test's hand: it says when it has begun, and ends when it is let go. */
 export const held = <A>(value: A) =>

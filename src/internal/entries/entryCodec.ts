@@ -1,0 +1,158 @@
+/**
+ * An entry as one record of bytes, numbers little-endian:
+ *
+ * ```text
+ * 0      magic byte 0xEC
+ * 1      format version
+ * 2      flags: 1 = has a value, 2 = has a claim
+ * 3..6   length of the whole record
+ * 7..8   number of groups
+ * then   with a value: freshUntil, staleUntil, computeMillis
+ *        with a claim: until
+ *        with a claim or groups: the texts (the claim's id, each group's key and version) in one
+ *        with a value: the payload, to the end
+ * ```
+ *
+ * Times are float64, so `Infinity` needs no convention. The texts are a 32-bit length in bytes, a 16-bit length in UTF-16
+ * units for each, and the UTF-8 of all of them. Groups' keys are kept whole: a reader that was not told the groups has to
+ * find their versions by them.
+ */
+import { Buffer } from "node:buffer"
+import type { CachedValue, Entry, GroupVersion } from "../../CacheStore.js"
+
+const magic = 0xec
+const formatVersion = 1
+const hasValue = 1
+const hasClaim = 2
+
+const headerSize = 9
+const valueSize = 24
+const claimSize = 8
+
+const payloadOf = (value: CachedValue): Uint8Array => {
+  if (value.payload instanceof Uint8Array) return value.payload
+  throw new TypeError("effect-cached: the payload of an entry to be encoded must be a Uint8Array")
+}
+
+const textsOf = ({ claim, groups }: Entry): ReadonlyArray<string> => {
+  const texts = claim === undefined ? [] : [claim.id]
+  for (const { key, version } of groups) texts.push(key, version)
+  return texts
+}
+
+const noTexts: ReadonlyArray<string> = []
+
+/**
+ * The record of an entry whose payload, if it has a value, is a `Uint8Array`.
+ *
+ * Throws where its caller is at fault: another payload, more than 65535 groups, a text of more than 65535 characters.
+ */
+export const encodeEntry = (entry: Entry): Uint8Array => {
+  const { claim, groups, value } = entry
+  const payload = value === undefined ? undefined : payloadOf(value)
+  const texts = claim === undefined && groups.length === 0 ? noTexts : textsOf(entry)
+  const text = texts.length === 0 ? "" : texts.join("")
+  const textBytes = text === "" ? 0 : Buffer.byteLength(text, "utf8")
+  let size = headerSize
+  if (payload !== undefined) size += valueSize + payload.length
+  if (claim !== undefined) size += claimSize
+  if (texts.length > 0) size += 4 + 2 * texts.length + textBytes
+
+  const record = Buffer.allocUnsafe(size)
+  record[0] = magic
+  record[1] = formatVersion
+  record[2] = (value === undefined ? 0 : hasValue) | (claim === undefined ? 0 : hasClaim)
+  record.writeUInt32LE(size, 3)
+  record.writeUInt16LE(groups.length, 7)
+  let offset = headerSize
+  if (value !== undefined) {
+    record.writeDoubleLE(value.freshUntil, offset)
+    record.writeDoubleLE(value.staleUntil, offset + 8)
+    record.writeDoubleLE(value.computeMillis, offset + 16)
+    offset += valueSize
+  }
+  if (claim !== undefined) {
+    record.writeDoubleLE(claim.until, offset)
+    offset += claimSize
+  }
+  if (texts.length > 0) {
+    record.writeUInt32LE(textBytes, offset)
+    offset += 4
+    for (const { length } of texts) {
+      record.writeUInt16LE(length, offset)
+      offset += 2
+    }
+    record.write(text, offset, "utf8")
+    offset += textBytes
+  }
+  if (payload !== undefined) record.set(payload, offset)
+  return record
+}
+
+/** The texts, and where they end; `undefined` unless they fill exactly the space they claim. */
+const readTexts = (
+  record: Buffer,
+  start: number,
+  count: number
+): { readonly texts: ReadonlyArray<string>; readonly end: number } | undefined => {
+  const textStart = start + 4 + 2 * count
+  if (textStart > record.length) return undefined
+  const end = textStart + record.readUInt32LE(start)
+  if (end > record.length) return undefined
+  const text = record.toString("utf8", textStart, end)
+  const texts: Array<string> = []
+  let position = 0
+  for (let index = 0; index < count; index++) {
+    const length = record.readUInt16LE(start + 4 + 2 * index)
+    texts.push(text.slice(position, position + length))
+    position += length
+  }
+  return position === text.length ? { texts, end } : undefined
+}
+
+const noGroups: ReadonlyArray<GroupVersion> = []
+
+const pairs = (texts: ReadonlyArray<string>, start: number): ReadonlyArray<GroupVersion> => {
+  if (texts.length === start) return noGroups
+  const groups: Array<GroupVersion> = []
+  for (let index = start; index < texts.length; index += 2) {
+    // Their number was counted as two for each group.
+    groups.push({ key: texts[index] as string, version: texts[index + 1] as string })
+  }
+  return groups
+}
+
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+/**
+ * The entry of a record, or `undefined` when these are not the bytes of one: foreign, cut off, or of a later format. The
+ * payload is a view of the record.
+ */
+export const decodeEntry = (bytes: Uint8Array): Entry | undefined => {
+  if (bytes.length < headerSize || bytes[0] !== magic || bytes[1] !== formatVersion) return undefined
+  const record = asBuffer(bytes)
+  const flags = record.readUInt8(2)
+  if (flags > (hasValue | hasClaim) || record.readUInt32LE(3) !== record.length) return undefined
+  const withValue = (flags & hasValue) !== 0
+  const withClaim = (flags & hasClaim) !== 0
+  const textCount = (withClaim ? 1 : 0) + 2 * record.readUInt16LE(7)
+  const claimStart = headerSize + (withValue ? valueSize : 0)
+  const textsStart = claimStart + (withClaim ? claimSize : 0)
+  if (record.length < textsStart) return undefined
+
+  const until = withClaim ? record.readDoubleLE(claimStart) : 0
+  if (Number.isNaN(until)) return undefined
+  const read = textCount === 0 ? { texts: noTexts, end: textsStart } : readTexts(record, textsStart, textCount)
+  if (read === undefined) return undefined
+  // A claim's id is the first text, and one was read for it.
+  const claim = withClaim ? { id: read.texts[0] as string, until } : undefined
+  const groups = pairs(read.texts, withClaim ? 1 : 0)
+  if (!withValue) return read.end === record.length ? { value: undefined, claim, groups } : undefined
+
+  const freshUntil = record.readDoubleLE(headerSize)
+  const staleUntil = record.readDoubleLE(headerSize + 8)
+  const computeMillis = record.readDoubleLE(headerSize + 16)
+  if (Number.isNaN(freshUntil) || Number.isNaN(staleUntil) || Number.isNaN(computeMillis)) return undefined
+  return { value: { payload: record.subarray(read.end), freshUntil, staleUntil, computeMillis }, claim, groups }
+}

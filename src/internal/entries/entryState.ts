@@ -1,0 +1,117 @@
+/**
+ * What a record means to a reader, decided from nothing but the record, the group versions, the time and a random
+ * number. MintCache (Django) and leases (Nishtala et al., "Scaling Memcache at Facebook", NSDI 2013) in one record.
+ */
+import type { CachedValue, Claim, Entry, GroupVersion } from "../../CacheStore.js"
+
+/**
+ * - `Fresh`: before its time to live.
+ * - `Stale`: after it, and still good enough while one caller recomputes.
+ * - `Leased`: no value yet, and someone is computing it.
+ * - `Gone`: nothing that counts; whoever claims the key first computes.
+ *
+ * `claim` is set where somebody's claim still runs.
+ */
+export type Verdict = Servable | Unservable
+
+export interface Servable {
+  readonly _tag: "Fresh" | "Stale"
+  readonly value: CachedValue
+  readonly claim: Claim | undefined
+}
+
+export type Unservable = { readonly _tag: "Leased"; readonly claim: Claim } | { readonly _tag: "Gone" }
+
+const gone: Unservable = { _tag: "Gone" }
+
+/** A record without a value that counts. */
+export const withoutValue = (claim: Claim | undefined): Unservable =>
+  claim === undefined ? gone : { _tag: "Leased", claim }
+
+/**
+ * Whether the entry was made under just these group versions. Another set of groups counts as a difference: an entry
+ * without one of today's groups would outlive that group's invalidation. Both lists are sorted by key.
+ */
+export const madeUnder = (entry: Entry, current: ReadonlyArray<GroupVersion>): boolean => {
+  const own = entry.groups
+  if (own.length !== current.length) return false
+  for (let index = 0; index < own.length; index++) {
+    const left = own[index]
+    const right = current[index]
+    if (left?.key !== right?.key || left?.version !== right?.version) return false
+  }
+  return true
+}
+
+export const isFresh = (value: CachedValue, now: number): boolean => now < value.freshUntil
+
+/**
+ * @param current the versions now of all groups that the reader asks for; `undefined` when one of them is missing, so
+ * that nothing made before can count
+ * @param holdsHere what this process knows of a claim: `true` while its computation runs here, so that it holds although
+ * its renewal is late (a blocked event loop); `false` when it was given up here, whatever the store still says
+ */
+export const judge = (
+  entry: Entry | undefined,
+  current: ReadonlyArray<GroupVersion> | undefined,
+  now: number,
+  holdsHere: (claimId: string) => boolean | undefined = () => undefined
+): Verdict => {
+  if (entry === undefined || current === undefined || !madeUnder(entry, current)) return gone
+  const claim =
+    entry.claim !== undefined && (holdsHere(entry.claim.id) ?? now < entry.claim.until) ? entry.claim : undefined
+  const value = entry.value
+  if (value !== undefined) {
+    if (isFresh(value, now)) return { _tag: "Fresh", value, claim }
+    if (now < value.staleUntil) return { _tag: "Stale", value, claim }
+  }
+  return withoutValue(claim)
+}
+
+/**
+ * XFetch (Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015): a fresh
+ * value is recomputed early with a probability that rises towards its end, the sooner the longer it took to compute.
+ *
+ * @param random uniform in [0, 1)
+ */
+export const refreshesEarly = (value: CachedValue, now: number, beta: number, random: number): boolean =>
+  beta > 0 && now - value.computeMillis * beta * Math.log(1 - random) >= value.freshUntil
+
+/** A claim: alone it is a lease; beside a value, that value is served on while it is recomputed. */
+export const claimed = (value: CachedValue | undefined, claim: Claim, groups: ReadonlyArray<GroupVersion>): Entry => ({
+  value,
+  claim,
+  groups
+})
+
+/** A lease that has run out: voids the claim, and counts as absent. */
+export const tombstone = (id: string, now: number): Entry => ({
+  value: undefined,
+  claim: { id, until: now },
+  groups: []
+})
+
+/** An entry that holds a value and nobody's claim. */
+export const settled = (value: CachedValue, groups: ReadonlyArray<GroupVersion>): Entry => ({
+  value,
+  claim: undefined,
+  groups
+})
+
+/**
+ * The times of a value that was computed just now.
+ *
+ * @param ttl milliseconds, more than 0; `Infinity` is for ever
+ * @param jitter the share of the ttl, 0 to 1, that may be taken off
+ * @param random uniform in [0, 1)
+ */
+export const lifespan = (
+  now: number,
+  ttl: number,
+  stale: number,
+  jitter = 0,
+  random = 0
+): Pick<CachedValue, "freshUntil" | "staleUntil"> => {
+  const freshUntil = now + ttl * (1 - jitter * random)
+  return { freshUntil, staleUntil: freshUntil + stale }
+}

@@ -1,0 +1,96 @@
+/** `touch` and `increment`: they change what is stored, by the store's compare-and-set. */
+import { Effect, Option, Random } from "effect"
+import type { CacheBackendService } from "../../CacheBackend.js"
+import { CacheError, NoCachedValue } from "../../CacheError.js"
+import type { CachedValue, Entry } from "../../CacheStore.js"
+import { lifespan, tombstone } from "../entries/entryState.js"
+import type { Name } from "../entries/keyspace.js"
+import { logAction } from "../runtime/instruments.js"
+import type { DirectAccess } from "./access.js"
+
+export const rewrites = (access: DirectAccess): Pick<CacheBackendService, "touch" | "increment"> => {
+  const { codec, records } = access
+  const { store } = records
+
+  /** Rewrites a fresh value until no one else came between. `None`: there is none. */
+  const rewrite = <A, E>(
+    name: Name,
+    change: (entry: Entry, value: CachedValue, time: number) => Effect.Effect<readonly [Entry, A], E>
+  ): Effect.Effect<Option.Option<A>, E | CacheError> => {
+    const attempt = (tries: number): Effect.Effect<Option.Option<A>, E | CacheError> =>
+      Effect.flatMap(access.readFresh(name), ({ snapshot, value, time }) => {
+        const { stored } = snapshot
+        if (stored?.entry === undefined || value === undefined) return Effect.succeed(Option.none())
+        return Effect.flatMap(change(stored.entry, value, time), ([entry, result]) =>
+          Effect.flatMap(store.replace(name.finished, stored.token, entry), (token) =>
+            Option.isSome(token)
+              ? Effect.succeed(Option.some(result))
+              : Effect.flatMap(Random.next, (random) =>
+                  // One of the contenders always wins; the others spread out so that the next one does too.
+                  Effect.zipRight(
+                    store.unsafeRead === undefined ? Effect.sleep(Math.min(50, 2 ** tries) * random) : Effect.void,
+                    attempt(tries + 1)
+                  )
+                )
+          )
+        )
+      })
+    return attempt(0)
+  }
+
+  return {
+    touch: (key, ttl, options) =>
+      access.named("touch", key, options, (name) =>
+        Effect.flatMap(access.times("touch", ttl === undefined ? undefined : { ttl }), (lasting) =>
+          Effect.map(
+            rewrite(name, (entry, value, time) => {
+              const stale = value.staleUntil === value.freshUntil ? 0 : value.staleUntil - value.freshUntil
+              return Effect.succeed([
+                lasting.ttl <= 0
+                  ? tombstone("", time)
+                  : { ...entry, value: { ...value, ...lifespan(time, lasting.ttl, stale) } },
+                true
+              ])
+            }),
+            Option.isSome
+          )
+        )
+      ),
+
+    increment: (key, by = 1, options) =>
+      access.named("increment", key, options, (name) =>
+        Effect.flatMap(
+          Number.isFinite(by)
+            ? rewrite(name, (entry, value) =>
+                Effect.flatMap(Effect.option(codec.decode(value.payload)), (current) => {
+                  if (Option.isNone(current) || typeof current.value !== "number") {
+                    return Effect.fail(
+                      new CacheError({
+                        reason: "NotNumeric",
+                        operation: "increment",
+                        description: "the stored value is not a number"
+                      })
+                    )
+                  }
+                  const sum = current.value + by
+                  return Effect.map(
+                    codec.encode(sum),
+                    (payload) => [{ ...entry, value: { ...value, payload } }, sum] as const
+                  )
+                })
+              )
+            : Effect.fail(
+                new CacheError({
+                  reason: "InvalidOption",
+                  operation: "increment",
+                  description: `by must be a finite number, not ${by}`
+                })
+              ),
+          Option.match({
+            onNone: () => Effect.fail(new NoCachedValue({ key: name.printed })),
+            onSome: (sum) => Effect.as(logAction("SET", name.printed), sum)
+          })
+        )
+      )
+  }
+}

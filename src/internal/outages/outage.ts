@@ -1,0 +1,27 @@
+/**
+ * Telling a store that is away from one that answers with an error.
+ */
+import { Data } from "effect"
+import type { CacheError } from "../../CacheError.js"
+
+/** The cause of an error where the store was not even asked. */
+export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
+  readonly store: string
+  readonly cause?: unknown
+}> {}
+
+/** The cause of an error of one server of several, while others answer. */
+export class PartialOutage extends Data.TaggedError("PartialOutage")<{
+  readonly store: string
+  readonly cause?: unknown
+}> {}
+
+/** Whether the store could not be asked, or may not have heard. */
+export const isOutage = (error: CacheError): boolean => error.reason === "Unavailable" || error.reason === "Timeout"
+
+/**
+ * Whether a breaker in front of the whole store would spare nothing, or too much: the store refuses by itself, without
+ * delay, what it can't do now; or only the keys of one of its servers are concerned.
+ */
+export const needsNoBreaker = ({ cause }: CacheError): boolean =>
+  cause instanceof CircuitOpen || cause instanceof PartialOutage

@@ -1,0 +1,59 @@
+/**
+ * `MemoOptions`, checked once where a function is lifted, so that a call only has to look things up.
+ */
+import { Duration, Either, Option } from "effect"
+import type { MemoOptions } from "../../CacheBackend.js"
+import type { CacheError } from "../../CacheError.js"
+import type { MemoSchema } from "../entries/EntryReader.js"
+import { boundedNumber, durationMillis } from "../options.js"
+import type { Policy } from "./request.js"
+
+export interface Definition<A, Args extends ReadonlyArray<unknown>> {
+  readonly policy: Omit<Policy<A>, "ttl">
+  /** Milliseconds; `undefined` where the layer's default applies. */
+  readonly ttl: (value: A, args: Args) => Either.Either<number | undefined, CacheError>
+  /** Names, or what gives them. */
+  readonly groups: ReadonlyArray<string> | ((...args: Args) => ReadonlyArray<string>)
+  readonly schema: MemoSchema<A> | undefined
+}
+
+const defaultStale = Duration.seconds(30)
+const defaultLease = Duration.seconds(10)
+
+const worthKeeping = (value: unknown): boolean =>
+  value !== undefined && value !== null && !(Option.isOption(value) && Option.isNone(value))
+
+export const define = <A, Args extends ReadonlyArray<unknown>>(
+  operation: string,
+  options: MemoOptions<A, Args>
+): Either.Either<Definition<A, Args>, CacheError> =>
+  Either.gen(function* () {
+    const { ttl } = options
+    const stale = yield* durationMillis(operation, "stale", options.stale ?? defaultStale)
+    const lease = yield* durationMillis(operation, "lease", options.lease ?? defaultLease)
+    yield* boundedNumber(operation, "lease in milliseconds", lease, 1, Number.MAX_SAFE_INTEGER)
+    const fixedTtl =
+      ttl === undefined || typeof ttl === "function" ? undefined : yield* durationMillis(operation, "ttl", ttl)
+    return {
+      policy: {
+        stale,
+        lease,
+        earlyRefresh: yield* boundedNumber(operation, "earlyRefresh", options.earlyRefresh ?? 0, 0, 1_000),
+        jitter: yield* boundedNumber(operation, "jitter", options.jitter ?? 0, 0, 1),
+        cacheWhen: options.cacheWhen ?? worthKeeping,
+        background: options.revalidate === "background",
+        staleOnError: options.staleOnError ?? true
+      },
+      ttl:
+        typeof ttl === "function"
+          ? (value, args) => durationMillis(operation, "ttl", ttl(value, ...args))
+          : () => Either.right(fixedTtl),
+      groups: options.groups ?? [],
+      schema: options.schema
+    }
+  })
+
+export const policyOf = <A>(definition: Definition<A, ReadonlyArray<unknown>>, defaultTtl: number): Policy<A> => ({
+  ...definition.policy,
+  ttl: (value, args) => Either.map(definition.ttl(value, args), (ttl) => ttl ?? defaultTtl)
+})

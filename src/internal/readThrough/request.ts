@@ -1,0 +1,33 @@
+/**
+ * One memoized call, all options checked and all names finished.
+ */
+import type { Effect, Either } from "effect"
+import type { CacheError } from "../../CacheError.js"
+import type { ValueCodec } from "../entries/EntryReader.js"
+import type { Meters } from "../runtime/instruments.js"
+
+/** How a computed value is kept: `MemoOptions` in milliseconds. */
+export interface Policy<A> {
+  readonly ttl: (value: A, args: ReadonlyArray<unknown>) => Either.Either<number, CacheError>
+  readonly stale: number
+  readonly cacheWhen: (value: A) => boolean
+  readonly background: boolean
+  readonly staleOnError: boolean
+  readonly lease: number
+  readonly earlyRefresh: number
+  readonly jitter: number
+}
+
+export interface MemoRequest<A, E, R> {
+  /** The finished key. */
+  readonly key: string
+  /** The key as the user knows it. */
+  readonly printed: string
+  /** Finished, sorted, each once. */
+  readonly groups: ReadonlyArray<string>
+  readonly policy: Policy<A>
+  readonly codec: ValueCodec<A>
+  readonly meters: Meters
+  readonly args: ReadonlyArray<unknown>
+  readonly compute: Effect.Effect<A, E, R>
+}

@@ -1,0 +1,76 @@
+/** The statements for SQLite. Their values are literals: what takes many statements at once takes no parameters. */
+import type { ByteItem } from "../../../ByteStore.js"
+import type { Table } from "../postgres/table.js"
+
+export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
+
+const blob = ({ buffer, byteLength, byteOffset }: Uint8Array): string =>
+  `x'${Buffer.from(buffer, byteOffset, byteLength).toString("hex")}'`
+
+/** Milliseconds by the clock of the database's machine. `julianday` knows them in any version of SQLite. */
+const now = "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
+
+/** The largest integer that JavaScript knows exactly, some 285,000 years from now. */
+const forEver = Number.MAX_SAFE_INTEGER
+
+const expiry = (lifetime: number): string => (lifetime < forEver / 2 ? `${now} + ${Math.ceil(lifetime)}` : `${forEver}`)
+
+/** The keys of a namespace: it stands between the first two colons. Keys are ASCII, so characters are bytes. */
+const isOf = (namespace: string): string =>
+  `substr(key, instr(key, ':') + 1, ${namespace.length + 1}) = ${literal(`${namespace}:`)}`
+
+export interface NewRow extends ByteItem {
+  readonly token: string
+}
+
+export const statements = (table: Table) => {
+  const t = table.quoted
+  const columns = ({ key, record, token }: NewRow) =>
+    `(${literal(key)}, ${literal(token)}, ${blob(record.bytes)}, ${expiry(record.lifetime)})`
+  const put = `DO UPDATE SET token = excluded.token, value = excluded.value, expires_at = excluded.expires_at`
+  const upsert = (rows: ReadonlyArray<NewRow>) =>
+    `INSERT INTO ${t} AS r (key, token, value, expires_at) VALUES ${rows.map(columns).join(",\n")}\nON CONFLICT (key) ${put}`
+  const among = (keys: ReadonlyArray<string>) =>
+    `key IN (SELECT value FROM json_each(${literal(JSON.stringify(keys))}))`
+
+  return {
+    /** Of the keys in the array of JSON `?1`. What someone else put there may be no bytes, and no number fit to be read. */
+    read: `SELECT key, token, CAST(value AS BLOB) AS value FROM ${t} WHERE key IN (SELECT value FROM json_each(?1)) AND expires_at > ${now}`,
+
+    write: upsert,
+
+    add: (row: NewRow) => `${upsert([row])} WHERE r.expires_at <= ${now}`,
+
+    replace: ({ key, record, token }: NewRow, old: string) =>
+      `UPDATE ${t} SET token = ${literal(token)}, value = ${blob(record.bytes)}, expires_at = ${expiry(record.lifetime)}
+WHERE key = ${literal(key)} AND token = ${literal(old)} AND expires_at > ${now}`,
+
+    removeExpired: (keys: ReadonlyArray<string>) => `DELETE FROM ${t} WHERE ${among(keys)} AND expires_at <= ${now}`,
+    remove: (keys: ReadonlyArray<string>) => `DELETE FROM ${t} WHERE ${among(keys)}`,
+
+    /** The keys of the namespace after `?1`, a page at a time. */
+    keysOf: (namespace: string, pageSize: number) =>
+      `SELECT key FROM ${t} WHERE key > ?1 AND ${isOf(namespace)} ORDER BY key LIMIT ${pageSize}`,
+
+    purge: (batch: number) =>
+      `DELETE FROM ${t} WHERE key IN (SELECT key FROM ${t} WHERE expires_at <= ${now} ORDER BY expires_at LIMIT ${batch})`,
+
+    /**
+     * Of what is over `most` records, at most `atOnce`: those that expire next, but later than in `spared` milliseconds; the
+     * others only where those do not suffice. It counts and removes in one, so that several processes at once never remove
+     * the same excess, and what is written in between costs no lease.
+     */
+    evict: (most: number, atOnce: number, spared: number) => {
+      const next = (which: ">" | "<=") =>
+        `SELECT key FROM (SELECT key FROM ${t} WHERE expires_at ${which} ${now} + ${spared} ORDER BY expires_at LIMIT (SELECT n FROM excess))`
+      return `DELETE FROM ${t} WHERE key IN (
+  WITH excess AS MATERIALIZED (SELECT min(${atOnce}, max(0, (SELECT count(*) FROM ${t}) - ${most})) AS n)
+  SELECT key FROM (${next(">")} UNION ALL ${next("<=")}) LIMIT (SELECT n FROM excess)
+)`
+    },
+
+    count: `SELECT count(*) AS n FROM ${t}`
+  }
+}
+
+export type SqliteStatements = ReturnType<typeof statements>
