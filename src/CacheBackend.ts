@@ -65,14 +65,14 @@ export interface MemoOptions<A, Args extends ReadonlyArray<unknown> = []> {
   readonly schema?: Schema.Schema<A, any>
   /** Which values are kept. Default: all but `undefined`, `null` and `Option.none()`, which bypass the cache. */
   readonly cacheWhen?: (value: A) => boolean
-  /** Who recomputes a stale value: the caller that claimed it (default), or a fiber of the layer behind its back. */
+  /** Who recomputes a stale value: the caller that leased it (default), or a fiber of the layer behind its back. */
   readonly revalidate?: "caller" | "background"
   /**
    * Whether a stale value answers for a failed recomputation. Default true. Otherwise the caller that recomputed gets the
-   * error; the others are served the stale value, and nobody tries again until the claim has run out.
+   * error; the others are served the stale value, and nobody tries again until the lease has run out.
    */
   readonly staleOnError?: boolean
-  /** How long a claim holds without being renewed: what a killed process can delay the others. Default 10 seconds. */
+  /** How long a lease holds without being renewed: what a killed process can delay the others. Default 10 seconds. */
   readonly lease?: Duration.DurationInput
   /** β of XFetch: how eagerly fresh values are recomputed before their end; 1 is usual. Default 0: never. */
   readonly earlyRefresh?: number
@@ -105,7 +105,7 @@ export interface CacheStats {
   /** Computations that ended in an error or a defect. */
   readonly failed: number
   readonly stored: number
-  /** Results not stored because the key was invalidated, set or claimed anew while they were computed. */
+  /** Results not stored because the key was invalidated, set or leased anew while they were computed. */
   readonly discarded: number
   /** Records met that could not be decoded. */
   readonly undecodable: number
@@ -170,9 +170,9 @@ export interface CacheBackendService {
     by?: number,
     options?: VersionOption
   ) => Effect.Effect<number, CacheError | NoCachedValue>
-  /** Removes the entry and voids its claim; says whether a fresh value was there. 2 RT. */
+  /** Removes the entry and voids its lease; says whether a fresh value was there. 2 RT. */
   readonly delete: (key: Key, options?: VersionOption) => Effect.Effect<boolean, CacheError>
-  /** Removes the entries and voids their claims; says how many fresh values were there. 2 RT. */
+  /** Removes the entries and voids their leases; says how many fresh values were there. 2 RT. */
   readonly deleteMany: (keys: Iterable<Key>, options?: VersionOption) => Effect.Effect<number, CacheError>
   /** Invalidates every entry of the group, whatever their number, by one write. 1 RT. */
   readonly invalidateGroup: (name: string, options?: VersionOption) => Effect.Effect<void, CacheError>

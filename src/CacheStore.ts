@@ -1,6 +1,6 @@
 /**
  * The small driver under a `CacheBackend`: six primitives, each one atomic operation of the store. All that caching
- * means (fresh and stale, claims, groups, increments) is written once above them, so this is all that a new backend has
+ * means (fresh and stale, leases, groups, increments) is written once above them, so this is all that a new backend has
  * to bring; `effect-cached/testing` holds the suite that tells whether it does.
  *
  * @since 0.1.0
@@ -23,7 +23,7 @@ export type Token = unknown
  * @since 0.1.0
  * @category models
  */
-export interface Claim {
+export interface Lease {
   readonly id: string
   readonly until: number
 }
@@ -55,7 +55,7 @@ export interface GroupVersion {
 }
 
 /**
- * What stands under a key: a value, a claim, or both. A claim without a value is a lease; a lease whose time has passed
+ * What stands under a key: a value, a lease, or both. A lease without a value is a lease; a lease whose time has passed
  * is a tombstone.
  *
  * @since 0.1.0
@@ -63,7 +63,7 @@ export interface GroupVersion {
  */
 export interface Entry {
   readonly value: CachedValue | undefined
-  readonly claim: Claim | undefined
+  readonly lease: Lease | undefined
   readonly groups: ReadonlyArray<GroupVersion>
 }
 
@@ -73,7 +73,7 @@ export interface Entry {
  * @since 0.1.0
  * @category models
  */
-export const expiresAt = (entry: Entry): number => Math.max(entry.value?.staleUntil ?? 0, entry.claim?.until ?? 0)
+export const expiresAt = (entry: Entry): number => Math.max(entry.value?.staleUntil ?? 0, entry.lease?.until ?? 0)
 
 /**
  * A record as it was read. `entry` is `undefined` when the record could not be understood (foreign bytes, a later

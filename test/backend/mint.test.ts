@@ -1,10 +1,10 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import type { CachedValue, Claim, Entry, GroupVersion } from "../../src/CacheStore.js"
+import type { CachedValue, Entry, GroupVersion, Lease } from "../../src/CacheStore.js"
 import {
-  claimed,
   isFresh,
   judge,
+  leased,
   lifespan,
   madeUnder,
   refreshesEarly,
@@ -20,11 +20,11 @@ const value = (freshUntil: number, staleUntil = freshUntil, computeMillis = 0): 
   computeMillis
 })
 
-const claim: Claim = { id: "claim", until: 50 }
+const lease: Lease = { id: "lease", until: 50 }
 
 const instant = fc.integer({ min: 0, max: 200 })
 const moment = fc.oneof(instant, fc.constant(Number.POSITIVE_INFINITY))
-const arbitraryClaim = fc.record({ id: fc.constantFrom("a", "b"), until: instant })
+const arbitraryLease = fc.record({ id: fc.constantFrom("a", "b"), until: instant })
 const arbitraryValue = fc
   .record({ fresh: moment, stale: moment, computeMillis: fc.integer({ min: 0, max: 50 }) })
   .map(({ fresh, stale, computeMillis }) => value(fresh, fresh + stale, computeMillis))
@@ -35,7 +35,7 @@ const arbitraryGroups = fc
   )
 const arbitraryEntry: fc.Arbitrary<Entry> = fc.record({
   value: fc.option(arbitraryValue, { nil: undefined }),
-  claim: fc.option(arbitraryClaim, { nil: undefined }),
+  lease: fc.option(arbitraryLease, { nil: undefined }),
   groups: arbitraryGroups
 })
 
@@ -57,29 +57,29 @@ describe("judge", () => {
     [49, "Leased"],
     [50, "Gone"]
   ])("at %i a lease until 50 is %s", (now, tag) => {
-    expect(judge(claimed(undefined, claim, []), [], now)._tag).toBe(tag)
+    expect(judge(leased(undefined, lease, []), [], now)._tag).toBe(tag)
   })
 
-  it("shows a running claim beside a value, and none that has run out", () => {
-    const entry = claimed(value(20, 100), claim, [])
-    expect(judge(entry, [], 10)).toStrictEqual({ _tag: "Fresh", value: entry.value, claim })
-    expect(judge(entry, [], 30)).toStrictEqual({ _tag: "Stale", value: entry.value, claim })
-    expect(judge(entry, [], 60)).toStrictEqual({ _tag: "Stale", value: entry.value, claim: undefined })
+  it("shows a running lease beside a value, and none that has run out", () => {
+    const entry = leased(value(20, 100), lease, [])
+    expect(judge(entry, [], 10)).toStrictEqual({ _tag: "Fresh", value: entry.value, lease })
+    expect(judge(entry, [], 30)).toStrictEqual({ _tag: "Stale", value: entry.value, lease })
+    expect(judge(entry, [], 60)).toStrictEqual({ _tag: "Stale", value: entry.value, lease: undefined })
   })
 
-  it("takes a dead value under a running claim for leased", () => {
-    expect(judge(claimed(value(10, 20), claim, []), [], 30)).toStrictEqual({ _tag: "Leased", claim })
+  it("takes a dead value under a running lease for leased", () => {
+    expect(judge(leased(value(10, 20), lease, []), [], 30)).toStrictEqual({ _tag: "Leased", lease })
   })
 
-  it("lets a claim that is held here outlast its deadline, and no other", () => {
-    const entry = claimed(undefined, claim, [])
-    expect(judge(entry, [], 60, (id) => id === "claim")._tag).toBe("Leased")
+  it("lets a lease that is held here outlast its deadline, and no other", () => {
+    const entry = leased(undefined, lease, [])
+    expect(judge(entry, [], 60, (id) => id === "lease")._tag).toBe("Leased")
     expect(judge(entry, [], 60, (id) => id === "another")._tag).toBe("Gone")
   })
 
   it("takes a tombstone for gone from its first moment", () => {
-    expect(judge(tombstone("claim", 10), [], 10)._tag).toBe("Gone")
-    expect(judge(tombstone("claim", 10), [], 11)._tag).toBe("Gone")
+    expect(judge(tombstone("lease", 10), [], 10)._tag).toBe("Gone")
+    expect(judge(tombstone("lease", 10), [], 11)._tag).toBe("Gone")
   })
 
   it("takes anything for gone while a group has no version", () => {
@@ -90,7 +90,7 @@ describe("judge", () => {
     )
   })
 
-  it("serves nothing, and heeds no claim, that was made under other versions", () => {
+  it("serves nothing, and heeds no lease, that was made under other versions", () => {
     fc.assert(
       fc.property(arbitraryEntry, arbitraryGroups, instant, (entry, current, now) => {
         fc.pre(JSON.stringify(entry.groups) !== JSON.stringify(current))
@@ -99,7 +99,7 @@ describe("judge", () => {
     )
   })
 
-  it("serves a value exactly up to its times, whoever claims it", () => {
+  it("serves a value exactly up to its times, whoever leases it", () => {
     fc.assert(
       fc.property(arbitraryEntry, instant, (entry, now) => {
         const verdict = judge(entry, entry.groups, now)
@@ -111,12 +111,12 @@ describe("judge", () => {
     )
   })
 
-  it("shows a claim exactly as long as it runs", () => {
+  it("shows a lease exactly as long as it runs", () => {
     fc.assert(
       fc.property(arbitraryEntry, instant, (entry, now) => {
         const verdict = judge(entry, entry.groups, now)
-        const shown = verdict._tag === "Gone" ? undefined : verdict.claim
-        expect(shown).toStrictEqual(entry.claim !== undefined && now < entry.claim.until ? entry.claim : undefined)
+        const shown = verdict._tag === "Gone" ? undefined : verdict.lease
+        expect(shown).toStrictEqual(entry.lease !== undefined && now < entry.lease.until ? entry.lease : undefined)
       })
     )
   })
@@ -248,15 +248,15 @@ describe("refreshesEarly", () => {
 describe("the makers of entries", () => {
   const groups: ReadonlyArray<GroupVersion> = [{ key: "a", version: "1" }]
 
-  it("claimed keeps the value and the groups, settled ends the claim, tombstone keeps nothing", () => {
+  it("leased keeps the value and the groups, settled ends the lease, tombstone keeps nothing", () => {
     const kept = value(10, 20)
-    expect(claimed(kept, claim, groups)).toStrictEqual({ value: kept, claim, groups })
-    expect(settled(kept, groups)).toStrictEqual({ value: kept, claim: undefined, groups })
-    expect(tombstone("id", 7)).toStrictEqual({ value: undefined, claim: { id: "id", until: 7 }, groups: [] })
+    expect(leased(kept, lease, groups)).toStrictEqual({ value: kept, lease, groups })
+    expect(settled(kept, groups)).toStrictEqual({ value: kept, lease: undefined, groups })
+    expect(tombstone("id", 7)).toStrictEqual({ value: undefined, lease: { id: "id", until: 7 }, groups: [] })
   })
 
-  it("withoutValue is leased while a claim runs", () => {
-    expect(withoutValue(claim)).toStrictEqual({ _tag: "Leased", claim })
+  it("withoutValue is leased while a lease runs", () => {
+    expect(withoutValue(lease)).toStrictEqual({ _tag: "Leased", lease })
     expect(withoutValue(undefined)).toStrictEqual({ _tag: "Gone" })
   })
 

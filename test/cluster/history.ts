@@ -34,7 +34,7 @@ export type Line =
       readonly id: string
       readonly key: string
       readonly forced: boolean
-      /** When the operation began that asked for it: its claim is not older. */
+      /** When the operation began that asked for it: its lease is not older. */
       readonly asked: number
       readonly at: number
     }
@@ -61,7 +61,7 @@ export interface Computation {
   readonly process: string
   readonly key: string
   readonly forced: boolean
-  /** When the operation began that asked for it: its claim is not older. */
+  /** When the operation began that asked for it: its lease is not older. */
   readonly asked: number
   readonly begin: number
   readonly end: number | undefined

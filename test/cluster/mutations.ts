@@ -34,7 +34,7 @@ export const mutations: ReadonlyArray<Mutation> = [
     promise: outlives
   },
   {
-    name: "a key is claimed without compare-and-set",
+    name: "a key is leased without compare-and-set",
     file: "backend/computation.ts",
     original: "stored === undefined ? store.add(request.key, entry) : store.replace(request.key, stored.token, entry),",
     broken: "Effect.as(store.write([{ key: request.key, entry }]), Option.some<unknown>({})),",

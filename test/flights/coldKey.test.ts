@@ -61,14 +61,14 @@ describe("10,000 fibers on one cold key", () => {
 
   it.scoped("all leave: the computation is interrupted once and the key is free at once", () =>
     Effect.gen(function* () {
-      const { provide, flights, claimed } = yield* memoryRig
+      const { provide, flights, leased } = yield* memoryRig
       const { begun, interrupted, value, open } = yield* counted
       const fibers = yield* Effect.all(Array.from({ length: crowd }, () => Effect.fork(provide(value))))
       yield* settle
       yield* Fiber.interruptAll(fibers)
       assert.strictEqual(yield* Ref.get(interrupted), 1)
       assert.strictEqual(flights(), 0)
-      assert.isFalse(yield* claimed("value"))
+      assert.isFalse(yield* leased("value"))
       yield* open
       // The clock stands still: nothing is waited for.
       assert.strictEqual(yield* provide(value), "value")
@@ -97,7 +97,7 @@ describe("the first caller", () => {
 
   it.scoped("times out alone: its computation ends with it", () =>
     Effect.gen(function* () {
-      const { provide, flights, claimed } = yield* memoryRig
+      const { provide, flights, leased } = yield* memoryRig
       const { interrupted, value } = yield* counted
       const only = yield* Effect.fork(Effect.exit(Effect.timeout(provide(value), "1 second")))
       yield* settle
@@ -105,12 +105,12 @@ describe("the first caller", () => {
       assert.isTrue(Exit.isFailure(yield* Fiber.join(only)))
       assert.strictEqual(yield* Ref.get(interrupted), 1)
       assert.strictEqual(flights(), 0)
-      assert.isFalse(yield* claimed("value"))
+      assert.isFalse(yield* leased("value"))
     })
   )
 })
 
-it.scoped("a computation longer than many leases stays the only one: its claim is renewed", () =>
+it.scoped("a computation longer than many leases stays the only one: its lease is renewed", () =>
   Effect.gen(function* () {
     const { provide } = yield* memoryRig
     let begun = 0

@@ -1,6 +1,6 @@
 /**
  * A computation that fails, dies or interrupts itself: the stale value where there is one, else its own end for all who
- * wait; nothing is stored, and nobody waits for a claim that stands for nothing.
+ * wait; nothing is stored, and nobody waits for a lease that stands for nothing.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, FiberId } from "effect"
@@ -72,7 +72,7 @@ for (const [where, world] of Object.entries(worlds)) {
         }
         assert.strictEqual(state.computations, 1)
         assert.strictEqual(rig.flights(), 0)
-        assert.isFalse(runIn(simulation, process, rig.claimed("value")))
+        assert.isFalse(runIn(simulation, process, rig.leased("value")))
         state.failing = false
         const asked = simulation.time
         assert.deepStrictEqual(run(), Exit.succeed(2))
@@ -80,7 +80,7 @@ for (const [where, world] of Object.entries(worlds)) {
       })
 
       for (const revalidate of ["caller", "background"] as const) {
-        it(`with a stale value at hand serves that, and tries again only when the claim has ended (${revalidate})`, () => {
+        it(`with a stale value at hand serves that, and tries again only when the lease has ended (${revalidate})`, () => {
           const { simulation, process, rig, state, run } = make(3_600_000, { revalidate })
           run()
           simulation.pass(1_001)
@@ -100,7 +100,7 @@ for (const [where, world] of Object.entries(worlds)) {
         })
       }
 
-      it("leaves no claim that outlives the stale value", () => {
+      it("leaves no lease that outlives the stale value", () => {
         const { simulation, state, run } = make(2_000)
         run()
         simulation.pass(2_500)
@@ -113,7 +113,7 @@ for (const [where, world] of Object.entries(worlds)) {
         assert.isAtMost(simulation.time - asked, 5 + 6)
       })
 
-      it("that comes after the stale value's end leaves no claim either", () => {
+      it("that comes after the stale value's end leaves no lease either", () => {
         const { simulation, state, run } = make(4)
         run()
         simulation.pass(where === "in this process" ? 1_000 : 998)

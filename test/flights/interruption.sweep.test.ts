@@ -1,7 +1,7 @@
 /**
  * A caller is interrupted after each single step between its call and its answer, alone and beside others, over a store
  * in this process and over one behind a network. Whatever the moment: the others get the value, a later call answers at
- * once, no claim and no flight is left.
+ * once, no lease and no flight is left.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, type Fiber, FiberId } from "effect"
@@ -76,9 +76,9 @@ const interruptedAfter = (scenario: Scenario, moment: number, choose: Choose): b
   if (scenario.revalidate === "background") simulation.until(() => rig.flights() === 0, "the refresh ends", 100)
   assert.strictEqual(rig.flights(), 0, "no flight is left")
   assert.strictEqual(running, 0, "no computation is left")
-  // Nobody has to wait until a server knows that a claim is given up.
+  // Nobody has to wait until a server knows that a lease is given up.
   if (scenario.network) simulation.pass(3 * 2 * trip)
-  assert.isFalse(runIn(simulation, process, rig.claimed("number")), "no claim is left")
+  assert.isFalse(runIn(simulation, process, rig.leased("number")), "no lease is left")
 
   simulation.everyOperation = false
   const asked = simulation.time

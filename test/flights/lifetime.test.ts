@@ -26,7 +26,7 @@ for (const network of [false, true]) {
       return { simulation, process, rig, state, value, close }
     }
 
-    it("while callers wait: they end, the computation is interrupted, its claim given back", () => {
+    it("while callers wait: they end, the computation is interrupted, its lease given back", () => {
       const { simulation, process, rig, state, value, close } = world()
       const fibers = Array.from({ length: 3 }, () => process.fork(rig.provide(value)))
       simulation.until(() => state.begun === 1, "it computes")
@@ -35,7 +35,7 @@ for (const network of [false, true]) {
       for (const fiber of fibers) assert.isTrue(Exit.isFailure(endOf(simulation, fiber, "a caller ends")))
       assert.strictEqual(state.interrupted, 1)
       assert.strictEqual(rig.flights(), 0)
-      assert.isFalse(runIn(simulation, process, rig.claimed("value")))
+      assert.isFalse(runIn(simulation, process, rig.leased("value")))
     })
 
     it("after each single step of a call: the call ends, nothing is left", () => {
@@ -47,7 +47,7 @@ for (const network of [false, true]) {
         close()
         endOf(simulation, fiber, "the caller ends")
         assert.strictEqual(rig.flights(), 0)
-        assert.isFalse(runIn(simulation, process, rig.claimed("value")))
+        assert.isFalse(runIn(simulation, process, rig.leased("value")))
         assert.isAtMost(state.interrupted, 1)
       }
     })
@@ -61,7 +61,7 @@ for (const network of [false, true]) {
       close()
       assert.strictEqual(state.interrupted, 1)
       assert.strictEqual(rig.flights(), 0)
-      assert.isFalse(runIn(simulation, process, rig.claimed("value")))
+      assert.isFalse(runIn(simulation, process, rig.leased("value")))
       const other = rigIn(simulation, process, rig.store)
       assert.strictEqual(runIn(simulation, process, other.provide(value.requireCache)), 1)
     })

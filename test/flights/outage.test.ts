@@ -80,7 +80,7 @@ describe("while the store can't be reached", () => {
 })
 
 describe("an answer that is lost", () => {
-  it("to a claim: who reads the claim joins its computation", () => {
+  it("to a lease: who reads the lease joins its computation", () => {
     const { simulation, process, rig, faults } = world()
     let computations = 0
     const value = cached(
@@ -97,7 +97,7 @@ describe("an answer that is lost", () => {
     assert.strictEqual(computations, 1)
   })
 
-  it("to a claim that nobody wants any more: the key is free when its lease ends", () => {
+  it("to a lease that nobody wants any more: the key is free when its lease ends", () => {
     const { simulation, process, rig, faults } = world()
     const value = cached(Effect.delay(Effect.succeed(1), 100), { key: "value", lease: 1_000 })
     faults.of = (operation) => (operation === "add" ? "unanswered" : undefined)
@@ -116,7 +116,7 @@ describe("an answer that is lost", () => {
 })
 
 describe("forceRecalc never leaves what it was to replace", () => {
-  const scenario = (result: number | undefined, act: "claim unanswered" | "another forces") => {
+  const scenario = (result: number | undefined, act: "lease unanswered" | "another forces") => {
     const { simulation, process, rig, faults } = world()
     let next: number | undefined = 1
     const value = cached(
@@ -125,7 +125,7 @@ describe("forceRecalc never leaves what it was to replace", () => {
     )
     runIn(simulation, process, rig.provide(value))
     next = result
-    if (act === "claim unanswered") faults.of = (operation) => (operation === "replace" ? "unanswered" : undefined)
+    if (act === "lease unanswered") faults.of = (operation) => (operation === "replace" ? "unanswered" : undefined)
     const forced = process.fork(rig.provide(value.forceRecalc))
     simulation.pass(50)
     faults.of = () => undefined
@@ -135,9 +135,9 @@ describe("forceRecalc never leaves what it was to replace", () => {
     assert.notDeepEqual(exitIn(simulation, process, rig.provide(value)), Exit.succeed(1))
   }
 
-  it("when the answer to its claim was lost", () => scenario(2, "claim unanswered"))
-  it("when another has taken its claim over", () => scenario(2, "another forces"))
-  it("when another has taken its claim over, and its own result is not to be kept", () => {
+  it("when the answer to its lease was lost", () => scenario(2, "lease unanswered"))
+  it("when another has taken its lease over", () => scenario(2, "another forces"))
+  it("when another has taken its lease over, and its own result is not to be kept", () => {
     scenario(undefined, "another forces")
   })
 })

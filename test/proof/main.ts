@@ -13,9 +13,9 @@ import { watchdog } from "../cluster/children.js"
 import { proveMutations } from "../cluster/mutations.js"
 import { memcachedServer, type ServerOptions, sqlServer } from "../cluster/servers.js"
 import { postgres } from "../servers/postgres.js"
-import { frozenClaimer, killedClaimer } from "./claimers.js"
 import { proofWorker } from "./fleet.js"
 import { hour } from "./hour.js"
+import { frozenHolder, killedHolder } from "./leaseHolders.js"
 import { operations } from "./operations.js"
 import { outage } from "./outage.js"
 import type { Row, Scenario, StoreName } from "./scenario.js"
@@ -36,8 +36,8 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   stampede,
   rivals,
   operations: operations(Number(values.operations ?? 100_000), seed),
-  killed: killedClaimer,
-  frozen: frozenClaimer,
+  killed: killedHolder,
+  frozen: frozenHolder,
   outage,
   hour: hour(Number(values.seconds ?? 60))
 }

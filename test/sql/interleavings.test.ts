@@ -1,6 +1,6 @@
 /**
  * Whoever reads the cache after a commit never sees what stood there before it, in any order of the steps of user
- * transactions, invalidations, and readers that claim, compute and publish, on real connections.
+ * transactions, invalidations, and readers that lease, compute and publish, on real connections.
  */
 import { SqlClient } from "@effect/sql/SqlClient"
 import { expect, layer } from "@effect/vitest"
@@ -91,11 +91,11 @@ const world = (cache: ByteStore, source: string) =>
             const name = choose()
             const { found, token } = yield* look(name)
             if (found !== undefined && found !== lease) return
-            const claimed =
+            const leased =
               token === undefined
                 ? yield* cache.add(name, record(lease))
                 : yield* cache.replace(name, token, record(lease))
-            if (Option.isSome(claimed)) state = { at: "compute", name, token: claimed.value, version: 0 }
+            if (Option.isSome(leased)) state = { at: "compute", name, token: leased.value, version: 0 }
           } else if (state.at === "compute") {
             state = { ...state, at: "publish", version: yield* versionOf(state.name) }
           } else {

@@ -45,7 +45,7 @@ export const purgeCases = <E, R>(
 
   "holds maxEntries within 10 %, sparing leases": Effect.gen(function* () {
     const { cache, count, other } = yield* ground({ maxEntries: 2_000 })
-    const claim = yield* cache.add(key("lease"), record("lease", 30_000))
+    const lease = yield* cache.add(key("lease"), record("lease", 30_000))
     let most = 0
     for (let round = 0; round < 80; round++) {
       yield* Effect.forEach(
@@ -65,7 +65,7 @@ export const purgeCases = <E, R>(
     expect(yield* until(count, (rows) => rows <= 2_020)).toBeGreaterThanOrEqual(1_800)
     // the newest are there, and so is the lease
     expect((yield* cache.read([key("0:79:0")])).map(text)).toEqual(["x"])
-    expect(Option.isSome(yield* cache.replace(key("lease"), Option.getOrThrow(claim), record("value")))).toBe(true)
+    expect(Option.isSome(yield* cache.replace(key("lease"), Option.getOrThrow(lease), record("value")))).toBe(true)
     const size = cache.size === undefined ? undefined : yield* cache.size
     expect(Option.isSome(size?.entries ?? Option.none())).toBe(true)
     expect(Option.getOrElse(size?.evictions ?? Option.none(), () => 0)).toBeGreaterThan(0)

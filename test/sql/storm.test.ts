@@ -11,7 +11,7 @@ const names = Array.from({ length: 12 }, (_, index) => key(index))
 const anyName = Effect.map(Random.nextIntBetween(0, names.length), (index) => names[index] ?? "")
 const someNames = Effect.map(Random.shuffle(names), (all) => Chunk.toReadonlyArray(all).slice(0, 6))
 
-/** What the backend does all day: read, claim, publish, write and remove many. */
+/** What the backend does all day: read, lease, publish, write and remove many. */
 const traffic = (cache: ByteStore) =>
   Effect.gen(function* () {
     const name = yield* anyName
@@ -24,11 +24,11 @@ const traffic = (cache: ByteStore) =>
         return (yield* Random.nextIntBetween(0, 20)) === 0 ? yield* cache.clear : undefined
       default: {
         const [stored] = yield* cache.read([name])
-        const claim =
+        const lease =
           stored === undefined
             ? yield* cache.add(name, record("lease", 5))
-            : yield* cache.replace(name, stored.token, record("claimed", 5))
-        if (Option.isSome(claim)) yield* cache.replace(name, claim.value, record("value", 20))
+            : yield* cache.replace(name, stored.token, record("leased", 5))
+        if (Option.isSome(lease)) yield* cache.replace(name, lease.value, record("value", 20))
         return undefined
       }
     }

@@ -171,7 +171,7 @@ layer(client({ connections: 12 }), { excludeTestServices: true })("transactions"
     })
   )
 
-  it.scoped("who claimed before the commit can't publish after it; who claims after it can", () =>
+  it.scoped("who leased before the commit can't publish after it; who leases after it can", () =>
     Effect.gen(function* () {
       const cache = yield* store()
       const early = yield* cache.add(key(1), record("lease"))
@@ -183,9 +183,9 @@ layer(client({ connections: 12 }), { excludeTestServices: true })("transactions"
       expect(yield* cache.replace(key(1), Option.getOrThrow(early), record("old"))).toEqual(Option.none())
       expect(yield* cache.read([key(1), key(2)])).toEqual([undefined, undefined])
       for (const name of [key(1), key(2)]) {
-        const claim = yield* cache.add(name, record("lease"))
+        const lease = yield* cache.add(name, record("lease"))
         expect(yield* cache.add(name, record("lease"))).toEqual(Option.none())
-        expect(Option.isSome(yield* cache.replace(name, Option.getOrThrow(claim), record("new")))).toBe(true)
+        expect(Option.isSome(yield* cache.replace(name, Option.getOrThrow(lease), record("new")))).toBe(true)
       }
       expect((yield* cache.read([key(1), key(2)])).map(text)).toEqual(["new", "new"])
     })
@@ -209,12 +209,12 @@ layer(client({ connections: 12 }), { excludeTestServices: true })("transactions"
     Effect.gen(function* () {
       const cache = yield* store({ purgeEvery: Duration.millis(20) })
       yield* cache.write([{ key: key(1), record: record("old") }])
-      const claim = yield* cache.add(key(2), record("lease"))
+      const lease = yield* cache.add(key(2), record("lease"))
       const held = yield* heldTransaction(cache.clear)
       yield* cache.write([{ key: key(3), record: record("meanwhile") }])
       expect((yield* cache.read([key(1), key(3)])).map(text)).toEqual(["old", "meanwhile"])
       yield* held.end
-      expect(yield* cache.replace(key(2), Option.getOrThrow(claim), record("old"))).toEqual(Option.none())
+      expect(yield* cache.replace(key(2), Option.getOrThrow(lease), record("old"))).toEqual(Option.none())
       expect(yield* cache.read([key(1), key(2), key(3)])).toEqual([undefined, undefined, undefined])
       expect(Option.isSome(yield* cache.add(key(1), record("new")))).toBe(true)
       yield* Effect.sleep("150 millis")

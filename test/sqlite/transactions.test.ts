@@ -126,7 +126,7 @@ describe("transactions on SQLite", () => {
     })
   )
 
-  it.scopedLive("who claimed before the commit can't publish after it; who claims during it waits for the commit", () =>
+  it.scopedLive("who leased before the commit can't publish after it; who leases during it waits for the commit", () =>
     Effect.gen(function* () {
       const { cache, other, sql } = yield* twoStores()
       const early = yield* other.add(key(1), record("lease"))
@@ -139,16 +139,16 @@ describe("transactions on SQLite", () => {
       expect([yield* Fiber.poll(late), yield* Fiber.poll(during)]).toEqual([Option.none(), Option.none()])
       yield* held.end
       expect(yield* Fiber.join(late)).toEqual(Option.none())
-      const claim = yield* Fiber.join(during)
+      const lease = yield* Fiber.join(during)
       expect(yield* cache.read([key(1), key(2)])).toEqual([undefined, undefined])
       expect(yield* cache.add(key(3), record("lease"))).toEqual(Option.none())
-      expect(Option.isSome(yield* other.replace(key(3), Option.getOrThrow(claim), record("new")))).toBe(true)
+      expect(Option.isSome(yield* other.replace(key(3), Option.getOrThrow(lease), record("new")))).toBe(true)
     })
   )
 
   for (const mode of ["WAL", "DELETE"] as const) {
-    for (const claims of [true, false]) {
-      it.scopedLive(`a plain BEGIN that reads, then invalidates${claims ? ", a claim in between" : ""}, ${mode}`, () =>
+    for (const leases of [true, false]) {
+      it.scopedLive(`a plain BEGIN that reads, then invalidates${leases ? ", a lease in between" : ""}, ${mode}`, () =>
         Effect.gen(function* () {
           const { other, sql } = yield* twoStores({ mode, timeout: Duration.millis(300) })
           yield* sql`CREATE TABLE city (population INTEGER)`
@@ -156,13 +156,13 @@ describe("transactions on SQLite", () => {
           yield* other.write([{ key: key(1), record: record("old") }])
           const begun = yield* plainBegin(sql)
           expect(yield* begun("SELECT population FROM city")).toBe("done")
-          const claim = claims ? yield* Effect.exit(other.add(key(2), record("lease"))) : Exit.succeed(Option.none())
+          const lease = leases ? yield* Effect.exit(other.add(key(2), record("lease"))) : Exit.succeed(Option.none())
           const invalidation = yield* begun(`DELETE FROM cache WHERE key = '${key(2)}'`)
           const commit = yield* begun("COMMIT")
-          if (!claims) expect([invalidation, commit]).toEqual(["done", "done"])
-          // with a log the claim stands and the invalidation fails; without one it is the claim that can't be made
-          else if (mode === "WAL") expect([Exit.isSuccess(claim), invalidation]).toEqual([true, "SQLITE_BUSY_SNAPSHOT"])
-          else expect([Exit.isFailure(claim), invalidation, commit]).toEqual([true, "done", "done"])
+          if (!leases) expect([invalidation, commit]).toEqual(["done", "done"])
+          // with a log the lease stands and the invalidation fails; without one it is the lease that can't be made
+          else if (mode === "WAL") expect([Exit.isSuccess(lease), invalidation]).toEqual([true, "SQLITE_BUSY_SNAPSHOT"])
+          else expect([Exit.isFailure(lease), invalidation, commit]).toEqual([true, "done", "done"])
         })
       )
     }

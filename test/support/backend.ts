@@ -18,8 +18,8 @@ export interface Rig {
   /** How many flights the registry knows. */
   readonly flights: () => number
   readonly provide: <A, E>(effect: Effect.Effect<A, E, CacheBackend>) => Effect.Effect<A, E>
-  /** Whether a claim that still runs stands under the key as users print it. */
-  readonly claimed: (printed: string) => Effect.Effect<boolean>
+  /** Whether a lease that still runs stands under the key as users print it. */
+  readonly leased: (printed: string) => Effect.Effect<boolean>
 }
 
 export const rig = (store: CacheStore, scope: Scope.CloseableScope, options: BackendOptions = {}): Effect.Effect<Rig> =>
@@ -31,11 +31,11 @@ export const rig = (store: CacheStore, scope: Scope.CloseableScope, options: Bac
       scope,
       flights: () => flights.size,
       provide: Effect.provideService(CacheBackend, service),
-      claimed: (printed) =>
+      leased: (printed) =>
         Effect.zipWith(
           Effect.orDie(store.read([names.finish(printed)])),
           Effect.clockWith((clock) => clock.currentTimeMillis),
-          (records, now) => (records[0]?.entry?.claim?.until ?? 0) > now
+          (records, now) => (records[0]?.entry?.lease?.until ?? 0) > now
         )
     }
   })

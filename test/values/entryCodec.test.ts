@@ -19,7 +19,7 @@ const entry: fc.Arbitrary<Entry> = fc.record({
     fc.record({ payload: fc.uint8Array({ maxLength: 50 }), freshUntil: time, staleUntil: time, computeMillis: time }),
     { nil: undefined }
   ),
-  claim: fc.option(fc.record({ id: text, until: time }), { nil: undefined }),
+  lease: fc.option(fc.record({ id: text, until: time }), { nil: undefined }),
   groups: fc.array(fc.record({ key: text, version: text }), { maxLength: 4 })
 })
 
@@ -37,12 +37,12 @@ const isEntry = (decoded: Entry | undefined): boolean =>
   ((decoded.value === undefined ||
     (decoded.value.payload instanceof Uint8Array &&
       [decoded.value.freshUntil, decoded.value.staleUntil, decoded.value.computeMillis].every(isTime))) &&
-    (decoded.claim === undefined || (typeof decoded.claim.id === "string" && isTime(decoded.claim.until))) &&
+    (decoded.lease === undefined || (typeof decoded.lease.id === "string" && isTime(decoded.lease.until))) &&
     decoded.groups.every(({ key, version }) => typeof key === "string" && typeof version === "string"))
 
 const small: Entry = {
   value: { payload: Uint8Array.of(1, 2, 3), freshUntil: 10, staleUntil: Number.POSITIVE_INFINITY, computeMillis: 2.5 },
-  claim: { id: "claim", until: 20 },
+  lease: { id: "lease", until: 20 },
   groups: [{ key: "v3:shop:%group:cities", version: "abc" }]
 }
 
@@ -70,7 +70,7 @@ describe("encodeEntry", () => {
 
   it("throws at a payload that is not bytes", () => {
     const value = { payload: "text", freshUntil: 1, staleUntil: 2, computeMillis: 3 }
-    assert.throws(() => encodeEntry({ value, claim: undefined, groups: [] }), TypeError, "must be a Uint8Array")
+    assert.throws(() => encodeEntry({ value, lease: undefined, groups: [] }), TypeError, "must be a Uint8Array")
   })
 
   it("takes 65535 groups, and throws at more and at an endless text", () => {
@@ -78,14 +78,14 @@ describe("encodeEntry", () => {
     const groups = Array.from({ length: 65_535 }, () => group)
     assert.strictEqual(decodeEntry(encodeEntry({ ...small, groups }))?.groups.length, 65_535)
     assert.throws(() => encodeEntry({ ...small, groups: [...groups, group] }), RangeError)
-    assert.throws(() => encodeEntry({ ...small, claim: { id: "x".repeat(65_536), until: 1 } }), RangeError)
+    assert.throws(() => encodeEntry({ ...small, lease: { id: "x".repeat(65_536), until: 1 } }), RangeError)
   })
 
   it("writes this very record, which later versions must still read", () => {
     assert.strictEqual(
       Buffer.from(encodeEntry(small)).toString("hex"),
       `ec01035300000001000000000000002440000000000000f07f00000000000004400000000000003440${"1d000000"}${"050015000300"}${Buffer.from(
-        "claimv3:shop:%group:citiesabc"
+        "leasev3:shop:%group:citiesabc"
       ).toString("hex")}010203`
     )
   })

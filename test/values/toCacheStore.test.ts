@@ -53,11 +53,11 @@ class Recorder implements ByteStore {
 
 const valueUntil = (freshUntil: number, staleUntil: number): Entry => ({
   value: { payload: Uint8Array.of(1), freshUntil, staleUntil, computeMillis: 1 },
-  claim: undefined,
+  lease: undefined,
   groups: [{ key: "g", version: "1" }]
 })
 
-const lease: Entry = { value: undefined, claim: { id: "c", until: 5000 }, groups: [] }
+const lease: Entry = { value: undefined, lease: { id: "c", until: 5000 }, groups: [] }
 
 const withoutView = (entry: Entry | undefined) =>
   entry && { ...entry, value: entry.value && { ...entry.value, payload: [...(entry.value.payload as Uint8Array)] } }
@@ -70,7 +70,7 @@ describe("toCacheStore", () => {
       yield* TestClock.adjust("1 second")
       const rejected = yield* store.write([
         { key: "stale later", entry: valueUntil(2000, 4000) },
-        { key: "claimed longer", entry: { ...valueUntil(2000, 3000), claim: { id: "c", until: 9000 } } },
+        { key: "leased longer", entry: { ...valueUntil(2000, 3000), lease: { id: "c", until: 9000 } } },
         { key: "lease", entry: lease },
         { key: "for ever", entry: valueUntil(1, Number.POSITIVE_INFINITY) },
         { key: "expired", entry: valueUntil(1, 2) },
@@ -80,7 +80,7 @@ describe("toCacheStore", () => {
         [...recorder.records].map(([key, { lifetime }]) => [key, lifetime]),
         [
           ["stale later", 3000],
-          ["claimed longer", 8000],
+          ["leased longer", 8000],
           ["lease", 4000],
           ["for ever", Number.POSITIVE_INFINITY],
           ["expired", 1],

@@ -17,7 +17,7 @@ import { durationMillis } from "../options.js"
 import { Computations } from "../readThrough/computation.js"
 import { Flights } from "../readThrough/Flights.js"
 import { Invalidation } from "../readThrough/invalidation.js"
-import { Claims } from "../readThrough/Lease.js"
+import { Leases } from "../readThrough/Lease.js"
 import { define, policyOf } from "../readThrough/memoOptions.js"
 import { Memoizer } from "../readThrough/ReadThrough.js"
 import { Instruments, logFailure } from "../runtime/instruments.js"
@@ -62,7 +62,7 @@ export const make = (
     const instruments = new Instruments(store.name)
     const records = new Records(store)
     const flights = new Flights()
-    const computations = new Computations(new Claims(records), flights, store.unsafeRead !== undefined)
+    const computations = new Computations(new Leases(records), flights, store.unsafeRead !== undefined)
     yield* Effect.addFinalizer(() => computations.shutdown)
     const memoizer = new Memoizer(records, flights, computations)
     const invalidation = new Invalidation(records, flights)

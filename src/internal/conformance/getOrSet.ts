@@ -76,7 +76,7 @@ export const getOrSetTests = (it: It): void => {
     })
   )
 
-  it.effect("serves a stale value when computing fails, and does not try again before the claim ends", () =>
+  it.effect("serves a stale value when computing fails, and does not try again before the lease ends", () =>
     Effect.gen(function* () {
       const { cache, key } = yield* ground
       const options = { ttl: "10 seconds", stale: "1 minute", lease: "10 seconds" } as const

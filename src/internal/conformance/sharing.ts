@@ -91,7 +91,7 @@ export const processTests = <E>(it: It, same: Layer.Layer<CacheBackend, E>): voi
     )
   )
 
-  it.scoped("take over the claim of one that is gone", () =>
+  it.scoped("take over the lease of one that is gone", () =>
     live(
       Effect.gen(function* () {
         const { cache, key } = yield* ground

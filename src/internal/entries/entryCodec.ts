@@ -4,12 +4,12 @@
  * ```text
  * 0      magic byte 0xEC
  * 1      format version
- * 2      flags: 1 = has a value, 2 = has a claim
+ * 2      flags: 1 = has a value, 2 = has a lease
  * 3..6   length of the whole record
  * 7..8   number of groups
  * then   with a value: freshUntil, staleUntil, computeMillis
- *        with a claim: until
- *        with a claim or groups: the texts (the claim's id, each group's key and version) in one
+ *        with a lease: until
+ *        with a lease or groups: the texts (the lease's id, each group's key and version) in one
  *        with a value: the payload, to the end
  * ```
  *
@@ -23,19 +23,19 @@ import type { CachedValue, Entry, GroupVersion } from "../../CacheStore.js"
 const magic = 0xec
 const formatVersion = 1
 const hasValue = 1
-const hasClaim = 2
+const hasLease = 2
 
 const headerSize = 9
 const valueSize = 24
-const claimSize = 8
+const leaseSize = 8
 
 const payloadOf = (value: CachedValue): Uint8Array => {
   if (value.payload instanceof Uint8Array) return value.payload
   throw new TypeError("effect-cached: the payload of an entry to be encoded must be a Uint8Array")
 }
 
-const textsOf = ({ claim, groups }: Entry): ReadonlyArray<string> => {
-  const texts = claim === undefined ? [] : [claim.id]
+const textsOf = ({ lease, groups }: Entry): ReadonlyArray<string> => {
+  const texts = lease === undefined ? [] : [lease.id]
   for (const { key, version } of groups) texts.push(key, version)
   return texts
 }
@@ -48,20 +48,20 @@ const noTexts: ReadonlyArray<string> = []
  * Throws where its caller is at fault: another payload, more than 65535 groups, a text of more than 65535 characters.
  */
 export const encodeEntry = (entry: Entry): Uint8Array => {
-  const { claim, groups, value } = entry
+  const { lease, groups, value } = entry
   const payload = value === undefined ? undefined : payloadOf(value)
-  const texts = claim === undefined && groups.length === 0 ? noTexts : textsOf(entry)
+  const texts = lease === undefined && groups.length === 0 ? noTexts : textsOf(entry)
   const text = texts.length === 0 ? "" : texts.join("")
   const textBytes = text === "" ? 0 : Buffer.byteLength(text, "utf8")
   let size = headerSize
   if (payload !== undefined) size += valueSize + payload.length
-  if (claim !== undefined) size += claimSize
+  if (lease !== undefined) size += leaseSize
   if (texts.length > 0) size += 4 + 2 * texts.length + textBytes
 
   const record = Buffer.allocUnsafe(size)
   record[0] = magic
   record[1] = formatVersion
-  record[2] = (value === undefined ? 0 : hasValue) | (claim === undefined ? 0 : hasClaim)
+  record[2] = (value === undefined ? 0 : hasValue) | (lease === undefined ? 0 : hasLease)
   record.writeUInt32LE(size, 3)
   record.writeUInt16LE(groups.length, 7)
   let offset = headerSize
@@ -71,9 +71,9 @@ export const encodeEntry = (entry: Entry): Uint8Array => {
     record.writeDoubleLE(value.computeMillis, offset + 16)
     offset += valueSize
   }
-  if (claim !== undefined) {
-    record.writeDoubleLE(claim.until, offset)
-    offset += claimSize
+  if (lease !== undefined) {
+    record.writeDoubleLE(lease.until, offset)
+    offset += leaseSize
   }
   if (texts.length > 0) {
     record.writeUInt32LE(textBytes, offset)
@@ -89,7 +89,7 @@ export const encodeEntry = (entry: Entry): Uint8Array => {
   return record
 }
 
-/** The texts, and where they end; `undefined` unless they fill exactly the space they claim. */
+/** The texts, and where they end; `undefined` unless they fill exactly the space they lease. */
 const readTexts = (
   record: Buffer,
   start: number,
@@ -133,26 +133,26 @@ export const decodeEntry = (bytes: Uint8Array): Entry | undefined => {
   if (bytes.length < headerSize || bytes[0] !== magic || bytes[1] !== formatVersion) return undefined
   const record = asBuffer(bytes)
   const flags = record.readUInt8(2)
-  if (flags > (hasValue | hasClaim) || record.readUInt32LE(3) !== record.length) return undefined
+  if (flags > (hasValue | hasLease) || record.readUInt32LE(3) !== record.length) return undefined
   const withValue = (flags & hasValue) !== 0
-  const withClaim = (flags & hasClaim) !== 0
-  const textCount = (withClaim ? 1 : 0) + 2 * record.readUInt16LE(7)
-  const claimStart = headerSize + (withValue ? valueSize : 0)
-  const textsStart = claimStart + (withClaim ? claimSize : 0)
+  const withLease = (flags & hasLease) !== 0
+  const textCount = (withLease ? 1 : 0) + 2 * record.readUInt16LE(7)
+  const leaseStart = headerSize + (withValue ? valueSize : 0)
+  const textsStart = leaseStart + (withLease ? leaseSize : 0)
   if (record.length < textsStart) return undefined
 
-  const until = withClaim ? record.readDoubleLE(claimStart) : 0
+  const until = withLease ? record.readDoubleLE(leaseStart) : 0
   if (Number.isNaN(until)) return undefined
   const read = textCount === 0 ? { texts: noTexts, end: textsStart } : readTexts(record, textsStart, textCount)
   if (read === undefined) return undefined
-  // A claim's id is the first text, and one was read for it.
-  const claim = withClaim ? { id: read.texts[0] as string, until } : undefined
-  const groups = pairs(read.texts, withClaim ? 1 : 0)
-  if (!withValue) return read.end === record.length ? { value: undefined, claim, groups } : undefined
+  // A lease's id is the first text, and one was read for it.
+  const lease = withLease ? { id: read.texts[0] as string, until } : undefined
+  const groups = pairs(read.texts, withLease ? 1 : 0)
+  if (!withValue) return read.end === record.length ? { value: undefined, lease, groups } : undefined
 
   const freshUntil = record.readDoubleLE(headerSize)
   const staleUntil = record.readDoubleLE(headerSize + 8)
   const computeMillis = record.readDoubleLE(headerSize + 16)
   if (Number.isNaN(freshUntil) || Number.isNaN(staleUntil) || Number.isNaN(computeMillis)) return undefined
-  return { value: { payload: record.subarray(read.end), freshUntil, staleUntil, computeMillis }, claim, groups }
+  return { value: { payload: record.subarray(read.end), freshUntil, staleUntil, computeMillis }, lease, groups }
 }

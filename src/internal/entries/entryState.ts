@@ -2,31 +2,31 @@
  * What a record means to a reader, decided from nothing but the record, the group versions, the time and a random
  * number. MintCache (Django) and leases (Nishtala et al., "Scaling Memcache at Facebook", NSDI 2013) in one record.
  */
-import type { CachedValue, Claim, Entry, GroupVersion } from "../../CacheStore.js"
+import type { CachedValue, Entry, GroupVersion, Lease } from "../../CacheStore.js"
 
 /**
  * - `Fresh`: before its time to live.
  * - `Stale`: after it, and still good enough while one caller recomputes.
  * - `Leased`: no value yet, and someone is computing it.
- * - `Gone`: nothing that counts; whoever claims the key first computes.
+ * - `Gone`: nothing that counts; whoever leases the key first computes.
  *
- * `claim` is set where somebody's claim still runs.
+ * `lease` is set where somebody's lease still runs.
  */
 export type Verdict = Servable | Unservable
 
 export interface Servable {
   readonly _tag: "Fresh" | "Stale"
   readonly value: CachedValue
-  readonly claim: Claim | undefined
+  readonly lease: Lease | undefined
 }
 
-export type Unservable = { readonly _tag: "Leased"; readonly claim: Claim } | { readonly _tag: "Gone" }
+export type Unservable = { readonly _tag: "Leased"; readonly lease: Lease } | { readonly _tag: "Gone" }
 
 const gone: Unservable = { _tag: "Gone" }
 
 /** A record without a value that counts. */
-export const withoutValue = (claim: Claim | undefined): Unservable =>
-  claim === undefined ? gone : { _tag: "Leased", claim }
+export const withoutValue = (lease: Lease | undefined): Unservable =>
+  lease === undefined ? gone : { _tag: "Leased", lease }
 
 /**
  * Whether the entry was made under just these group versions. Another set of groups counts as a difference: an entry
@@ -48,24 +48,24 @@ export const isFresh = (value: CachedValue, now: number): boolean => now < value
 /**
  * @param current the versions now of all groups that the reader asks for; `undefined` when one of them is missing, so
  * that nothing made before can count
- * @param holdsHere what this process knows of a claim: `true` while its computation runs here, so that it holds although
+ * @param holdsHere what this process knows of a lease: `true` while its computation runs here, so that it holds although
  * its renewal is late (a blocked event loop); `false` when it was given up here, whatever the store still says
  */
 export const judge = (
   entry: Entry | undefined,
   current: ReadonlyArray<GroupVersion> | undefined,
   now: number,
-  holdsHere: (claimId: string) => boolean | undefined = () => undefined
+  holdsHere: (leaseId: string) => boolean | undefined = () => undefined
 ): Verdict => {
   if (entry === undefined || current === undefined || !madeUnder(entry, current)) return gone
-  const claim =
-    entry.claim !== undefined && (holdsHere(entry.claim.id) ?? now < entry.claim.until) ? entry.claim : undefined
+  const lease =
+    entry.lease !== undefined && (holdsHere(entry.lease.id) ?? now < entry.lease.until) ? entry.lease : undefined
   const value = entry.value
   if (value !== undefined) {
-    if (isFresh(value, now)) return { _tag: "Fresh", value, claim }
-    if (now < value.staleUntil) return { _tag: "Stale", value, claim }
+    if (isFresh(value, now)) return { _tag: "Fresh", value, lease }
+    if (now < value.staleUntil) return { _tag: "Stale", value, lease }
   }
-  return withoutValue(claim)
+  return withoutValue(lease)
 }
 
 /**
@@ -77,24 +77,24 @@ export const judge = (
 export const refreshesEarly = (value: CachedValue, now: number, beta: number, random: number): boolean =>
   beta > 0 && now - value.computeMillis * beta * Math.log(1 - random) >= value.freshUntil
 
-/** A claim: alone it is a lease; beside a value, that value is served on while it is recomputed. */
-export const claimed = (value: CachedValue | undefined, claim: Claim, groups: ReadonlyArray<GroupVersion>): Entry => ({
+/** A lease: alone it is a lease; beside a value, that value is served on while it is recomputed. */
+export const leased = (value: CachedValue | undefined, lease: Lease, groups: ReadonlyArray<GroupVersion>): Entry => ({
   value,
-  claim,
+  lease,
   groups
 })
 
-/** A lease that has run out: voids the claim, and counts as absent. */
+/** A lease that has run out: voids the lease, and counts as absent. */
 export const tombstone = (id: string, now: number): Entry => ({
   value: undefined,
-  claim: { id, until: now },
+  lease: { id, until: now },
   groups: []
 })
 
-/** An entry that holds a value and nobody's claim. */
+/** An entry that holds a value and nobody's lease. */
 export const settled = (value: CachedValue, groups: ReadonlyArray<GroupVersion>): Entry => ({
   value,
-  claim: undefined,
+  lease: undefined,
   groups
 })
 

@@ -3,27 +3,27 @@
  *
  * A caller may take part in a running computation only if it can't be older than the call itself allows. Two cases are
  * safe without asking the store again, and they are the two indices:
- * - the computation has not begun (`claiming`): it begins after the call did;
- * - the caller has just read the flight's own claim in the store (`computing`, by claim id): nothing has invalidated
+ * - the computation has not begun (`acquiring`): it begins after the call did;
+ * - the caller has just read the flight's own lease in the store (`computing`, by lease id): nothing has invalidated
  *   it up to that read.
- * While the store can't be read there is no claim to look at; then callers share by key (`unclaimed`).
+ * While the store can't be read there is no lease to look at; then callers share by key (`withoutLease`).
  */
 import { randomBytes } from "node:crypto"
 import { Deferred, Effect, type Exit, type Fiber, FiberId, FiberRef, GlobalValue } from "effect"
 
 export type Outcome<A, E> =
-  /** Another claimer was faster: the caller reads again. */
+  /** Another lease holder was faster: the caller reads again. */
   { readonly _tag: "Lost" } | { readonly _tag: "Done"; readonly exit: Exit.Exit<A, E> }
 
 export const lost: Outcome<never, never> = { _tag: "Lost" }
 
 /** Its types are those of the key: whoever waits for it knows them. */
 export class Flight {
-  phase: "claiming" | "computing" | "landed" = "claiming"
+  phase: "acquiring" | "computing" | "landed" = "acquiring"
   waiters = 0
   /** A forced recalculation takes part: what it replaces must not outlive it. */
   forced = false
-  /** The last one who wanted the value has left: what was claimed for it is given back. */
+  /** The last one who wanted the value has left: what was leased for it is given back. */
   abandoned = false
   /** The flight's own fiber, and the one that computes. */
   fiber: Fiber.RuntimeFiber<void> | undefined
@@ -103,73 +103,73 @@ export const currentFlight: FiberRef.FiberRef<Flight | undefined> = GlobalValue.
   () => FiberRef.unsafeMake<Flight | undefined>(undefined, { join: (own) => own })
 )
 
-/** So many given up claims are remembered: more than are on their way to the store at once. */
-const rememberedClaims = 1_000
+/** So many given up leases are remembered: more than are on their way to the store at once. */
+const rememberedLeases = 1_000
 
 export class Flights {
   /** In no other layer of any process. */
   private readonly instance = randomBytes(9).toString("base64url")
   private count = 0
-  private readonly claimingByKey = new Map<string, Flight>()
-  private readonly computingByClaim = new Map<string, Flight>()
-  private readonly unclaimedByKey = new Map<string, Flight>()
+  private readonly acquiringByKey = new Map<string, Flight>()
+  private readonly computingByLease = new Map<string, Flight>()
+  private readonly withoutLeaseByKey = new Map<string, Flight>()
   private readonly givenUp = new Set<string>()
 
   newId(): string {
     return `${this.instance}.${++this.count}`
   }
 
-  /** Whether the claim is one of this layer's that nobody holds any more, whatever the store still says. */
-  hasEnded(claimId: string): boolean {
-    return claimId.startsWith(`${this.instance}.`) && !this.computingByClaim.has(claimId)
+  /** Whether the lease is one of this layer's that nobody holds any more, whatever the store still says. */
+  hasEnded(leaseId: string): boolean {
+    return leaseId.startsWith(`${this.instance}.`) && !this.computingByLease.has(leaseId)
   }
 
-  claiming(key: string): Flight | undefined {
-    return this.claimingByKey.get(key)
+  acquiring(key: string): Flight | undefined {
+    return this.acquiringByKey.get(key)
   }
 
-  computing(claimId: string): Flight | undefined {
-    return this.computingByClaim.get(claimId)
+  computing(leaseId: string): Flight | undefined {
+    return this.computingByLease.get(leaseId)
   }
 
-  /** Whether the claim is one of a computation that runs here, or of one that was given up; else `undefined`. */
-  holds(claimId: string): boolean | undefined {
-    if (this.computingByClaim.has(claimId)) return true
-    return this.givenUp.has(claimId) ? false : undefined
+  /** Whether the lease is one of a computation that runs here, or of one that was given up; else `undefined`. */
+  holds(leaseId: string): boolean | undefined {
+    if (this.computingByLease.has(leaseId)) return true
+    return this.givenUp.has(leaseId) ? false : undefined
   }
 
-  unclaimed(key: string): Flight | undefined {
-    return this.unclaimedByKey.get(key)
+  withoutLease(key: string): Flight | undefined {
+    return this.withoutLeaseByKey.get(key)
   }
 
   register(flight: Flight): void {
-    this.claimingByKey.set(flight.key, flight)
+    this.acquiringByKey.set(flight.key, flight)
   }
 
-  /** The claim is held: the computation begins. What was begun without one is older: nobody joins that any more. */
-  claimed(flight: Flight): void {
+  /** The lease is held: the computation begins. What was begun without one is older: nobody joins that any more. */
+  leased(flight: Flight): void {
     this.remove(flight)
-    this.unclaimedByKey.delete(flight.key)
+    this.withoutLeaseByKey.delete(flight.key)
     flight.phase = "computing"
-    this.computingByClaim.set(flight.id, flight)
+    this.computingByLease.set(flight.id, flight)
   }
 
   /**
-   * The store can't be reached: the computation begins without a claim. If only the answer was lost, the claim stands:
+   * The store can't be reached: the computation begins without a lease. If only the answer was lost, the lease stands:
    * then those who read it join.
    */
   unreachable(flight: Flight): void {
     this.remove(flight)
     flight.phase = "computing"
-    this.unclaimedByKey.set(flight.key, flight)
-    this.computingByClaim.set(flight.id, flight)
+    this.withoutLeaseByKey.set(flight.key, flight)
+    this.computingByLease.set(flight.id, flight)
   }
 
-  /** Nobody wants it any more. Its claim counts for nothing here, even before the store has heard of it. */
+  /** Nobody wants it any more. Its lease counts for nothing here, even before the store has heard of it. */
   abandon(flight: Flight): void {
     flight.abandoned = true
     this.remove(flight)
-    if (this.givenUp.size >= rememberedClaims) {
+    if (this.givenUp.size >= rememberedLeases) {
       const [oldest = ""] = this.givenUp
       this.givenUp.delete(oldest)
     }
@@ -178,9 +178,9 @@ export class Flights {
 
   /** By identity: a later flight under the same key stays. */
   remove(flight: Flight): void {
-    if (this.claimingByKey.get(flight.key) === flight) this.claimingByKey.delete(flight.key)
-    if (this.unclaimedByKey.get(flight.key) === flight) this.unclaimedByKey.delete(flight.key)
-    this.computingByClaim.delete(flight.id)
+    if (this.acquiringByKey.get(flight.key) === flight) this.acquiringByKey.delete(flight.key)
+    if (this.withoutLeaseByKey.get(flight.key) === flight) this.withoutLeaseByKey.delete(flight.key)
+    this.computingByLease.delete(flight.id)
   }
 
   land(flight: Flight, outcome: Outcome<unknown, unknown>): void {
@@ -188,23 +188,23 @@ export class Flights {
     flight.land(outcome)
   }
 
-  /** After an invalidation nobody joins what runs without a claim; claimed flights are detached by their claim. */
+  /** After an invalidation nobody joins what runs without a lease; leased flights are detached by their lease. */
   detach(keys: ReadonlyArray<string>): void {
-    for (const key of keys) this.unclaimedByKey.delete(key)
+    for (const key of keys) this.withoutLeaseByKey.delete(key)
   }
 
   detachGroup(group: string): void {
-    for (const [key, flight] of this.unclaimedByKey) {
-      if (flight.groups.includes(group)) this.unclaimedByKey.delete(key)
+    for (const [key, flight] of this.withoutLeaseByKey) {
+      if (flight.groups.includes(group)) this.withoutLeaseByKey.delete(key)
     }
   }
 
   detachAll(): void {
-    this.unclaimedByKey.clear()
+    this.withoutLeaseByKey.clear()
   }
 
   get size(): number {
-    return this.claimingByKey.size + this.computingByClaim.size
+    return this.acquiringByKey.size + this.computingByLease.size
   }
 }
 

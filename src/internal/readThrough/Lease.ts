@@ -1,39 +1,39 @@
 /**
  * What a flight does in the store: takes the exclusive right to compute, renews it, and ends it with a value or without.
- * Every write is a compare-and-set over the one before it, so a claim that was lost is noticed and nothing is overwritten.
+ * Every write is a compare-and-set over the one before it, so a lease that was lost is noticed and nothing is overwritten.
  */
 import { Cause, Effect, Option, Random } from "effect"
 import type { CacheError } from "../../CacheError.js"
 import type { Entry, Token } from "../../CacheStore.js"
 import { now, type Records, type Snapshot } from "../entries/EntryReader.js"
-import { claimed, judge, lifespan, settled, tombstone } from "../entries/entryState.js"
+import { judge, leased, lifespan, settled, tombstone } from "../entries/entryState.js"
 import { isOutage } from "../outages/outage.js"
 import { logAction, logFailure } from "../runtime/instruments.js"
 import type { Flight } from "./Flights.js"
 import type { MemoRequest } from "./request.js"
 
-/** What a flight holds in the store. Every write of its own moves the token; without one the claim is lost. */
+/** What a flight holds in the store. Every write of its own moves the token; without one the lease is lost. */
 export interface Hold {
   token: Token | undefined
   entry: Entry
 }
 
-export type Claiming =
+export type Acquired =
   | { readonly _tag: "Held"; readonly hold: Hold }
   | { readonly _tag: "Unreachable" }
   | { readonly _tag: "Lost" }
 
-const unreachable: Claiming = { _tag: "Unreachable" }
-const claimLost: Claiming = { _tag: "Lost" }
+const unreachable: Acquired = { _tag: "Unreachable" }
+const leaseLost: Acquired = { _tag: "Lost" }
 
-export class Claims {
+export class Leases {
   constructor(private readonly records: Records) {}
 
   /**
    * Takes the exclusive right to compute, together with the versions that the groups have before it.
    *
    * @param keepsValue whether a value that is there is served on meanwhile
-   * @param insists until the claim is held, whoever else claims the key
+   * @param insists until the lease is held, whoever else leases the key
    */
   take<A, E, R>(
     request: MemoRequest<A, E, R>,
@@ -41,22 +41,22 @@ export class Claims {
     keepsValue: boolean,
     insists: boolean,
     seen: Snapshot | undefined
-  ): Effect.Effect<Claiming> {
+  ): Effect.Effect<Acquired> {
     const snapshot = seen === undefined ? this.records.read(request.key, request.groups) : Effect.succeed(seen)
-    const attempt: Effect.Effect<Claiming, CacheError> = Effect.flatMap(snapshot, ({ stored, versions }) =>
+    const attempt: Effect.Effect<Acquired, CacheError> = Effect.flatMap(snapshot, ({ stored, versions }) =>
       Effect.flatMap(
         Effect.zip(now, versions === undefined ? this.records.capture(request.groups) : Effect.succeed(versions)),
         ([time, current]) => {
           const verdict = judge(stored?.entry, current, time)
           const kept = keepsValue && (verdict._tag === "Fresh" || verdict._tag === "Stale") ? verdict.value : undefined
-          const entry = claimed(kept, { id: flight.id, until: time + request.policy.lease }, current)
+          const entry = leased(kept, { id: flight.id, until: time + request.policy.lease }, current)
           const store = this.records.store
           return Effect.flatMap(
             stored === undefined ? store.add(request.key, entry) : store.replace(request.key, stored.token, entry),
             Option.match({
-              onSome: (token) => Effect.succeed<Claiming>({ _tag: "Held", hold: { token, entry } }),
+              onSome: (token) => Effect.succeed<Acquired>({ _tag: "Held", hold: { token, entry } }),
               onNone: () =>
-                insists ? this.take(request, flight, keepsValue, insists, undefined) : Effect.succeed(claimLost)
+                insists ? this.take(request, flight, keepsValue, insists, undefined) : Effect.succeed(leaseLost)
             })
           )
         }
@@ -66,7 +66,7 @@ export class Claims {
       Effect.as(
         Effect.zipRight(
           request.meters.count("storeErrors"),
-          logFailure(`Cache unavailable, computing ${request.printed} without a claim`, error)
+          logFailure(`Cache unavailable, computing ${request.printed} without a lease`, error)
         ),
         unreachable
       )
@@ -74,20 +74,20 @@ export class Claims {
   }
 
   renew<A, E, R>(request: MemoRequest<A, E, R>, hold: Hold): Effect.Effect<void> {
-    const claim = hold.entry.claim
-    if (claim === undefined) return Effect.void
+    const lease = hold.entry.lease
+    if (lease === undefined) return Effect.void
     return Effect.flatMap(now, (time) =>
       Effect.catchAll(
         this.rewrite(request, hold, {
           ...hold.entry,
-          claim: { id: claim.id, until: time + request.policy.lease }
+          lease: { id: lease.id, until: time + request.policy.lease }
         }),
-        (error) => this.failedStore(request, "renewing the claim of", error)
+        (error) => this.failedStore(request, "renewing the lease of", error)
       )
     )
   }
 
-  /** Ends the claim without a new value: what was there before is free to be claimed again at once. */
+  /** Ends the lease without a new value: what was there before is free to be leased again at once. */
   giveBack<A, E, R>(request: MemoRequest<A, E, R>, hold: Hold | undefined): Effect.Effect<void> {
     if (hold === undefined) return Effect.void
     const { value, groups } = hold.entry
@@ -97,8 +97,8 @@ export class Claims {
   }
 
   /**
-   * What remains of a failed computation. Beside an old value that is served on the claim is left to run out, so that
-   * nobody tries again before; but no longer than that value lasts, for then the claim would keep all callers waiting.
+   * What remains of a failed computation. Beside an old value that is served on the lease is left to run out, so that
+   * nobody tries again before; but no longer than that value lasts, for then the lease would keep all callers waiting.
    */
   bear<A, E, R>(
     request: MemoRequest<A, E, R>,
@@ -108,11 +108,11 @@ export class Claims {
   ): Effect.Effect<void> {
     if (hold === undefined) return Effect.void
     return Effect.flatMap(now, (time) => {
-      const { claim, groups, value } = hold.entry
+      const { lease, groups, value } = hold.entry
       if (flight.forced || value === undefined || value.staleUntil <= time) return this.giveBack(request, hold)
       const shorter =
-        claim !== undefined && claim.until > value.staleUntil
-          ? this.rewriteQuietly(request, hold, claimed(value, { id: claim.id, until: value.staleUntil }, groups))
+        lease !== undefined && lease.until > value.staleUntil
+          ? this.rewriteQuietly(request, hold, leased(value, { id: lease.id, until: value.staleUntil }, groups))
           : Effect.void
       return Effect.zipRight(
         Effect.logWarning(`Recomputing ${request.printed} failed, its old value is served on`, cause),
@@ -128,7 +128,7 @@ export class Claims {
   }
 
   /**
-   * Stores the value if the claim still stands; what goes wrong here must not cost the caller the value. Says whether
+   * Stores the value if the lease still stands; what goes wrong here must not cost the caller the value. Says whether
    * what was there before is gone.
    */
   publish<A, E, R>(request: MemoRequest<A, E, R>, hold: Hold, value: A, computeMillis: number): Effect.Effect<boolean> {
@@ -174,16 +174,16 @@ export class Claims {
     })
   }
 
-  /** Ends the claim and whatever value was there. */
+  /** Ends the lease and whatever value was there. */
   private drop<A, E, R>(request: MemoRequest<A, E, R>, hold: Hold): Effect.Effect<boolean> {
     return Effect.flatMap(now, (time) =>
-      this.rewriteQuietly(request, hold, tombstone(hold.entry.claim?.id ?? "", time))
+      this.rewriteQuietly(request, hold, tombstone(hold.entry.lease?.id ?? "", time))
     )
   }
 
   private rewriteQuietly<A, E, R>(request: MemoRequest<A, E, R>, hold: Hold, entry: Entry): Effect.Effect<boolean> {
     return Effect.catchAll(this.rewrite(request, hold, entry), (error) =>
-      Effect.as(this.failedStore(request, "giving back the claim of", error), false)
+      Effect.as(this.failedStore(request, "giving back the lease of", error), false)
     )
   }
 
@@ -195,5 +195,5 @@ export class Claims {
   }
 }
 
-/** A store that is away is not asked again: the claim runs out by itself. */
+/** A store that is away is not asked again: the lease runs out by itself. */
 const wasOutage = (cause: Cause.Cause<CacheError>): boolean => Option.exists(Cause.failureOption(cause), isOutage)

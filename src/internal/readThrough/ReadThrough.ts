@@ -4,7 +4,7 @@
  */
 import { Effect, Either, Exit, type Fiber, Random } from "effect"
 import { type CacheError, NoCachedValue } from "../../CacheError.js"
-import type { Claim, Found, StoredEntry } from "../../CacheStore.js"
+import type { Found, Lease, StoredEntry } from "../../CacheStore.js"
 import { now, type Records, type Snapshot } from "../entries/EntryReader.js"
 import {
   isFresh,
@@ -58,7 +58,7 @@ export class Memoizer {
     private readonly computations: Computations
   ) {}
 
-  private readonly holdsHere = (claimId: string): boolean | undefined => this.flights.holds(claimId)
+  private readonly holdsHere = (leaseId: string): boolean | undefined => this.flights.holds(leaseId)
 
   /** The value, from the cache or computed. */
   lookup<A, E, R>(fiber: AnyFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
@@ -115,7 +115,7 @@ export class Memoizer {
         onSuccess: (value) => Effect.succeed({ snapshot, verdict, found: { value } }),
         onFailure: () => {
           request.meters.unsafeCount(fiber, "undecodable")
-          return Effect.succeed({ snapshot, verdict: withoutValue(verdict.claim), found: undefined })
+          return Effect.succeed({ snapshot, verdict: withoutValue(verdict.lease), found: undefined })
         }
       })
     })
@@ -203,9 +203,9 @@ export class Memoizer {
     })
   }
 
-  /** Whether this caller should try to claim a key whose value it could also just take. */
+  /** Whether this caller should try to lease a key whose value it could also just take. */
   private isDue<A, E, R>(request: MemoRequest<A, E, R>, verdict: Servable): Effect.Effect<boolean> {
-    if (verdict.claim !== undefined || this.flights.claiming(request.key) !== undefined) return Effect.succeed(false)
+    if (verdict.lease !== undefined || this.flights.acquiring(request.key) !== undefined) return Effect.succeed(false)
     if (verdict._tag === "Stale") return Effect.succeed(true)
     const beta = request.policy.earlyRefresh
     if (beta === 0) return Effect.succeed(false)
@@ -230,14 +230,14 @@ export class Memoizer {
       return tries === 0 ? again(0) : Effect.flatMap(this.backOff(tries), again)
     }
     if (verdict._tag === "Leased") {
-      const flight = this.flights.computing(verdict.claim.id)
+      const flight = this.flights.computing(verdict.lease.id)
       if (flight !== undefined) return Effect.flatMap(this.computations.join(request, flight), settle)
-      // One of this layer's that has ended is published by now, or its end was lost on the way: free to be claimed.
-      if (!this.flights.hasEnded(verdict.claim.id)) {
-        return this.awaitForeign(fiber, request, verdict.claim, tries, waited, again)
+      // One of this layer's that has ended is published by now, or its end was lost on the way: free to be leased.
+      if (!this.flights.hasEnded(verdict.lease.id)) {
+        return this.awaitForeign(fiber, request, verdict.lease, tries, waited, again)
       }
     }
-    const flight = this.flights.claiming(request.key)
+    const flight = this.flights.acquiring(request.key)
     return Effect.flatMap(
       flight === undefined
         ? this.computations.fly(fiber, request, "miss", snapshot)
@@ -250,7 +250,7 @@ export class Memoizer {
   private awaitForeign<A, E, R>(
     fiber: AnyFiber,
     request: MemoRequest<A, E, R>,
-    claim: Claim,
+    lease: Lease,
     tries: number,
     waited: number,
     again: (delay: number) => Effect.Effect<A, E, R>
@@ -258,12 +258,12 @@ export class Memoizer {
     return Effect.suspend(() => {
       // A computation that needs another's, which needs ours, would wait for ever with both leases being renewed. Only
       // the computation itself can find that out: computed here, it meets its own key.
-      // And it joins no flight, which without a claim might be older than an invalidation elsewhere.
+      // And it joins no flight, which without a lease might be older than an invalidation elsewhere.
       if (fiber.getFiberRef(currentFlight) !== undefined && waited > request.policy.lease) {
         return this.startApart(fiber, request)
       }
       return Effect.flatMap(Effect.zip(now, this.backOff(tries)), ([time, delay]) =>
-        again(Math.min(delay, Math.max(1, claim.until - time)))
+        again(Math.min(delay, Math.max(1, lease.until - time)))
       )
     })
   }
@@ -284,7 +284,7 @@ export class Memoizer {
 
   private force<A, E, R>(fiber: AnyFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.suspend(() => {
-      const flight = this.flights.claiming(request.key)
+      const flight = this.flights.acquiring(request.key)
       if (flight !== undefined) flight.forced = true
       return Effect.flatMap(
         flight === undefined ? this.computations.fly(fiber, request, "force") : this.computations.join(request, flight),
@@ -302,9 +302,9 @@ export class Memoizer {
       : Effect.zipRight(logFailure(`Cache unavailable, computing ${request.printed} without it`, error), computing)
   }
 
-  /** Computes without a claim, once for all callers of this process. */
+  /** Computes without a lease, once for all callers of this process. */
   private apart<A, E, R>(fiber: AnyFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
-    const flight = this.flights.unclaimed(request.key)
+    const flight = this.flights.withoutLease(request.key)
     if (flight === undefined) return this.startApart(fiber, request)
     return Effect.flatMap(this.computations.join(request, flight), (outcome) =>
       outcome._tag === "Done" ? outcome.exit : this.apart(fiber, request)

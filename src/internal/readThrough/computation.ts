@@ -1,18 +1,18 @@
 /**
- * The life of one computation: claimed in the store, run in a fiber of the layer (it is nobody's child), renewed while
- * it lasts, and its value published only if the claim still stands. Waiters come and go; with the last one it ends.
+ * The life of one computation: leased in the store, run in a fiber of the layer (it is nobody's child), renewed while
+ * it lasts, and its value published only if the lease still stands. Waiters come and go; with the last one it ends.
  */
 import { Effect, Exit, Fiber, FiberRefs, Option, Runtime } from "effect"
 import { now, type Snapshot } from "../entries/EntryReader.js"
 import { computeSpan, nowMillis } from "../runtime/instruments.js"
 import { ancestry, currentFlight, Flight, type Flights, lost, type Outcome } from "./Flights.js"
-import type { Claiming, Claims, Hold } from "./Lease.js"
+import type { Acquired, Hold, Leases } from "./Lease.js"
 import type { MemoRequest } from "./request.js"
 
 /**
  * - `miss`: nothing was there.
  * - `refresh`: what is there is served on meanwhile.
- * - `force`: whatever is there, and whoever claims it.
+ * - `force`: whatever is there, and whoever leases it.
  * - `apart`: without the store.
  */
 export type Mode = "miss" | "refresh" | "force" | "apart"
@@ -30,9 +30,9 @@ export class Computations {
   private closed = false
 
   constructor(
-    private readonly claims: Claims,
+    private readonly leases: Leases,
     private readonly flights: Flights,
-    /** Whether giving a claim back takes no server's answer. */
+    /** Whether giving a lease back takes no server's answer. */
     private readonly storeIsHere: boolean
   ) {}
 
@@ -161,7 +161,7 @@ export class Computations {
     immediate: boolean
   ): void {
     const course =
-      mode === "apart" ? this.courseWithoutClaim(request, flight) : this.course(request, flight, mode, seen)
+      mode === "apart" ? this.courseWithoutLease(request, flight) : this.course(request, flight, mode, seen)
     // Set before there is a fiber: one that sets it itself takes longer for that than for all else here.
     const fiberRefs = FiberRefs.updateAs(runtime.fiberRefs, {
       fiberId: caller.id(),
@@ -215,7 +215,7 @@ export class Computations {
   }
 
   /**
-   * The flight's own fiber. It can be interrupted only while it waits for the computation, so that no claim is
+   * The flight's own fiber. It can be interrupted only while it waits for the computation, so that no lease is
    * forgotten; whatever happens, those who wait hear of it.
    */
   private course<A, E, R>(
@@ -224,15 +224,15 @@ export class Computations {
     mode: Exclude<Mode, "apart">,
     seen: Snapshot | undefined
   ): Effect.Effect<void, never, R> {
-    const claiming = this.claims.take(request, flight, mode !== "miss", mode === "force", seen)
-    const flown = Effect.flatMap(claiming, (claim: Claiming): Effect.Effect<Outcome<A, E>, never, R> => {
-      if (claim._tag === "Lost") return Effect.succeed(lost)
-      const hold = claim._tag === "Held" ? claim.hold : undefined
-      if (flight.abandoned) return Effect.zipRight(this.claims.giveBack(request, hold), Effect.interrupt)
+    const acquiring = this.leases.take(request, flight, mode !== "miss", mode === "force", seen)
+    const flown = Effect.flatMap(acquiring, (lease: Acquired): Effect.Effect<Outcome<A, E>, never, R> => {
+      if (lease._tag === "Lost") return Effect.succeed(lost)
+      const hold = lease._tag === "Held" ? lease.hold : undefined
+      if (flight.abandoned) return Effect.zipRight(this.leases.giveBack(request, hold), Effect.interrupt)
       if (hold === undefined) this.flights.unreachable(flight)
-      else this.flights.claimed(flight)
+      else this.flights.leased(flight)
       const computing = Effect.interruptible(this.boarding(request, flight))
-      // Without a claim there is nothing to renew and nothing to give back: no second fiber is needed.
+      // Without a lease there is nothing to renew and nothing to give back: no second fiber is needed.
       const computed = hold === undefined ? Effect.exit(computing) : this.supervised(request, hold, computing)
       return Effect.flatMap(now, (begun) =>
         Effect.flatMap(computed, (exit) =>
@@ -251,7 +251,7 @@ export class Computations {
   }
 
   /** The same where the store is away from the beginning, so that an outage costs its callers as little as can be. */
-  private courseWithoutClaim<A, E, R>(request: MemoRequest<A, E, R>, flight: Flight): Effect.Effect<void, never, R> {
+  private courseWithoutLease<A, E, R>(request: MemoRequest<A, E, R>, flight: Flight): Effect.Effect<void, never, R> {
     return Effect.withFiberRuntime<void, never, R>((fiber) => {
       const begun = nowMillis(fiber)
       const landed = (exit: Exit.Exit<A, E>) => {
@@ -282,7 +282,7 @@ export class Computations {
     return computeSpan(fiber, request.printed, request.compute)
   }
 
-  /** Runs the computation in a fiber of its own, so that an interruption can give the claim back before it has ended. */
+  /** Runs the computation in a fiber of its own, so that an interruption can give the lease back before it has ended. */
   private supervised<A, E, R>(
     request: MemoRequest<A, E, R>,
     hold: Hold,
@@ -290,12 +290,12 @@ export class Computations {
   ): Effect.Effect<Exit.Exit<A, E>, never, R> {
     return Effect.flatMap(Effect.fork(computing), (child) =>
       Effect.onInterrupt(this.supervise(request, child, hold), () =>
-        Effect.zipRight(this.claims.giveBack(request, hold), Fiber.interrupt(child))
+        Effect.zipRight(this.leases.giveBack(request, hold), Fiber.interrupt(child))
       )
     )
   }
 
-  /** Waits for the computation and renews the claim meanwhile. */
+  /** Waits for the computation and renews the lease meanwhile. */
   private supervise<A, E, R>(
     request: MemoRequest<A, E, R>,
     child: Fiber.Fiber<A, E>,
@@ -306,7 +306,7 @@ export class Computations {
       Effect.interruptible(Effect.timeoutOption(Fiber.await(child), request.policy.lease / renewalsPerLease)),
       Option.match({
         onSome: (exit) => Effect.succeed(exit),
-        onNone: () => Effect.zipRight(this.claims.renew(request, hold), this.supervise(request, child, hold))
+        onNone: () => Effect.zipRight(this.leases.renew(request, hold), this.supervise(request, child, hold))
       })
     )
   }
@@ -318,17 +318,17 @@ export class Computations {
     exit: Exit.Exit<A, E>,
     computeMillis: number
   ): Effect.Effect<void> {
-    if (flight.abandoned && Exit.isFailure(exit)) return this.claims.giveBack(request, hold)
+    if (flight.abandoned && Exit.isFailure(exit)) return this.leases.giveBack(request, hold)
     if (Exit.isFailure(exit)) {
-      return Effect.zipRight(request.meters.count("failed"), this.claims.bear(request, flight, hold, exit.cause))
+      return Effect.zipRight(request.meters.count("failed"), this.leases.bear(request, flight, hold, exit.cause))
     }
     const counted = request.meters.computed(computeMillis)
     const replaced =
-      hold === undefined ? Effect.succeed(false) : this.claims.publish(request, hold, exit.value, computeMillis)
+      hold === undefined ? Effect.succeed(false) : this.leases.publish(request, hold, exit.value, computeMillis)
     return Effect.zipRight(
       counted,
-      // What a forced recalculation was to replace must not outlive it, whoever claims or has written it.
-      Effect.flatMap(replaced, (done) => (done || !flight.forced ? Effect.void : this.claims.removeQuietly(request)))
+      // What a forced recalculation was to replace must not outlive it, whoever leases or has written it.
+      Effect.flatMap(replaced, (done) => (done || !flight.forced ? Effect.void : this.leases.removeQuietly(request)))
     )
   }
 }

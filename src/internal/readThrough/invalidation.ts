@@ -16,8 +16,8 @@ export class Invalidation {
   ) {}
 
   /**
-   * Removes the records, with the claims in them: what is computed under such a claim will not be stored. Says how many
-   * records there were. Flights that run without a claim are detached even if the store fails.
+   * Removes the records, with the leases in them: what is computed under such a lease will not be stored. Says how many
+   * records there were. Flights that run without a lease are detached even if the store fails.
    */
   keys(names: ReadonlyArray<Name>): Effect.Effect<number, CacheError> {
     const keys = names.map((name) => name.finished)
@@ -32,7 +32,7 @@ export class Invalidation {
     )
   }
 
-  /** What is computed without a claim under the key is no longer joined. */
+  /** What is computed without a lease under the key is no longer joined. */
   superseded(key: string): void {
     this.flights.detach([key])
   }

@@ -26,7 +26,7 @@ const descriptions = {
   computed: "computations that succeeded",
   failed: "computations that ended in an error or a defect",
   stored: "results written to the store",
-  discarded: "results not stored, because the key was invalidated, set or claimed anew meanwhile",
+  discarded: "results not stored, because the key was invalidated, set or leased anew meanwhile",
   undecodable: "records met that could not be decoded",
   storeErrors: "store operations that failed under a call that went on without the cache"
 } as const

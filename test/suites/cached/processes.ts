@@ -49,7 +49,7 @@ export const processTests = <E>(it: It, layer: Layer.Layer<CacheBackend, E>): vo
     )
   )
 
-  it.scoped("do not take over the claim of a computation that is longer than its lease", () =>
+  it.scoped("do not take over the lease of a computation that is longer than its lease", () =>
     live(
       Effect.gen(function* () {
         const { key } = yield* ground

@@ -82,7 +82,7 @@ export const staleTests = (it: It): void => {
     })
   )
 
-  it.effect("the claim of a caller that is interrupted is given back long before it would end", () =>
+  it.effect("the lease of a caller that is interrupted is given back long before it would end", () =>
     Effect.gen(function* () {
       const { key } = yield* ground
       const slow = yield* held("never")
@@ -126,7 +126,7 @@ export const staleTests = (it: It): void => {
     })
   )
 
-  it.effect("a recomputation that fails: the stale value, and no second try before the claim ends", () =>
+  it.effect("a recomputation that fails: the stale value, and no second try before the lease ends", () =>
     Effect.gen(function* () {
       const { cache, key } = yield* ground
       let runs = 0
@@ -191,7 +191,7 @@ export const staleTests = (it: It): void => {
     })
   )
 
-  it.effect("a computation longer than its lease keeps its claim", () =>
+  it.effect("a computation longer than its lease keeps its lease", () =>
     Effect.gen(function* () {
       const { key } = yield* ground
       const slow = yield* held("value")

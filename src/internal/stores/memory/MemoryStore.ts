@@ -1,6 +1,6 @@
 /**
  * The store in this process: an LRU of values beside a table of leases. Leases are few and short, one a running
- * computation; kept apart, no crowd of new values can evict the claim that keeps a stampede off.
+ * computation; kept apart, no crowd of new values can evict the lease that keeps a stampede off.
  */
 import { Clock, Effect, Option, Schedule, type Scope } from "effect"
 import { LRUCache } from "lru-cache"

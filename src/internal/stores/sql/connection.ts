@@ -99,7 +99,7 @@ export const withTimeout =
       if (running.isClosed) return Effect.fail(closed())
       return Effect.flatMap(Effect.forkDaemon(Effect.interruptible(run<A>(statement, parameters))), (fiber) => {
         running.add(fiber)
-        // also where the caller can't be interrupted, as in a flight's claim: it is the time limit that ends this
+        // also where the caller can't be interrupted, as in a flight's lease: it is the time limit that ends this
         return Effect.interruptible(Fiber.await(fiber)).pipe(
           Effect.onInterrupt(() => Effect.forkDaemon(endGently([fiber]))),
           // nobody but the end of the layer interrupts it

@@ -2,14 +2,14 @@
  * A `ByteStore` in a table of a SQLite file.
  *
  * Each record is one row, and a user's transaction changes the rows themselves: no tombstones, unlike on PostgreSQL. For
- * one connection writes at a time, so every claim and every publication of others lies before the transaction took the
- * lock or after it ended. Take one who claims a key, computes from the user's tables, and publishes by `replace`, while a
+ * one connection writes at a time, so every lease and every publication of others lies before the transaction took the
+ * lock or after it ended. Take one who leases a key, computes from the user's tables, and publishes by `replace`, while a
  * transaction changes those tables and invalidates the key:
  *
  * - Published before: the transaction finds that row and deletes it.
- * - Claimed before, published after: the deletion took the claim along, and its token never comes back, so the
+ * - Leased before, published after: the deletion took the lease along, and its token never comes back, so the
  *   publication fails.
- * - Claimed after: whatever is computed then reads what was committed.
+ * - Leased after: whatever is computed then reads what was committed.
  *
  * `BEGIN IMMEDIATE`, as `@effect/sql-libsql` begins, takes the lock at once. A transaction that began with a plain
  * `BEGIN` takes it with its first write: had anyone else written since its first read, SQLite would refuse that write

@@ -1,15 +1,15 @@
-/** A claimer that dies, and one that is frozen beyond its lease and comes back. */
+/** A lease holder that dies, and one that is frozen beyond its lease and comes back. */
 import { Effect, Fiber } from "effect"
 import { stamp } from "../cluster/history.js"
 import { ask, fleet, hear } from "./fleet.js"
 import { type Scenario, storeTitles } from "./scenario.js"
 
 const lease = 2_000
-/** The longest pause between two looks at another's claim, and the time that the answer itself takes. */
+/** The longest pause between two looks at another's lease, and the time that the answer itself takes. */
 const slack = 500
 const trials = 5
 
-export const killedClaimer: Scenario = ({ proofWorker, server, store, watching }) =>
+export const killedHolder: Scenario = ({ proofWorker, server, store, watching }) =>
   Effect.gen(function* () {
     const { store: description } = yield* server({ faulty: false })
     const settings = { subject: "effect-cached", store: description, lease } as const
@@ -18,15 +18,15 @@ export const killedClaimer: Scenario = ({ proofWorker, server, store, watching }
     const delays = yield* Effect.forEach(Array.from({ length: trials }), (_, trial) =>
       Effect.gen(function* () {
         const key = `killed${trial}`
-        const [claimer] = yield* fleet(proofWorker, watching, { ...settings, processes: 1 })
-        if (claimer === undefined) return Number.NaN
-        yield* claimer.tell({ _tag: "Call", key, ttl: 60_000, lasting: 600_000 })
-        yield* hear(claimer, "Computing")
+        const [holder] = yield* fleet(proofWorker, watching, { ...settings, processes: 1 })
+        if (holder === undefined) return Number.NaN
+        yield* holder.tell({ _tag: "Call", key, ttl: 60_000, lasting: 600_000 })
+        yield* hear(holder, "Computing")
         const waiting = yield* Effect.fork(ask(waiter, { _tag: "Call", key, ttl: 60_000, lasting: 0 }, "Called"))
         // Somewhere between two renewals.
         yield* Effect.sleep(300 + trial * 150)
         const killed = stamp()
-        yield* claimer.signal("SIGKILL")
+        yield* holder.signal("SIGKILL")
         const { answer } = yield* Fiber.join(waiting)
         return answer.end - killed
       })
@@ -34,7 +34,7 @@ export const killedClaimer: Scenario = ({ proofWorker, server, store, watching }
     const longest = Math.max(...delays)
     return [
       {
-        what: `a claimer killed while it computes (lease ${lease / 1_000} s): others wait`,
+        what: `a lease holder killed while it computes (lease ${lease / 1_000} s): others wait`,
         store: storeTitles[store],
         measured: `${(longest / 1_000).toFixed(2)} s at most, of ${trials} trials`,
         kept: longest <= lease + slack
@@ -42,26 +42,26 @@ export const killedClaimer: Scenario = ({ proofWorker, server, store, watching }
     ]
   })
 
-export const frozenClaimer: Scenario = ({ proofWorker, server, store, watching }) =>
+export const frozenHolder: Scenario = ({ proofWorker, server, store, watching }) =>
   Effect.gen(function* () {
     const { store: description } = yield* server({ faulty: false })
-    const [claimer, other, third] = yield* fleet(proofWorker, watching, {
+    const [holder, other, third] = yield* fleet(proofWorker, watching, {
       subject: "effect-cached",
       store: description,
       lease,
       processes: 3
     })
-    if (claimer === undefined || other === undefined || third === undefined) return []
+    if (holder === undefined || other === undefined || third === undefined) return []
     let discarded = 0
     let returned = 0
     for (let trial = 0; trial < trials; trial++) {
       const call = { _tag: "Call", key: `frozen${trial}`, ttl: 60_000 } as const
-      const late = yield* Effect.fork(ask(claimer, { ...call, lasting: 500 }, "Called"))
+      const late = yield* Effect.fork(ask(holder, { ...call, lasting: 500 }, "Called"))
       yield* Effect.sleep(250)
-      yield* claimer.signal("SIGSTOP")
+      yield* holder.signal("SIGSTOP")
       yield* Effect.sleep(lease)
       const { answer: newer } = yield* ask(other, { ...call, lasting: 0 }, "Called")
-      yield* claimer.signal("SIGCONT")
+      yield* holder.signal("SIGCONT")
       const { answer: own } = yield* Fiber.join(late)
       yield* Effect.sleep(200)
       const { answer: seen } = yield* ask(third, { ...call, lasting: 0 }, "Called")
@@ -70,7 +70,7 @@ export const frozenClaimer: Scenario = ({ proofWorker, server, store, watching }
     }
     return [
       {
-        what: "a claimer frozen beyond its lease and thawed: its late result",
+        what: "a lease holder frozen beyond its lease and thawed: its late result",
         store: storeTitles[store],
         measured: `discarded in ${discarded} of ${trials} trials; its own caller got it in ${returned}`,
         kept: discarded === trials
