@@ -118,6 +118,7 @@ export const toCacheStore = (byteStore: ByteStore): CacheStore => {
   const { size, unsafeAsk, unsafeWrite } = byteStore
   return {
     name: byteStore.name,
+    location: "network",
     payloads: "bytes",
     read: (keys) => decoded(byteStore.read(keys)),
     ...(unsafeAsk === undefined

@@ -158,6 +158,8 @@ export interface Places {
 export interface CacheStore {
   /** `memory`, `postgresql`, …: names the store in logs, metrics and spans. */
   readonly name: string
+  /** Where the store is: `process` needs no circuit breaker, `network` may be away. */
+  readonly location: "process" | "network"
   /** Whether payloads are kept by reference, or must be bytes. */
   readonly payloads: "references" | "bytes"
   /**

@@ -10,6 +10,7 @@ import * as StoreBackend from "./StoreBackend.js"
 
 const store: CacheStore = {
   name: "noop",
+  location: "process",
   payloads: "references",
   read: (keys) => Effect.succeed(keys.map(() => undefined)),
   unsafeRead: () => undefined,

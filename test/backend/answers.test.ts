@@ -18,6 +18,7 @@ const prompt = Effect.map(
 /** A driver made as a class, which has to be called as one. */
 class Driver implements CacheStore.CacheStore {
   readonly name = "driver"
+  readonly location = "network"
   readonly payloads = "references"
 
   constructor(private readonly memory: CacheStore.CacheStore) {}

@@ -46,6 +46,7 @@ export const asyncStore = (
     })
   return {
     name: "async",
+    location: "network",
     payloads: inner.payloads,
     read: (keys) => travelling("read", keys, inner.read(keys)),
     write: (items) =>

@@ -175,6 +175,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<CacheStore, nev
 
     return {
       name: "memory",
+      location: "process",
       payloads: options.copy ? "bytes" : "references",
       unsafeRead: readable,
       places: {
