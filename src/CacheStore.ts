@@ -88,65 +88,6 @@ export interface StoredEntry {
 }
 
 /**
- * Who waits for an answer that comes by a callback: told once, perhaps before whoever was asked returns.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Asker<Answer> {
-  readonly answered: (answer: Answer) => void
-  /** Told what to do for an answer: most often that there is none. */
-  readonly failed: (instead: Effect.Effect<Answer, CacheError>) => void
-}
-
-/**
- * One for each key that was asked, in order.
- *
- * @since 0.1.0
- * @category models
- */
-export type Found<Stored> = ReadonlyArray<Stored | undefined>
-
-/**
- * How records are had, or that they can't be.
- *
- * @since 0.1.0
- * @category models
- */
-export type Reading<Stored> = Effect.Effect<Found<Stored>, CacheError>
-
-/**
- * How items are written; gives those that were not.
- *
- * @since 0.1.0
- * @category models
- */
-export type Writing = Effect.Effect<ReadonlyArray<RejectedItem>, CacheError>
-
-/**
- * Where a value stands in the memory of this process.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Place {
-  /** `undefined` for good once the value is gone or has been replaced: then another place is to be looked for. */
-  readonly value: CachedValue | undefined
-  readonly groups: ReadonlyArray<GroupVersion>
-}
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface Places {
-  /** Where the key's value stands, though it may have expired. Counts as no use of it. */
-  readonly find: (key: string) => Place | undefined
-  /** Tells the store that the value was used. */
-  readonly use: (place: Place) => void
-}
-
-/**
  * A driver whose records are `Entry` objects. Keys are finished: 1 to 250 bytes of printable ASCII without a space.
  * Every operation may fail with a `CacheError`; none may hang for ever.
  *
@@ -166,31 +107,12 @@ export interface CacheStore {
    * Reads the records of all keys in one round trip; the answer has one element a key, in order, `undefined` where no
    * record lives.
    */
-  readonly read: (keys: ReadonlyArray<string>) => Reading<StoredEntry>
-  /** The same for one key and without suspending, for a store in this process; `now` is the Clock's milliseconds. */
-  readonly unsafeRead?: (key: string, now: number) => StoredEntry | undefined
-  /** Where records stand, for a store in this process that spares its readers the look-up of a key. Optional. */
-  readonly places?: Places
-  /**
-   * `read` by callbacks, for a driver that has them: a hit is then answered without the runtime in between. Where it can't
-   * be had so, or not at all, this returns what to do in its place, and the asker hears nothing. Never called inside a
-   * transaction. Optional.
-   */
-  readonly unsafeAsk?: (
-    keys: ReadonlyArray<string>,
-    asker: Asker<Found<StoredEntry>>
-  ) => Reading<StoredEntry> | undefined
+  readonly read: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<StoredEntry | undefined>, CacheError>
   /**
    * Writes all entries whatever was there, in one round trip; the last of two with the same key wins. The answer names
    * the items that were not written, with the reason; the others were.
    */
-  readonly write: (items: ReadonlyArray<WriteItem>) => Writing
-  /** `write` by callbacks, as `unsafeAsk` is `read`; `now` is the Clock's milliseconds. Optional. */
-  readonly unsafeWrite?: (
-    items: ReadonlyArray<WriteItem>,
-    now: number,
-    asker: Asker<ReadonlyArray<RejectedItem>>
-  ) => Writing | undefined
+  readonly write: (items: ReadonlyArray<WriteItem>) => Effect.Effect<ReadonlyArray<RejectedItem>, CacheError>
   /** Writes the entry only where no live record stands: of many callers one gets a token, the others `None`. */
   readonly add: (key: string, entry: Entry) => Effect.Effect<Option.Option<Token>, CacheError>
   /** Compare-and-set: writes the entry only over the very record that `token` was given for. */

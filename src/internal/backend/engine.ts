@@ -1,23 +1,20 @@
-/**
- * What `cached` needs of a backend beyond its public operations, behind a symbol.
- */
-
-import type { Records } from "../entries/EntryReader.js"
-import type { Names } from "../entries/keyspace.js"
+/** What `cached` needs of a backend beyond its public operations, behind a symbol. */
+import type { EntryReader } from "../entries/EntryReader.js"
+import type { Keyspace } from "../entries/keyspace.js"
 import type { Flights } from "../readThrough/Flights.js"
 import type { Invalidation } from "../readThrough/invalidation.js"
-import type { Memoizer } from "../readThrough/ReadThrough.js"
-import type { Instruments } from "../runtime/instruments.js"
+import type { ReadThrough } from "../readThrough/ReadThrough.js"
+import type { LayerCounters } from "../runtime/counters.js"
 
 export const engine: unique symbol = Symbol.for("effect-cached/engine")
 
 export interface Engine {
-  readonly names: Names
-  readonly records: Records
-  readonly memoizer: Memoizer
+  readonly keyspace: Keyspace
+  readonly reader: EntryReader
+  readonly readThrough: ReadThrough
   readonly invalidation: Invalidation
   readonly flights: Flights
-  readonly instruments: Instruments
+  readonly counters: LayerCounters
   /** Milliseconds. */
   readonly defaultTtl: number
 }

@@ -1,26 +1,28 @@
-/**
- * A `CacheBackend` out of a `CacheStore`.
- */
-import { type Duration, Effect, Either, Option, type Scope } from "effect"
-import type { CacheBackendService, GetOrSetOptions, VersionOption } from "../../CacheBackend.js"
+/** A `CacheBackend` service out of a store. */
+import { type Duration, Effect, Option, type Scope } from "effect"
+import type { CacheBackendService } from "../../CacheBackend.js"
 import type { CacheError } from "../../CacheError.js"
-import type { CacheStore } from "../../CacheStore.js"
-import { Records } from "../entries/EntryReader.js"
-import { Names } from "../entries/keyspace.js"
+import type { VersionOption } from "../../CacheOptions.js"
+import { EntryReader } from "../entries/EntryReader.js"
+import { Keyspace } from "../entries/keyspace.js"
 import { validatePrefix } from "../keys/finishKey.js"
-import { DirectAccess } from "../operations/access.js"
+import { Access } from "../operations/access.js"
+import { additions } from "../operations/add.js"
 import { reads } from "../operations/get.js"
+import { getOrSet } from "../operations/getOrSet.js"
 import { removals } from "../operations/remove.js"
 import { writes } from "../operations/set.js"
-import { rewrites } from "../operations/update.js"
+import { updates } from "../operations/update.js"
 import { durationMillis } from "../options.js"
-import { Computations } from "../readThrough/computation.js"
+import { logFailure } from "../outages/storeFailure.js"
+import { Computations } from "../readThrough/Computations.js"
+import { Computation } from "../readThrough/computation.js"
 import { Flights } from "../readThrough/Flights.js"
 import { Invalidation } from "../readThrough/invalidation.js"
 import { Leases } from "../readThrough/Lease.js"
-import { define, policyOf } from "../readThrough/memoOptions.js"
-import { Memoizer } from "../readThrough/ReadThrough.js"
-import { Instruments, logFailure } from "../runtime/instruments.js"
+import { ReadThrough } from "../readThrough/ReadThrough.js"
+import { LayerCounters } from "../runtime/counters.js"
+import type { Store } from "../stores/Store.js"
 import { engine } from "./engine.js"
 
 /**
@@ -39,14 +41,14 @@ export interface BackendOptions {
 }
 
 export const defaultNamespace = "default"
-export const defaultVersion = 1
+const defaultVersion = 1
 const fiveMinutes = 300_000
 
 const noSize = { entries: Option.none(), bytes: Option.none(), evictions: Option.none() }
 
 /** The service over the store; its computations run in, and end with, the scope. */
 export const make = (
-  store: CacheStore,
+  store: Store,
   options: BackendOptions
 ): Effect.Effect<CacheBackendService, CacheError, Scope.Scope> =>
   Effect.gen(function* () {
@@ -56,60 +58,33 @@ export const make = (
     const defaultTtl =
       options.defaultTtl === undefined ? fiveMinutes : yield* durationMillis("layer", "defaultTtl", options.defaultTtl)
 
-    const names = Names.under(namespace, version)
-    const namesOf = (asked: VersionOption | undefined): Names =>
-      asked?.version === undefined ? names : Names.under(namespace, asked.version)
-    const instruments = new Instruments(store.name)
-    const records = new Records(store)
+    const keyspace = Keyspace.under(namespace, version)
+    const keyspaceOf = (asked: VersionOption | undefined): Keyspace =>
+      asked?.version === undefined ? keyspace : Keyspace.under(namespace, asked.version)
+    const counters = new LayerCounters(store.name)
+    const reader = new EntryReader(store)
     const flights = new Flights()
-    const computations = new Computations(new Leases(records), flights, store.unsafeRead !== undefined)
+    const invalidation = new Invalidation(reader, flights)
+    const computation = new Computation(new Leases(reader), flights, invalidation)
+    const computations = new Computations(computation, flights, store.location === "process")
     yield* Effect.addFinalizer(() => computations.shutdown)
-    const memoizer = new Memoizer(records, flights, computations)
-    const invalidation = new Invalidation(records, flights)
-    const direct = new DirectAccess(records, invalidation, instruments, namesOf, defaultTtl)
+    const readThrough = new ReadThrough(reader, flights, computations, invalidation)
+    const access = new Access(reader, invalidation, counters.direct, keyspaceOf, defaultTtl)
 
     return {
-      ...reads(direct),
-      ...writes(direct),
-      ...rewrites(direct),
-      ...removals(direct),
-
-      getOrSet: <A, E, R>(
-        key: Parameters<CacheBackendService["getOrSet"]>[0],
-        effect: Effect.Effect<A, E, R>,
-        asked: GetOrSetOptions<A> = {}
-      ): Effect.Effect<A, E | CacheError, R> =>
-        Effect.suspend(() => {
-          const request = Either.gen(function* () {
-            const scoped = namesOf(asked)
-            const name = yield* scoped.name("getOrSet", key)
-            const definition = yield* define<A, ReadonlyArray<unknown>>("getOrSet", asked)
-            const groups = typeof definition.groups === "function" ? definition.groups() : definition.groups
-            return {
-              key: name.finished,
-              printed: name.printed,
-              groups: yield* scoped.groups("getOrSet", groups),
-              policy: policyOf(definition, defaultTtl),
-              args: [],
-              codec: records.codec(definition.schema),
-              meters: instruments.direct,
-              compute: effect
-            }
-          })
-          return Effect.flatMap(request, (asked) =>
-            Effect.withFiberRuntime<A, E | CacheError, R>((fiber) => memoizer.lookup(fiber, asked))
-          )
-        }),
-
+      ...reads(access),
+      ...writes(access),
+      ...additions(access),
+      ...updates(access),
+      ...removals(access),
+      getOrSet: getOrSet(access, readThrough),
       clear: invalidation.everything,
-
       stats: Effect.map(
         Effect.catchAll(store.size ?? Effect.succeed(noSize), (error) =>
           Effect.as(logFailure("Cache can't tell its size", error), noSize)
         ),
-        (size) => ({ ...size, ...instruments.counts })
+        (size) => ({ ...size, ...counters.counts })
       ),
-
-      [engine]: { names, records, memoizer, invalidation, flights, instruments, defaultTtl }
+      [engine]: { keyspace, reader, readThrough, invalidation, flights, counters, defaultTtl }
     }
   })

@@ -1,6 +1,7 @@
 /**
- * What a record means to a reader, decided from nothing but the record, the group versions, the time and a random
- * number. MintCache (Django) and leases (Nishtala et al., "Scaling Memcache at Facebook", NSDI 2013) in one record.
+ * When is an entry fresh, stale, leased or gone? Decided from nothing but the entry, the group versions, the time and what this
+ * process knows of the lease. MintCache (Django) and leases (Nishtala et al., "Scaling Memcache at Facebook", NSDI 2013) in one
+ * entry.
  */
 import type { CachedValue, Entry, GroupVersion, Lease } from "../../CacheStore.js"
 
@@ -8,11 +9,11 @@ import type { CachedValue, Entry, GroupVersion, Lease } from "../../CacheStore.j
  * - `Fresh`: before its time to live.
  * - `Stale`: after it, and still good enough while one caller recomputes.
  * - `Leased`: no value yet, and someone is computing it.
- * - `Gone`: nothing that counts; whoever leases the key first computes.
+ * - `Gone`: nothing that counts; whoever gets the lease first computes.
  *
- * `lease` is set where somebody's lease still runs.
+ * `lease` is set while somebody holds one.
  */
-export type Verdict = Servable | Unservable
+export type EntryState = Servable | Unservable
 
 export interface Servable {
   readonly _tag: "Fresh" | "Stale"
@@ -24,12 +25,12 @@ export type Unservable = { readonly _tag: "Leased"; readonly lease: Lease } | { 
 
 const gone: Unservable = { _tag: "Gone" }
 
-/** A record without a value that counts. */
+/** The state of an entry without a value that counts. */
 export const withoutValue = (lease: Lease | undefined): Unservable =>
   lease === undefined ? gone : { _tag: "Leased", lease }
 
 /**
- * Whether the entry was made under just these group versions. Another set of groups counts as a difference: an entry
+ * Whether the entry was made under exactly these group versions. Another set of groups counts as a difference: an entry
  * without one of today's groups would outlive that group's invalidation. Both lists are sorted by key.
  */
 export const madeUnder = (entry: Entry, current: ReadonlyArray<GroupVersion>): boolean => {
@@ -48,18 +49,18 @@ export const isFresh = (value: CachedValue, now: number): boolean => now < value
 /**
  * @param current the versions now of all groups that the reader asks for; `undefined` when one of them is missing, so
  * that nothing made before can count
- * @param holdsHere what this process knows of a lease: `true` while its computation runs here, so that it holds although
+ * @param heldHere what this process knows of a lease: `true` while its computation runs here, so that it counts although
  * its renewal is late (a blocked event loop); `false` when it was given up here, whatever the store still says
  */
-export const judge = (
+export const stateOf = (
   entry: Entry | undefined,
   current: ReadonlyArray<GroupVersion> | undefined,
   now: number,
-  holdsHere: (leaseId: string) => boolean | undefined = () => undefined
-): Verdict => {
+  heldHere: (leaseId: string) => boolean | undefined = () => undefined
+): EntryState => {
   if (entry === undefined || current === undefined || !madeUnder(entry, current)) return gone
   const lease =
-    entry.lease !== undefined && (holdsHere(entry.lease.id) ?? now < entry.lease.until) ? entry.lease : undefined
+    entry.lease !== undefined && (heldHere(entry.lease.id) ?? now < entry.lease.until) ? entry.lease : undefined
   const value = entry.value
   if (value !== undefined) {
     if (isFresh(value, now)) return { _tag: "Fresh", value, lease }
@@ -77,22 +78,22 @@ export const judge = (
 export const refreshesEarly = (value: CachedValue, now: number, beta: number, random: number): boolean =>
   beta > 0 && now - value.computeMillis * beta * Math.log(1 - random) >= value.freshUntil
 
-/** A lease: alone it is a lease; beside a value, that value is served on while it is recomputed. */
-export const leased = (value: CachedValue | undefined, lease: Lease, groups: ReadonlyArray<GroupVersion>): Entry => ({
-  value,
-  lease,
-  groups
-})
+/** An entry with a lease. Beside a value, that value is served while it is recomputed. */
+export const leasedEntry = (
+  value: CachedValue | undefined,
+  lease: Lease,
+  groups: ReadonlyArray<GroupVersion>
+): Entry => ({ value, lease, groups })
 
-/** A lease that has run out: voids the lease, and counts as absent. */
+/** A lease that has run out: nobody holds the key any more, and it counts as absent. */
 export const tombstone = (id: string, now: number): Entry => ({
   value: undefined,
   lease: { id, until: now },
   groups: []
 })
 
-/** An entry that holds a value and nobody's lease. */
-export const settled = (value: CachedValue, groups: ReadonlyArray<GroupVersion>): Entry => ({
+/** An entry with a value and no lease. */
+export const valueEntry = (value: CachedValue, groups: ReadonlyArray<GroupVersion>): Entry => ({
   value,
   lease: undefined,
   groups

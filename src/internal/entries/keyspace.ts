@@ -14,11 +14,11 @@ export interface Name {
 
 const byKey = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0)
 
-export class Names {
+export class Keyspace {
   constructor(private readonly prefix: string) {}
 
-  static under(namespace: string, version: string | number): Names {
-    return new Names(keyPrefix(version, namespace))
+  static under(namespace: string, version: string | number): Keyspace {
+    return new Keyspace(keyPrefix(version, namespace))
   }
 
   finish(printed: string): string {
@@ -29,12 +29,12 @@ export class Names {
     const printed = printKey(key)
     return typeof printed === "string"
       ? Either.right({ printed, finished: this.finish(printed) })
-      : Either.left(during(operation, printed))
+      : Either.left(withContext(operation, printed))
   }
 
   group(operation: string, name: string): Either.Either<string, CacheError> {
     const key = groupKey(this.prefix, name)
-    return typeof key === "string" ? Either.right(key) : Either.left(during(operation, key))
+    return typeof key === "string" ? Either.right(key) : Either.left(withContext(operation, key))
   }
 
   /** Sorted, each once. */
@@ -49,7 +49,7 @@ export class Names {
 const noGroups: Either.Either<ReadonlyArray<string>> = Either.right([])
 
 /** The same error, told of the operation that the user called and the key as the user knows it. */
-export const during = (operation: string, error: CacheError, printed?: string): CacheError =>
+export const withContext = (operation: string, error: CacheError, printed?: string): CacheError =>
   new CacheError({
     reason: error.reason,
     operation,

@@ -1,18 +1,21 @@
 /**
- * All calls of one memoized function, in whatever backend. One that hits a store of references is the hot path of the
- * library: a remembered place, a comparison of times, a counter.
+ * A memoized function, in whatever backend its calls meet. A local hit is the hot path of the library: a remembered entry, a
+ * comparison of times, a counter.
  */
-import { Effect, Either, type Fiber } from "effect"
+import { Effect, Either } from "effect"
 import { CacheBackend, type CacheBackendService } from "../../CacheBackend.js"
 import type { CachedOptions } from "../../CachedFunction.js"
 import { CacheError, type NoCachedValue } from "../../CacheError.js"
-import type { CachedValue, Place } from "../../CacheStore.js"
+import type { CachedValue } from "../../CacheStore.js"
 import { type Engine, engine } from "../backend/engine.js"
-import type { ValueCodec } from "../entries/EntryReader.js"
-import { during, type Name } from "../entries/keyspace.js"
+import { freshLocally } from "../entries/EntryReader.js"
+import { type Name, withContext } from "../entries/keyspace.js"
+import { codecFor, type ValueCodec } from "../entries/ValueCodec.js"
 import { type Definition, define, policyOf } from "../readThrough/memoOptions.js"
 import type { MemoRequest, Policy } from "../readThrough/request.js"
-import { debugIsOn, type Meters, nowMillis } from "../runtime/instruments.js"
+import type { Counters } from "../runtime/counters.js"
+import { type CallingFiber, debugIsOn, nowMillis, serviceOf } from "../runtime/fiber.js"
+import type { LocalEntry, LocalPart } from "../stores/Store.js"
 import { ArgumentMemory } from "./ArgumentMemory.js"
 
 export type Arguments = ReadonlyArray<unknown>
@@ -21,27 +24,28 @@ export type Arguments = ReadonlyArray<unknown>
 interface Binding<A> {
   readonly backend: CacheBackendService
   readonly engine: Engine
-  readonly meters: Meters
+  readonly counters: Counters
   readonly codec: ValueCodec<A>
   readonly policy: Policy<A>
   /** Finished, where they do not depend on the arguments. */
   readonly groups: ReadonlyArray<string> | CacheError | undefined
-  /** The names of calls, for a store to which they have to be told. */
-  readonly names: ArgumentMemory<Name>
-  /** Where the values of calls stand, if that is in the memory of this process and all that a hit depends on. */
-  readonly atHand: { readonly groups: ReadonlyArray<string>; readonly places: ArgumentMemory<Place> } | undefined
+  /** Set only for a local store with fixed groups and no early refresh: a hit then needs only the remembered entry. */
+  readonly localHits: LocalHits | undefined
 }
 
-/**
- * A call with everything about it settled; its computation is put together only when it is wanted. A class for the reason
- * that `Waiter` in gather.ts is one.
- */
-class Call<A, E, R> implements MemoRequest<A, E, R> {
+interface LocalHits {
+  readonly local: LocalPart
+  readonly groups: ReadonlyArray<string>
+  readonly entries: ArgumentMemory<LocalEntry>
+}
+
+/** A call with everything about it settled; its computation is put together only when it is wanted. */
+class Request<A, E, R> implements MemoRequest<A, E, R> {
   readonly key: string
   readonly printed: string
   readonly policy: Policy<A>
   readonly codec: ValueCodec<A>
-  readonly meters: Meters
+  readonly counters: Counters
 
   constructor(
     readonly binding: Binding<A>,
@@ -54,7 +58,7 @@ class Call<A, E, R> implements MemoRequest<A, E, R> {
     this.printed = name.printed
     this.policy = binding.policy
     this.codec = binding.codec
-    this.meters = binding.meters
+    this.counters = binding.counters
   }
 
   get compute(): Effect.Effect<A, E, R> {
@@ -62,12 +66,8 @@ class Call<A, E, R> implements MemoRequest<A, E, R> {
   }
 }
 
-const rememberedNames = 20_000
-
-/** So many answers are given in a row before other fibers have their turn: the runtime gives about as many. */
-const answersInARow = 1_024
-
-const isVacant = (place: Place): boolean => place.value === undefined
+/** So many local hits in a row before other fibers have their turn: the runtime gives about as many operations. */
+const hitsInARow = 1_024
 
 const keyIsEmpty = new CacheError({
   reason: "InvalidKey",
@@ -77,15 +77,11 @@ const keyIsEmpty = new CacheError({
 
 const nothingToCompute = Effect.dieMessage("this operation never computes")
 
-const backendOf = (fiber: Fiber.RuntimeFiber<unknown, unknown>): CacheBackendService | undefined =>
-  // The map is untyped; under this key stands this service, or nothing.
-  fiber.currentContext.unsafeMap.get(CacheBackend.key) as CacheBackendService | undefined
-
-export class MemoizedCalls<A, E, R> {
+export class MemoizedFunction<A, E, R> {
   private readonly definition: Either.Either<Definition<A, Arguments>, CacheError>
   private readonly bindings = new WeakMap<CacheBackendService, Binding<A>>()
   private latest: Binding<A> | undefined
-  private answers = 0
+  private hits = 0
 
   constructor(
     private readonly options: CachedOptions<A, Arguments>,
@@ -106,36 +102,26 @@ export class MemoizedCalls<A, E, R> {
     return this.print(Array.isArray(part) ? part : [part])
   }
 
-  /** A fresh value that is at hand, for a call whose value was so before; the hot path of the library. */
-  atHand(fiber: Fiber.RuntimeFiber<unknown, unknown>, args: Arguments): CachedValue | undefined {
+  /** A fresh value of a remembered entry. */
+  localHit(fiber: CallingFiber, args: Arguments): CachedValue | undefined {
     const binding = this.latest
-    if (binding?.atHand === undefined || binding.backend !== backendOf(fiber)) return undefined
-    const place = binding.atHand.places.get(args)
-    return place === undefined ? undefined : this.hit(fiber, binding, place, binding.atHand.groups)
+    if (binding?.localHits === undefined || binding.backend !== serviceOf(fiber, CacheBackend)) return undefined
+    const { entries, groups, local } = binding.localHits
+    const entry = entries.get(args)
+    return entry === undefined ? undefined : this.hit(fiber, binding, local, entry, groups)
   }
 
-  lookup(
-    fiber: Fiber.RuntimeFiber<unknown, unknown>,
-    receiver: unknown,
-    args: Arguments
-  ): Effect.Effect<A, E, R | CacheBackend> {
-    const backend = backendOf(fiber)
+  lookup(fiber: CallingFiber, receiver: unknown, args: Arguments): Effect.Effect<A, E, R | CacheBackend> {
+    const backend = serviceOf(fiber, CacheBackend)
     if (backend === undefined) return Effect.flatMap(CacheBackend, () => Effect.never)
-    const call = this.prepare(backend, args, () => this.compute(receiver, args))
-    if (call instanceof CacheError) return Effect.die(during("cached", call))
-    const { binding, groups, name, policy } = call
-    const place = policy.earlyRefresh === 0 ? binding.engine.records.places?.find(name.finished) : undefined
-    const hit = place === undefined ? undefined : this.hit(fiber, binding, place, groups)
-    if (place !== undefined && hit !== undefined) {
-      if (this.options.keyArgs === undefined) binding.atHand?.places.remember(args, place)
-      return Effect.succeed(this.valueOf(hit))
-    }
-    return binding.engine.memoizer.lookup(fiber, call)
+    const request = this.request(backend, args, () => this.compute(receiver, args))
+    if (request instanceof CacheError) return Effect.die(withContext("cached", request))
+    return this.firstLocalHit(fiber, request) ?? request.binding.engine.readThrough.lookup(fiber, request)
   }
 
-  /** Once in a while, for those who take what is at hand without the runtime, which would see to it. */
+  /** Whether it is time to let other fibers run: local hits bypass the runtime, which would see to it. */
   isTimeToYield(): boolean {
-    return ++this.answers % answersInARow === 0
+    return ++this.hits % hitsInARow === 0
   }
 
   /** By the contract of a key, what stands under it is what its function computes. */
@@ -145,86 +131,101 @@ export class MemoizedCalls<A, E, R> {
 
   forceRecalc(receiver: unknown, args: Arguments): Effect.Effect<A, E, R | CacheBackend> {
     return Effect.flatMap(CacheBackend, (backend) => {
-      const call = this.prepare(backend, args, () => this.compute(receiver, args))
-      return call instanceof CacheError
-        ? Effect.die(during("forceRecalc", call))
-        : call.binding.engine.memoizer.forceRecalc(call)
+      const request = this.request(backend, args, () => this.compute(receiver, args))
+      return request instanceof CacheError
+        ? Effect.die(withContext("forceRecalc", request))
+        : request.binding.engine.readThrough.forceRecalc(request)
     })
   }
 
   requireCache(args: Arguments): Effect.Effect<A, NoCachedValue | CacheError, CacheBackend> {
     return Effect.flatMap(CacheBackend, (backend) => {
-      const call = this.prepare(backend, args)
-      if (call instanceof CacheError) return Effect.fail(during("requireCache", call))
-      return Effect.mapError(call.binding.engine.memoizer.requireCache(call), (error) =>
-        error._tag === "CacheError" ? during("requireCache", error, call.name.printed) : error
+      const request = this.request(backend, args)
+      if (request instanceof CacheError) return Effect.fail(withContext("requireCache", request))
+      return Effect.mapError(request.binding.engine.readThrough.requireCache(request), (error) =>
+        error._tag === "CacheError" ? withContext("requireCache", error, request.printed) : error
       )
     })
   }
 
   invalidate(args: Arguments): Effect.Effect<void, CacheError, CacheBackend> {
     return Effect.flatMap(CacheBackend, (backend) => {
-      const call = this.prepare(backend, args)
-      if (call instanceof CacheError) return Effect.fail(during("invalidate", call))
-      return Effect.mapError(Effect.asVoid(call.binding.engine.invalidation.keys([call.name])), (error) =>
-        during("invalidate", error, call.name.printed)
+      const request = this.request(backend, args)
+      if (request instanceof CacheError) return Effect.fail(withContext("invalidate", request))
+      return Effect.mapError(Effect.asVoid(request.binding.engine.invalidation.keys([request.name])), (error) =>
+        withContext("invalidate", error, request.printed)
       )
     })
   }
 
-  /** A fresh value, counted; with logging on the long way round, which logs. */
+  /** A hit in a local store whose entry is not remembered yet. */
+  private firstLocalHit(fiber: CallingFiber, request: Request<A, E, R>): Effect.Effect<A> | undefined {
+    const { binding, groups, key } = request
+    const { localHits } = binding
+    const { local, payloads } = binding.engine.reader.store
+    if (local === undefined || payloads === "bytes" || binding.policy.earlyRefresh !== 0) return undefined
+    const entry = local.find(key)
+    const hit = entry === undefined ? undefined : this.hit(fiber, binding, local, entry, groups)
+    if (entry === undefined || hit === undefined) return undefined
+    if (this.options.keyArgs === undefined) localHits?.entries.remember(request.args, entry)
+    return Effect.succeed(this.valueOf(hit))
+  }
+
+  /** A fresh value, counted; with debug logs it is `undefined`, for the long way logs. */
   private hit(
-    fiber: Fiber.RuntimeFiber<unknown, unknown>,
+    fiber: CallingFiber,
     binding: Binding<A>,
-    place: Place,
+    local: LocalPart,
+    entry: LocalEntry,
     groups: ReadonlyArray<string>
   ): CachedValue | undefined {
-    const hit = binding.engine.records.unsafeFresh(place, groups, nowMillis(fiber))
+    const hit = freshLocally(local, entry, groups, nowMillis(fiber))
     if (hit === undefined || debugIsOn(fiber)) return undefined
-    binding.meters.unsafeCount(fiber, "hits")
+    binding.counters.countOn(fiber, "hits")
     return hit
   }
 
-  private prepare(
+  private request(
     backend: CacheBackendService,
     args: Arguments,
     computing?: () => Effect.Effect<A, E, R>
-  ): Call<A, E, R> | CacheError {
+  ): Request<A, E, R> | CacheError {
     const definition = this.definition
     if (Either.isLeft(definition)) return definition.left
     const binding = this.bindingTo(backend, definition.right)
-    const name = this.nameOf(binding, args)
-    if (name instanceof CacheError) return name
+    const printed = this.printed(args)
+    if (printed instanceof CacheError) return printed
+    const name = { printed, finished: binding.engine.keyspace.finish(printed) }
     const groups = binding.groups ?? this.groupsOf(binding.engine, definition.right, args)
-    if (groups instanceof CacheError) return groups
-    return new Call(binding, name, groups, args, computing)
+    return groups instanceof CacheError ? groups : new Request(binding, name, groups, args, computing)
   }
 
   private bindingTo(backend: CacheBackendService, definition: Definition<A, Arguments>): Binding<A> {
     if (this.latest?.backend === backend) return this.latest
     let binding = this.bindings.get(backend)
     if (binding === undefined) {
-      const inside = backend[engine]
-      const groups = typeof definition.groups === "function" ? undefined : this.groupsOf(inside, definition, [])
-      const { places } = inside.records
-      const { earlyRefresh } = definition.policy
-      binding = {
-        backend,
-        engine: inside,
-        meters: inside.instruments.meters(this.options.key),
-        codec: inside.records.codec(definition.schema),
-        policy: policyOf(definition, inside.defaultTtl),
-        groups,
-        names: new ArgumentMemory(rememberedNames),
-        atHand:
-          groups === undefined || groups instanceof CacheError || places === undefined || earlyRefresh !== 0
-            ? undefined
-            : { groups, places: new ArgumentMemory(Number.POSITIVE_INFINITY, isVacant) }
-      }
+      binding = this.bind(backend, definition)
       this.bindings.set(backend, binding)
     }
     this.latest = binding
     return binding
+  }
+
+  private bind(backend: CacheBackendService, definition: Definition<A, Arguments>): Binding<A> {
+    const inside = backend[engine]
+    const { local, payloads } = inside.reader.store
+    const groups = typeof definition.groups === "function" ? undefined : this.groupsOf(inside, definition, [])
+    const remembers =
+      local !== undefined && payloads === "references" && definition.policy.earlyRefresh === 0 && Array.isArray(groups)
+    return {
+      backend,
+      engine: inside,
+      counters: inside.counters.of(this.options.key),
+      codec: codecFor(payloads, definition.schema),
+      policy: policyOf(definition, inside.defaultTtl),
+      groups,
+      localHits: remembers ? { local, groups, entries: new ArgumentMemory(local.capacity) } : undefined
+    }
   }
 
   private groupsOf(
@@ -233,17 +234,6 @@ export class MemoizedCalls<A, E, R> {
     args: Arguments
   ): ReadonlyArray<string> | CacheError {
     const names = typeof definition.groups === "function" ? definition.groups(...args) : definition.groups
-    return Either.merge(inside.names.groups("cached", names))
-  }
-
-  private nameOf(binding: Binding<A>, args: Arguments): Name | CacheError {
-    const remembers = this.options.keyArgs === undefined && binding.atHand === undefined
-    const known = remembers ? binding.names.get(args) : undefined
-    if (known !== undefined) return known
-    const printed = this.printed(args)
-    if (printed instanceof CacheError) return printed
-    const name = { printed, finished: binding.engine.names.finish(printed) }
-    if (remembers) binding.names.remember(args, name)
-    return name
+    return Either.merge(inside.keyspace.groups("cached", names))
   }
 }

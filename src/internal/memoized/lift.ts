@@ -1,10 +1,10 @@
-/** The making of memoized functions, methods and effects. */
+/** Makes memoized functions, methods and effects. */
 import { Effect, Effectable } from "effect"
 import type { CachedEffect, CachedFunction, CachedOptions } from "../../CachedFunction.js"
 import { CacheError } from "../../CacheError.js"
 import { escapeName, printEscapedCall } from "../keys/printKey.js"
-import { Lookup } from "./MemoizedCall.js"
-import { type Arguments, MemoizedCalls } from "./MemoizedFunction.js"
+import { MemoizedCall } from "./MemoizedCall.js"
+import { type Arguments, MemoizedFunction } from "./MemoizedFunction.js"
 
 type AnyMethod = (this: unknown, ...args: Arguments) => Effect.Effect<unknown, unknown, unknown>
 
@@ -16,19 +16,22 @@ type Memoized = CachedFunction<unknown, Arguments, unknown, unknown, unknown> & 
 }
 
 /** @param self what the method is bound to; `undefined` takes the `this` of each call */
-const memoized = (calls: MemoizedCalls<unknown, unknown, unknown>, self?: { readonly value: unknown }): Memoized => {
+const asFunction = (
+  memoized: MemoizedFunction<unknown, unknown, unknown>,
+  self?: { readonly value: unknown }
+): Memoized => {
   function call(this: unknown, ...args: Arguments) {
-    return new Lookup(calls, self === undefined ? this : self.value, args)
+    return new MemoizedCall(memoized, self === undefined ? this : self.value, args)
   }
   return Object.assign(call, {
-    invalidate: (...args: Arguments) => calls.invalidate(args),
+    invalidate: (...args: Arguments) => memoized.invalidate(args),
     forceRecalc(this: unknown, ...args: Arguments) {
       const receiver = self === undefined ? (this === call ? undefined : this) : self.value
-      return calls.forceRecalc(receiver, args)
+      return memoized.forceRecalc(receiver, args)
     },
-    requireCache: (...args: Arguments) => calls.requireCache(args),
-    cacheKey: (...args: Arguments) => keyOrThrow(calls.printed(args)),
-    [bound]: (instance: unknown) => memoized(calls, { value: instance })
+    requireCache: (...args: Arguments) => memoized.requireCache(args),
+    cacheKey: (...args: Arguments) => keyOrThrow(memoized.printed(args)),
+    [bound]: (instance: unknown) => asFunction(memoized, { value: instance })
   })
 }
 
@@ -39,8 +42,8 @@ const keyOrThrow = (printed: string | CacheError): string => {
 
 const liftFunction = (method: AnyMethod, options: CachedOptions<unknown, Arguments>): Memoized => {
   const name = escapeName(`${options.key}`)
-  return memoized(
-    new MemoizedCalls(
+  return asFunction(
+    new MemoizedFunction(
       options,
       (args) => printEscapedCall(name, args),
       (receiver, args) => Reflect.apply(method, receiver, args)
@@ -61,16 +64,16 @@ class MemoizedEffect
   constructor(effect: Effect.Effect<unknown, unknown, unknown>, options: CachedOptions<unknown>) {
     super()
     const name = escapeName(`${options.key}`)
-    const calls = new MemoizedCalls<unknown, unknown, unknown>(
+    const memoized = new MemoizedFunction<unknown, unknown, unknown>(
       options,
       () => name,
       () => effect
     )
     this.cacheKey = name
-    this.run = new Lookup(calls, undefined, [])
-    this.invalidate = calls.invalidate([])
-    this.forceRecalc = calls.forceRecalc(undefined, [])
-    this.requireCache = calls.requireCache([])
+    this.run = new MemoizedCall(memoized, undefined, [])
+    this.invalidate = memoized.invalidate([])
+    this.forceRecalc = memoized.forceRecalc(undefined, [])
+    this.requireCache = memoized.requireCache([])
   }
 
   override commit(): Effect.Effect<unknown, unknown, unknown> {
@@ -88,21 +91,21 @@ const decorate = (
   options: CachedOptions<unknown, Arguments>,
   context: ClassMethodDecoratorContext
 ): Memoized => {
-  const calls = liftFunction(method, options)
+  const memoized = liftFunction(method, options)
   if (!context.private) {
     context.addInitializer(function (this: unknown) {
       // An initializer's `this` is the instance, or the class of a static method: an object either way.
       const instance = this as Record<PropertyKey, unknown>
-      if (instance[context.name] !== calls) return
+      if (instance[context.name] !== memoized) return
       Object.defineProperty(instance, context.name, {
-        value: calls[bound](instance),
+        value: memoized[bound](instance),
         configurable: true,
         enumerable: false,
         writable: true
       })
     })
   }
-  return calls
+  return memoized
 }
 
 type Target = AnyMethod | Effect.Effect<unknown, unknown, unknown>

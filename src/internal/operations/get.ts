@@ -1,39 +1,40 @@
 /** `get`, `getMany` and `has`. */
-import { Effect, Either, type Fiber, Option } from "effect"
-import type { CacheBackendService, Key } from "../../CacheBackend.js"
+import { Effect, Either, Option } from "effect"
+import type { CacheBackendService } from "../../CacheBackend.js"
 import type { CacheError } from "../../CacheError.js"
-import type { CachedValue, Found, StoredEntry } from "../../CacheStore.js"
-import { now, type Snapshot } from "../entries/EntryReader.js"
-import { isFresh } from "../entries/entryState.js"
-import { during } from "../entries/keyspace.js"
-import { debugIsOn, logAction, nowMillis } from "../runtime/instruments.js"
-import type { Reader } from "../stores/asking.js"
-import { type DirectAccess, freshValue, nothing } from "./access.js"
+import type { Key } from "../../CacheOptions.js"
+import type { CachedValue, StoredEntry } from "../../CacheStore.js"
+import { nothing, plainHit, type Snapshot } from "../entries/EntryReader.js"
+import { noVersions } from "../entries/groupVersions.js"
+import { withContext } from "../entries/keyspace.js"
+import { debugIsOn, now, withFiber } from "../runtime/fiber.js"
+import { logAction } from "../runtime/logs.js"
+import type { Found } from "../stores/Store.js"
+import { type Access, freshValue } from "./access.js"
 
-type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 type Hit = Option.Option<unknown>
 
-const absent = ({ meters }: DirectAccess, snapshot: Snapshot, printed: string, undecodable: boolean) =>
+const absent = ({ counters }: Access, snapshot: Snapshot, printed: string, undecodable: boolean) =>
   Effect.as(
     Effect.all([
-      meters.count("misses"),
+      counters.count("misses"),
       undecodable || (snapshot.stored !== undefined && snapshot.stored.entry === undefined)
-        ? meters.count("undecodable")
+        ? counters.count("undecodable")
         : Effect.void,
       logAction("MISS", printed)
     ]),
     Option.none()
   )
 
-const present = ({ meters }: DirectAccess, result: unknown, printed: string): Effect.Effect<Hit> =>
-  Effect.withFiberRuntime((fiber) => {
-    meters.unsafeCount(fiber, "hits")
+const present = ({ counters }: Access, result: unknown, printed: string): Effect.Effect<Hit> =>
+  withFiber((fiber) => {
+    counters.countOn(fiber, "hits")
     const found = Option.some(result)
     return debugIsOn(fiber) ? Effect.as(logAction("HIT", printed), found) : Effect.succeed(found)
   })
 
 const decoded = (
-  access: DirectAccess,
+  access: Access,
   snapshot: Snapshot,
   value: CachedValue | undefined,
   printed: string
@@ -45,73 +46,50 @@ const decoded = (
         onFailure: () => absent(access, snapshot, printed, true)
       })
 
-/** What `get` does about the record that it read. A class for the reason that `Waiter` in gather.ts is one. */
-class Get implements Reader<Found<StoredEntry>, Hit, CacheError, never> {
-  constructor(
-    private readonly access: DirectAccess,
-    private readonly fiber: AnyFiber,
-    private readonly printed: string
-  ) {}
+export const reads = (access: Access): Pick<CacheBackendService, "get" | "getMany" | "has"> => {
+  const { codec, counters, keyspaceOf, reader } = access
 
-  found(records: Found<StoredEntry>): Effect.Effect<Hit, CacheError> {
-    const { access, printed } = this
-    const hit = this.plainHit(records[0])
-    if (hit !== undefined) return Effect.succeed(hit)
-    return access.records.withOwnGroups(records).pipe(
-      Effect.flatMap((snapshots) =>
-        Effect.flatMap(now, (time) => {
-          const snapshot = snapshots[0] ?? nothing
-          return decoded(access, snapshot, freshValue(snapshot, time), printed)
-        })
-      ),
-      Effect.mapError((error) => during("get", error, printed))
+  const answer = (found: Found<StoredEntry>, printed: string): Effect.Effect<Hit, CacheError> =>
+    Effect.flatMap(reader.withOwnGroups(found), ([snapshot = nothing]) =>
+      Effect.flatMap(now, (time) => decoded(access, snapshot, freshValue(snapshot, time), printed))
     )
-  }
 
-  failed(error: CacheError): Effect.Effect<never, CacheError> {
-    return Effect.fail(during("get", error, this.printed))
-  }
-
-  /** A fresh value without groups that decodes: by far the most usual answer, without a detour. */
-  private plainHit(stored: StoredEntry | undefined): Hit | undefined {
-    const { access, fiber } = this
-    const entry = stored?.entry
-    if (entry?.value === undefined || entry.groups.length > 0 || debugIsOn(fiber)) return undefined
-    if (!isFresh(entry.value, nowMillis(fiber))) return undefined
-    const value = access.codec.decode(entry.value.payload)
-    if (Either.isLeft(value)) return undefined
-    access.meters.unsafeCount(fiber, "hits")
-    return Option.some(value.right)
-  }
-}
-
-export const reads = (access: DirectAccess): Pick<CacheBackendService, "get" | "getMany" | "has"> => {
-  const { namesOf, records } = access
   return {
     get: (key, options) =>
-      Effect.withFiberRuntime((fiber) => {
-        const named = namesOf(options).name("get", key)
+      withFiber((fiber) => {
+        const named = keyspaceOf(options).name("get", key)
         if (Either.isLeft(named)) return Effect.fail(named.left)
         const { finished, printed } = named.right
-        return records.reading(fiber, [finished], new Get(access, fiber, printed))
+        const failed = (error: CacheError) => Effect.fail(withContext("get", error, printed))
+        return reader.read(
+          fiber,
+          [finished],
+          (found): Effect.Effect<Hit, CacheError> => {
+            const hit = plainHit(fiber, { stored: found[0], versions: noVersions }, codec, counters)
+            return hit === undefined
+              ? Effect.catchAll(answer(found, printed), failed)
+              : Effect.succeed(Option.some(hit.right))
+          },
+          failed
+        )
       }),
 
     getMany: (keys, options) =>
       Effect.suspend(() => {
         const asked = [...keys]
         return Effect.gen(function* () {
-          const names = yield* Either.all(asked.map((key) => namesOf(options).name("getMany", key)))
-          const found = new Map<Key, unknown>()
-          if (asked.length === 0) return found
-          const snapshots = yield* records.readWithOwnGroups(names.map((name) => name.finished))
+          const names = yield* Either.all(asked.map((key) => keyspaceOf(options).name("getMany", key)))
+          const values = new Map<Key, unknown>()
+          if (asked.length === 0) return values
+          const snapshots = yield* reader.readWithOwnGroups(names.map((name) => name.finished))
           const time = yield* now
           for (const [index, key] of asked.entries()) {
             const snapshot = snapshots[index]
             if (snapshot === undefined) continue
             const value = yield* decoded(access, snapshot, freshValue(snapshot, time), names[index]?.printed ?? "")
-            if (Option.isSome(value)) found.set(key, value.value)
+            if (Option.isSome(value)) values.set(key, value.value)
           }
-          return found
+          return values
         })
       }),
 

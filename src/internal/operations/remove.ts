@@ -1,13 +1,13 @@
 /** `delete`, `deleteMany` and `invalidateGroup`. */
 import { Effect, Either } from "effect"
 import type { CacheBackendService } from "../../CacheBackend.js"
-import { now } from "../entries/EntryReader.js"
-import { type DirectAccess, freshValue } from "./access.js"
+import { now } from "../runtime/fiber.js"
+import { type Access, freshValue } from "./access.js"
 
 type Removals = Pick<CacheBackendService, "delete" | "deleteMany" | "invalidateGroup">
 
-export const removals = (access: DirectAccess): Removals => {
-  const { invalidation, namesOf, records } = access
+export const removals = (access: Access): Removals => {
+  const { invalidation, keyspaceOf, reader } = access
   return {
     delete: (key, options) =>
       access.named("delete", key, options, (name) =>
@@ -22,10 +22,10 @@ export const removals = (access: DirectAccess): Removals => {
       Effect.suspend(() => {
         const asked = [...keys]
         return Effect.gen(function* () {
-          const names = yield* Either.all(asked.map((key) => namesOf(options).name("deleteMany", key)))
+          const names = yield* Either.all(asked.map((key) => keyspaceOf(options).name("deleteMany", key)))
           if (names.length === 0) return 0
           const unique = [...new Map(names.map((name) => [name.finished, name])).values()]
-          const snapshots = yield* records.readWithOwnGroups(unique.map((name) => name.finished))
+          const snapshots = yield* reader.readWithOwnGroups(unique.map((name) => name.finished))
           const time = yield* now
           const fresh = snapshots.filter((snapshot) => freshValue(snapshot, time) !== undefined).length
           return Math.min(fresh, yield* invalidation.keys(unique))
@@ -34,7 +34,7 @@ export const removals = (access: DirectAccess): Removals => {
 
     invalidateGroup: (name, options) =>
       Effect.flatMap(
-        Effect.suspend(() => namesOf(options).group("invalidateGroup", name)),
+        Effect.suspend(() => keyspaceOf(options).group("invalidateGroup", name)),
         (key) => invalidation.group(key, name)
       )
   }

@@ -1,170 +1,132 @@
-/** `set`, `setMany` and `add`. */
-import { Effect, Either, type Fiber, identity, Option } from "effect"
-import type { CacheBackendService, Key } from "../../CacheBackend.js"
+/** `set` and `setMany`: they store a value, whatever was there. */
+import { Effect, Either } from "effect"
+import type { CacheBackendService } from "../../CacheBackend.js"
 import type { CacheError } from "../../CacheError.js"
-import type { Entry, RejectedItem, WriteItem } from "../../CacheStore.js"
-import { lifespan, settled } from "../entries/entryState.js"
-import { during, type Name } from "../entries/keyspace.js"
-import { debugIsOn, logAction, logFailure, nowMillis, storeSpan } from "../runtime/instruments.js"
-import type { Reader } from "../stores/asking.js"
-import type { DirectAccess, Times } from "./access.js"
+import type { Key } from "../../CacheOptions.js"
+import type { Entry, WriteItem } from "../../CacheStore.js"
+import { type Name, withContext } from "../entries/keyspace.js"
+import { logFailure } from "../outages/storeFailure.js"
+import { type CallingFiber, withFiber } from "../runtime/fiber.js"
+import { storeSpan, storeSpanOn } from "../runtime/spans.js"
+import type { Access, Times } from "./access.js"
+import { countStored, newEntry } from "./newEntry.js"
 
-type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
-type Writes = Pick<CacheBackendService, "set" | "setMany" | "add">
+type Writes = Pick<CacheBackendService, "set" | "setMany">
 
-const storedBy = ({ meters }: DirectAccess, fiber: AnyFiber, printed: string): Effect.Effect<void> => {
-  meters.unsafeCount(fiber, "stored")
-  return debugIsOn(fiber) ? logAction("SET", printed) : Effect.void
+const setting = (
+  access: Access,
+  fiber: CallingFiber,
+  name: Name,
+  value: unknown,
+  times: Times,
+  versions: Entry["groups"],
+  failed: (error: CacheError) => Effect.Effect<never, CacheError>
+): Effect.Effect<void, CacheError> => {
+  const { invalidation } = access
+  const { store } = access.reader
+  const entry = newEntry(access, fiber, value, times, versions)
+  if (Either.isLeft(entry)) return failed(entry.left)
+  if (times.ttl <= 0) return Effect.catchAll(Effect.asVoid(invalidation.keys([name])), failed)
+  const written = store.write([{ key: name.finished, entry: entry.right }])
+  return invalidation.overwriting(
+    [name.finished],
+    storeSpanOn(fiber, "write", store.name, 1, written),
+    failed,
+    ([rejected]) => (rejected === undefined ? countStored(access, fiber, name.printed) : failed(rejected.error))
+  )
 }
 
-/** What `set` does about what became of its record. A class for the reason that `Waiter` in gather.ts is one. */
-class Setting implements Reader<ReadonlyArray<RejectedItem>, void, CacheError, never> {
-  constructor(
-    private readonly access: DirectAccess,
-    private readonly fiber: AnyFiber,
-    private readonly name: Name
-  ) {}
-
-  found([rejected]: ReadonlyArray<RejectedItem>): Effect.Effect<void, CacheError> {
-    const { access, fiber, name } = this
-    if (rejected !== undefined) return this.failed(rejected.error)
-    access.invalidation.superseded(name.finished)
-    return storedBy(access, fiber, name.printed)
-  }
-
-  failed(error: CacheError): Effect.Effect<never, CacheError> {
-    const { access, name } = this
-    access.invalidation.superseded(name.finished)
-    return Effect.fail(during("set", error, name.printed))
-  }
+/** What is to be written, by finished key, and what can't be. */
+interface Sorted {
+  readonly items: Map<string, WriteItem>
+  readonly failed: Map<string, CacheError>
 }
 
-export const writes = (access: DirectAccess): Writes => {
-  const { codec, invalidation, meters, namesOf, records } = access
-  const { store } = records
+/** The last value of a key counts: one before it is not to stand in for it. */
+const sort = (
+  access: Access,
+  fiber: CallingFiber,
+  values: ReadonlyArray<readonly [Key, unknown]>,
+  names: ReadonlyArray<Name>,
+  times: Times,
+  versions: Entry["groups"]
+): Sorted => {
+  const items = new Map<string, WriteItem>()
+  const failed = new Map<string, CacheError>()
+  for (const [index, [, value]] of values.entries()) {
+    const key = names[index]?.finished ?? ""
+    items.delete(key)
+    failed.delete(key)
+    const entry = newEntry(access, fiber, value, times, versions)
+    if (Either.isRight(entry)) items.set(key, { key, entry: entry.right })
+    else failed.set(key, entry.left)
+  }
+  return { items, failed }
+}
 
-  const entryNow = (
-    fiber: AnyFiber,
-    value: unknown,
-    { ttl, stale }: Times,
-    groups: Entry["groups"]
-  ): Either.Either<Entry, CacheError> =>
-    Either.map(codec.encode(value), (payload) =>
-      settled({ payload, computeMillis: 0, ...lifespan(nowMillis(fiber), ttl, stale) }, groups)
-    )
+export const writes = (access: Access): Writes => {
+  const { invalidation, keyspaceOf, reader } = access
+  const { store } = reader
 
-  const entryOf = (value: unknown, times: Times, groups: Entry["groups"]): Effect.Effect<Entry, CacheError> =>
-    Effect.withFiberRuntime((fiber) => entryNow(fiber, value, times, groups))
-
-  const stored = (name: Name): Effect.Effect<void> =>
-    Effect.withFiberRuntime((fiber) => storedBy(access, fiber, name.printed))
-
-  const set: Writes["set"] = (key, value, options) =>
-    Effect.withFiberRuntime((fiber) => {
-      const names = namesOf(options)
-      const named = names.name("set", key)
-      if (Either.isLeft(named)) return Effect.fail(named.left)
-      const name = named.right
-      const toldOf = (error: CacheError) => Effect.fail(during("set", error, name.printed))
-      const time = access.times("set", options)
-      if (Either.isLeft(time)) return toldOf(time.left)
-      const groups = names.groups("set", options?.groups ?? [])
-      if (Either.isLeft(groups)) return toldOf(groups.left)
-      const store = (versions: Entry["groups"]): Effect.Effect<void, CacheError> => {
-        const entry = entryNow(fiber, value, time.right, versions)
-        if (Either.isLeft(entry)) return toldOf(entry.left)
-        if (time.right.ttl > 0) {
-          const item = { key: name.finished, entry: entry.right }
-          return records.writing(fiber, item, new Setting(access, fiber, name))
-        }
-        return Effect.catchAll(Effect.asVoid(invalidation.keys([name])), toldOf)
-      }
-      return groups.right.length === 0
-        ? store([])
-        : Effect.matchEffect(records.capture(groups.right), { onFailure: toldOf, onSuccess: store })
-    })
-
-  const setMany: Writes["setMany"] = (entries, options) =>
-    Effect.suspend(() => {
-      const names = namesOf(options)
-      const items = [...entries]
-      return Effect.gen(function* () {
-        const time = yield* access.times("setMany", options)
-        const groups = yield* names.groups("setMany", options?.groups ?? [])
-        const named = yield* Either.all(items.map(([key]) => names.name("setMany", key)))
-        if (items.length === 0) return []
-        const versions = yield* records.capture(groups)
-        const failed = new Map<string, CacheError>()
-        const writes = new Map<string, WriteItem>()
-        for (const [index, [, value]] of items.entries()) {
-          const finished = named[index]?.finished ?? ""
-          failed.delete(finished)
-          const entry = yield* Effect.either(entryOf(value, time, versions))
-          if (Either.isRight(entry)) writes.set(finished, { key: finished, entry: entry.right })
-          else {
-            // The last value of a key counts: one before it is not to stand in for it.
-            writes.delete(finished)
-            failed.set(finished, entry.left)
+  const write = ({ failed, items }: Sorted): Effect.Effect<void, CacheError> =>
+    items.size === 0
+      ? Effect.void
+      : invalidation.overwriting(
+          [...items.keys()],
+          storeSpan("write", store.name, items.size, store.write([...items.values()])),
+          Effect.fail,
+          (rejected) => {
+            for (const { key, error } of rejected) failed.set(key, error)
+            return Effect.void
           }
-        }
-        if (time.ttl <= 0) yield* invalidation.keys(named.filter((name) => !failed.has(name.finished)))
-        else if (writes.size > 0) {
-          for (const { key, error } of yield* invalidation.superseding(
-            [...writes.keys()],
-            storeSpan("write", store.name, writes.size)(store.write([...writes.values()])),
-            Effect.succeed,
-            identity
-          ))
-            failed.set(key, error)
-        }
-        const rejected: Array<Key> = []
-        for (const [index, [key]] of items.entries()) {
-          const name = named[index]
-          const error = name === undefined ? undefined : failed.get(name.finished)
-          if (error !== undefined) {
-            rejected.push(key)
-            yield* logFailure(`Cache could not store ${name?.printed}`, error)
-          } else {
-            yield* meters.count("stored")
-            yield* logAction("SET", name?.printed ?? "")
-          }
-        }
-        return rejected
-      })
-    })
+        )
 
-  const add: Writes["add"] = (key, value, options) =>
-    access.named("add", key, options, (name) =>
-      Effect.flatMap(
-        Either.all([access.times("add", options), namesOf(options).groups("add", options?.groups ?? [])]),
-        ([time, groups]) => {
-          const attempt: Effect.Effect<boolean, CacheError> = Effect.flatMap(
-            access.readFresh(name),
-            ({ snapshot, value: present }) => {
-              if (present !== undefined) return Effect.succeed(false)
-              return Effect.flatMap(
-                Effect.flatMap(records.capture(groups), (versions) => entryOf(value, time, versions)),
-                (entry) => {
-                  if (time.ttl <= 0) return Effect.succeed(true)
-                  const before = snapshot.stored
-                  const written =
-                    before === undefined
-                      ? store.add(name.finished, entry)
-                      : store.replace(name.finished, before.token, entry)
-                  return invalidation.superseding(
-                    [name.finished],
-                    written,
-                    (token) => (Option.isSome(token) ? Effect.as(stored(name), true) : attempt),
-                    identity
-                  )
-                }
-              )
-            }
+  return {
+    set: (key, value, options) =>
+      withFiber((fiber) => {
+        const keyspace = keyspaceOf(options)
+        const named = keyspace.name("set", key)
+        if (Either.isLeft(named)) return Effect.fail(named.left)
+        const name = named.right
+        const failed = (error: CacheError) => Effect.fail(withContext("set", error, name.printed))
+        const times = access.times("set", options)
+        if (Either.isLeft(times)) return failed(times.left)
+        const groups = keyspace.groups("set", options?.groups ?? [])
+        if (Either.isLeft(groups)) return failed(groups.left)
+        if (groups.right.length === 0) return setting(access, fiber, name, value, times.right, [], failed)
+        return Effect.matchEffect(reader.capture(groups.right), {
+          onFailure: failed,
+          onSuccess: (versions) => setting(access, fiber, name, value, times.right, versions, failed)
+        })
+      }),
+
+    setMany: (entries, options) =>
+      Effect.suspend(() => {
+        const keyspace = keyspaceOf(options)
+        const values = [...entries]
+        return Effect.gen(function* () {
+          const times = yield* access.times("setMany", options)
+          const groups = yield* keyspace.groups("setMany", options?.groups ?? [])
+          const names = yield* Either.all(values.map(([key]) => keyspace.name("setMany", key)))
+          if (values.length === 0) return []
+          const versions = yield* reader.capture(groups)
+          const sorted = yield* withFiber((fiber) =>
+            Effect.succeed(sort(access, fiber, values, names, times, versions))
           )
-          return attempt
-        }
-      )
-    )
-
-  return { set, setMany, add }
+          const { failed } = sorted
+          if (times.ttl > 0) yield* write(sorted)
+          else yield* invalidation.keys(names.filter((name) => !failed.has(name.finished)))
+          const rejected: Array<Key> = []
+          for (const [index, [key]] of values.entries()) {
+            const name = names[index]
+            const error = name === undefined ? undefined : failed.get(name.finished)
+            if (error !== undefined) {
+              rejected.push(key)
+              yield* logFailure(`Cache could not store ${name?.printed}`, error)
+            } else yield* withFiber((fiber) => countStored(access, fiber, name?.printed ?? ""))
+          }
+          return rejected
+        })
+      })
+  }
 }

@@ -5,12 +5,21 @@ import { CacheError, NoCachedValue } from "../../CacheError.js"
 import type { CachedValue, Entry } from "../../CacheStore.js"
 import { lifespan, tombstone } from "../entries/entryState.js"
 import type { Name } from "../entries/keyspace.js"
-import { logAction } from "../runtime/instruments.js"
-import type { DirectAccess } from "./access.js"
+import { logAction } from "../runtime/logs.js"
+import type { Access } from "./access.js"
 
-export const rewrites = (access: DirectAccess): Pick<CacheBackendService, "touch" | "increment"> => {
-  const { codec, records } = access
-  const { store } = records
+const refused = (reason: "NotNumeric" | "InvalidOption", description: string) =>
+  Effect.fail(new CacheError({ reason, operation: "increment", description }))
+
+export const updates = (access: Access): Pick<CacheBackendService, "touch" | "increment"> => {
+  const { codec, reader } = access
+  const { store } = reader
+
+  /** One of the contenders always wins; the others spread out so that the next one does too. */
+  const pause = (tries: number): Effect.Effect<void> =>
+    store.location === "process"
+      ? Effect.void
+      : Effect.flatMap(Random.next, (random) => Effect.sleep(Math.min(50, 2 ** tries) * random))
 
   /** Rewrites a fresh value until no one else came between. `None`: there is none. */
   const rewrite = <A, E>(
@@ -18,25 +27,27 @@ export const rewrites = (access: DirectAccess): Pick<CacheBackendService, "touch
     change: (entry: Entry, value: CachedValue, time: number) => Effect.Effect<readonly [Entry, A], E>
   ): Effect.Effect<Option.Option<A>, E | CacheError> => {
     const attempt = (tries: number): Effect.Effect<Option.Option<A>, E | CacheError> =>
-      Effect.flatMap(access.readFresh(name), ({ snapshot, value, time }) => {
-        const { stored } = snapshot
-        if (stored?.entry === undefined || value === undefined) return Effect.succeed(Option.none())
+      Effect.flatMap(access.readFresh(name), ({ snapshot: { stored }, value, time }) => {
+        if (stored?.entry === undefined || value === undefined) return Effect.succeedNone
         return Effect.flatMap(change(stored.entry, value, time), ([entry, result]) =>
           Effect.flatMap(store.replace(name.finished, stored.token, entry), (token) =>
-            Option.isSome(token)
-              ? Effect.succeed(Option.some(result))
-              : Effect.flatMap(Random.next, (random) =>
-                  // One of the contenders always wins; the others spread out so that the next one does too.
-                  Effect.zipRight(
-                    store.unsafeRead === undefined ? Effect.sleep(Math.min(50, 2 ** tries) * random) : Effect.void,
-                    attempt(tries + 1)
-                  )
-                )
+            Option.isSome(token) ? Effect.succeedSome(result) : Effect.zipRight(pause(tries), attempt(tries + 1))
           )
         )
       })
     return attempt(0)
   }
+
+  const adding =
+    (by: number) =>
+    (entry: Entry, value: CachedValue): Effect.Effect<readonly [Entry, number], CacheError> =>
+      Effect.flatMap(Effect.option(codec.decode(value.payload)), (current) => {
+        if (Option.isNone(current) || typeof current.value !== "number") {
+          return refused("NotNumeric", "the stored value is not a number")
+        }
+        const sum = current.value + by
+        return Effect.map(codec.encode(sum), (payload) => [{ ...entry, value: { ...value, payload } }, sum] as const)
+      })
 
   return {
     touch: (key, ttl, options) =>
@@ -61,31 +72,8 @@ export const rewrites = (access: DirectAccess): Pick<CacheBackendService, "touch
       access.named("increment", key, options, (name) =>
         Effect.flatMap(
           Number.isFinite(by)
-            ? rewrite(name, (entry, value) =>
-                Effect.flatMap(Effect.option(codec.decode(value.payload)), (current) => {
-                  if (Option.isNone(current) || typeof current.value !== "number") {
-                    return Effect.fail(
-                      new CacheError({
-                        reason: "NotNumeric",
-                        operation: "increment",
-                        description: "the stored value is not a number"
-                      })
-                    )
-                  }
-                  const sum = current.value + by
-                  return Effect.map(
-                    codec.encode(sum),
-                    (payload) => [{ ...entry, value: { ...value, payload } }, sum] as const
-                  )
-                })
-              )
-            : Effect.fail(
-                new CacheError({
-                  reason: "InvalidOption",
-                  operation: "increment",
-                  description: `by must be a finite number, not ${by}`
-                })
-              ),
+            ? rewrite(name, adding(by))
+            : refused("InvalidOption", `by must be a finite number, not ${by}`),
           Option.match({
             onNone: () => Effect.fail(new NoCachedValue({ key: name.printed })),
             onSome: (sum) => Effect.as(logAction("SET", name.printed), sum)

@@ -1,62 +1,66 @@
 /**
- * What a flight does in the store: takes the exclusive right to compute, renews it, and ends it with a value or without.
- * Every write is a compare-and-set over the one before it, so a lease that was lost is noticed and nothing is overwritten.
+ * The lease of one computation in the store: acquired, renewed, and ended with a value or without. Every write is a
+ * compare-and-set over the one before it, so a lease that was lost is noticed and nothing is overwritten.
  */
 import { Cause, Effect, Option, Random } from "effect"
 import type { CacheError } from "../../CacheError.js"
 import type { Entry, Token } from "../../CacheStore.js"
-import { now, type Records, type Snapshot } from "../entries/EntryReader.js"
-import { judge, leased, lifespan, settled, tombstone } from "../entries/entryState.js"
+import type { EntryReader, Snapshot } from "../entries/EntryReader.js"
+import { leasedEntry, lifespan, stateOf, tombstone, valueEntry } from "../entries/entryState.js"
 import { isOutage } from "../outages/outage.js"
-import { logAction, logFailure } from "../runtime/instruments.js"
-import type { Flight } from "./Flights.js"
+import { storeFailed } from "../outages/storeFailure.js"
+import { now } from "../runtime/fiber.js"
+import { logAction } from "../runtime/logs.js"
+import type { Flight } from "./Flight.js"
 import type { MemoRequest } from "./request.js"
 
-/** What a flight holds in the store. Every write of its own moves the token; without one the lease is lost. */
-export interface Hold {
+/** What a flight holds in the store. Each of its writes moves the token; without one the lease is lost. */
+export interface HeldLease {
   token: Token | undefined
   entry: Entry
 }
 
 export type Acquired =
-  | { readonly _tag: "Held"; readonly hold: Hold }
-  | { readonly _tag: "Unreachable" }
+  | { readonly _tag: "Held"; readonly lease: HeldLease }
+  /** The store can't be reached: the flight computes without a lease. */
+  | { readonly _tag: "WithoutStore"; readonly lease: undefined }
+  /** Another caller got it first. */
   | { readonly _tag: "Lost" }
 
-const unreachable: Acquired = { _tag: "Unreachable" }
-const leaseLost: Acquired = { _tag: "Lost" }
+const withoutStore: Acquired = { _tag: "WithoutStore", lease: undefined }
+const lost: Acquired = { _tag: "Lost" }
 
 export class Leases {
-  constructor(private readonly records: Records) {}
+  constructor(private readonly reader: EntryReader) {}
 
   /**
-   * Takes the exclusive right to compute, together with the versions that the groups have before it.
+   * Acquires the exclusive right to compute, together with the versions that the groups have before it.
    *
-   * @param keepsValue whether a value that is there is served on meanwhile
-   * @param insists until the lease is held, whoever else leases the key
+   * @param keepsValue whether a value that is there is served meanwhile
+   * @param insists until it is acquired, whoever else holds the key
    */
-  take<A, E, R>(
+  acquire<A, E, R>(
     request: MemoRequest<A, E, R>,
     flight: Flight,
     keepsValue: boolean,
     insists: boolean,
     seen: Snapshot | undefined
   ): Effect.Effect<Acquired> {
-    const snapshot = seen === undefined ? this.records.read(request.key, request.groups) : Effect.succeed(seen)
+    const snapshot = seen === undefined ? this.reader.snapshot(request.key, request.groups) : Effect.succeed(seen)
     const attempt: Effect.Effect<Acquired, CacheError> = Effect.flatMap(snapshot, ({ stored, versions }) =>
       Effect.flatMap(
-        Effect.zip(now, versions === undefined ? this.records.capture(request.groups) : Effect.succeed(versions)),
+        Effect.zip(now, versions === undefined ? this.reader.capture(request.groups) : Effect.succeed(versions)),
         ([time, current]) => {
-          const verdict = judge(stored?.entry, current, time)
-          const kept = keepsValue && (verdict._tag === "Fresh" || verdict._tag === "Stale") ? verdict.value : undefined
-          const entry = leased(kept, { id: flight.id, until: time + request.policy.lease }, current)
-          const store = this.records.store
+          const state = stateOf(stored?.entry, current, time)
+          const kept = keepsValue && (state._tag === "Fresh" || state._tag === "Stale") ? state.value : undefined
+          const entry = leasedEntry(kept, { id: flight.id, until: time + request.policy.lease }, current)
+          const { store } = this.reader
           return Effect.flatMap(
             stored === undefined ? store.add(request.key, entry) : store.replace(request.key, stored.token, entry),
             Option.match({
-              onSome: (token) => Effect.succeed<Acquired>({ _tag: "Held", hold: { token, entry } }),
+              onSome: (token) => Effect.succeed<Acquired>({ _tag: "Held", lease: { token, entry } }),
               onNone: () =>
-                insists ? this.take(request, flight, keepsValue, insists, undefined) : Effect.succeed(leaseLost)
+                insists ? this.acquire(request, flight, keepsValue, insists, undefined) : Effect.succeed(lost)
             })
           )
         }
@@ -64,98 +68,92 @@ export class Leases {
     )
     return Effect.catchAll(attempt, (error) =>
       Effect.as(
-        Effect.zipRight(
-          request.meters.count("storeErrors"),
-          logFailure(`Cache unavailable, computing ${request.printed} without a lease`, error)
-        ),
-        unreachable
+        storeFailed(request.counters, `Cache unavailable, computing ${request.printed} without a lease`, error),
+        withoutStore
       )
     )
   }
 
-  renew<A, E, R>(request: MemoRequest<A, E, R>, hold: Hold): Effect.Effect<void> {
-    const lease = hold.entry.lease
+  renew<A, E, R>(request: MemoRequest<A, E, R>, held: HeldLease): Effect.Effect<void> {
+    const { lease } = held.entry
     if (lease === undefined) return Effect.void
     return Effect.flatMap(now, (time) =>
       Effect.catchAll(
-        this.rewrite(request, hold, {
-          ...hold.entry,
+        this.rewrite(request, held, {
+          ...held.entry,
           lease: { id: lease.id, until: time + request.policy.lease }
         }),
-        (error) => this.failedStore(request, "renewing the lease of", error)
+        (error) => this.failed(request, "renewing the lease of", error)
       )
     )
   }
 
   /** Ends the lease without a new value: what was there before is free to be leased again at once. */
-  giveBack<A, E, R>(request: MemoRequest<A, E, R>, hold: Hold | undefined): Effect.Effect<void> {
-    if (hold === undefined) return Effect.void
-    const { value, groups } = hold.entry
+  giveBack<A, E, R>(request: MemoRequest<A, E, R>, held: HeldLease | undefined): Effect.Effect<void> {
+    if (held === undefined) return Effect.void
+    const { value, groups } = held.entry
     return Effect.asVoid(
-      value === undefined ? this.drop(request, hold) : this.rewriteQuietly(request, hold, settled(value, groups))
+      value === undefined ? this.drop(request, held) : this.rewriteQuietly(request, held, valueEntry(value, groups))
     )
   }
 
   /**
-   * What remains of a failed computation. Beside an old value that is served on the lease is left to run out, so that
-   * nobody tries again before; but no longer than that value lasts, for then the lease would keep all callers waiting.
+   * What remains of a failed computation. Beside an old value that is still served the lease is left to run out, so that
+   * nobody tries again before; but no longer than that value lasts, or the lease would keep all callers waiting.
    */
-  bear<A, E, R>(
+  afterFailure<A, E, R>(
     request: MemoRequest<A, E, R>,
     flight: Flight,
-    hold: Hold | undefined,
+    held: HeldLease | undefined,
     cause: Cause.Cause<E>
   ): Effect.Effect<void> {
-    if (hold === undefined) return Effect.void
+    if (held === undefined) return Effect.void
     return Effect.flatMap(now, (time) => {
-      const { lease, groups, value } = hold.entry
-      if (flight.forced || value === undefined || value.staleUntil <= time) return this.giveBack(request, hold)
+      const { groups, lease, value } = held.entry
+      if (flight.forced || value === undefined || value.staleUntil <= time) return this.giveBack(request, held)
       const shorter =
         lease !== undefined && lease.until > value.staleUntil
-          ? this.rewriteQuietly(request, hold, leased(value, { id: lease.id, until: value.staleUntil }, groups))
+          ? this.rewriteQuietly(request, held, leasedEntry(value, { id: lease.id, until: value.staleUntil }, groups))
           : Effect.void
       return Effect.zipRight(
-        Effect.logWarning(`Recomputing ${request.printed} failed, its old value is served on`, cause),
+        Effect.logWarning(`Recomputing ${request.printed} failed, its old value is served`, cause),
         shorter
       )
     })
-  }
-
-  removeQuietly<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<void> {
-    return Effect.catchAll(Effect.asVoid(this.records.store.remove([request.key])), (error) =>
-      this.failedStore(request, "removing the old value of", error)
-    )
   }
 
   /**
    * Stores the value if the lease still stands; what goes wrong here must not cost the caller the value. Says whether
    * what was there before is gone.
    */
-  publish<A, E, R>(request: MemoRequest<A, E, R>, hold: Hold, value: A, computeMillis: number): Effect.Effect<boolean> {
-    const { policy, codec, meters, printed } = request
+  publish<A, E, R>(
+    request: MemoRequest<A, E, R>,
+    held: HeldLease,
+    value: A,
+    computeMillis: number
+  ): Effect.Effect<boolean> {
+    const { policy, codec, counters, printed } = request
     const storing = Effect.gen(this, function* () {
       const ttl = policy.cacheWhen(value) ? yield* policy.ttl(value, request.args) : 0
-      if (ttl <= 0) return yield* this.drop(request, hold)
+      if (ttl <= 0) return yield* this.drop(request, held)
       const payload = yield* codec.encode(value)
       const time = yield* now
       const random = policy.jitter === 0 ? 0 : yield* Random.next
       const times = lifespan(time, ttl, policy.stale, policy.jitter, random)
-      const stored = yield* this.rewrite(
-        request,
-        hold,
-        settled({ payload, computeMillis, ...times }, hold.entry.groups)
-      )
-      yield* meters.count(stored ? "stored" : "discarded")
+      const entry = valueEntry({ payload, computeMillis, ...times }, held.entry.groups)
+      const stored = yield* this.rewrite(request, held, entry)
+      yield* counters.count(stored ? "stored" : "discarded")
       yield* logAction(stored ? "SET" : "DISCARD", printed)
       return stored
     })
     return Effect.catchAllCause(storing, (cause) =>
       Effect.zipRight(
         Option.match(Cause.failureOption(cause), {
-          onSome: (error) => this.failedStore(request, "storing", error),
+          onSome: (error) => this.failed(request, "storing", error),
           onNone: () => Effect.logError(`Could not store ${printed}: its ttl or cacheWhen failed`, cause)
         }),
-        wasOutage(cause) ? Effect.succeed(false) : this.drop(request, hold)
+        // A store that is away is not asked again: the lease runs out by itself.
+        Option.exists(Cause.failureOption(cause), isOutage) ? Effect.succeed(false) : this.drop(request, held)
       )
     )
   }
@@ -163,37 +161,35 @@ export class Leases {
   /** Writes over what the flight holds. `false`: it holds it no longer. */
   private rewrite<A, E, R>(
     request: MemoRequest<A, E, R>,
-    hold: Hold,
+    held: HeldLease,
     entry: Entry
   ): Effect.Effect<boolean, CacheError> {
-    if (hold.token === undefined) return Effect.succeed(false)
-    return Effect.map(this.records.store.replace(request.key, hold.token, entry), (replaced) => {
-      hold.token = Option.getOrUndefined(replaced)
-      hold.entry = entry
+    if (held.token === undefined) return Effect.succeed(false)
+    return Effect.map(this.reader.store.replace(request.key, held.token, entry), (replaced) => {
+      held.token = Option.getOrUndefined(replaced)
+      held.entry = entry
       return Option.isSome(replaced)
     })
   }
 
   /** Ends the lease and whatever value was there. */
-  private drop<A, E, R>(request: MemoRequest<A, E, R>, hold: Hold): Effect.Effect<boolean> {
+  private drop<A, E, R>(request: MemoRequest<A, E, R>, held: HeldLease): Effect.Effect<boolean> {
     return Effect.flatMap(now, (time) =>
-      this.rewriteQuietly(request, hold, tombstone(hold.entry.lease?.id ?? "", time))
+      this.rewriteQuietly(request, held, tombstone(held.entry.lease?.id ?? "", time))
     )
   }
 
-  private rewriteQuietly<A, E, R>(request: MemoRequest<A, E, R>, hold: Hold, entry: Entry): Effect.Effect<boolean> {
-    return Effect.catchAll(this.rewrite(request, hold, entry), (error) =>
-      Effect.as(this.failedStore(request, "giving back the lease of", error), false)
+  private rewriteQuietly<A, E, R>(
+    request: MemoRequest<A, E, R>,
+    held: HeldLease,
+    entry: Entry
+  ): Effect.Effect<boolean> {
+    return Effect.catchAll(this.rewrite(request, held, entry), (error) =>
+      Effect.as(this.failed(request, "giving back the lease of", error), false)
     )
   }
 
-  private failedStore<A, E, R>(request: MemoRequest<A, E, R>, doing: string, error: CacheError): Effect.Effect<void> {
-    return Effect.zipRight(
-      request.meters.count("storeErrors"),
-      logFailure(`Cache failed ${doing} ${request.printed}`, error)
-    )
+  private failed<A, E, R>(request: MemoRequest<A, E, R>, doing: string, error: CacheError): Effect.Effect<void> {
+    return storeFailed(request.counters, `Cache failed ${doing} ${request.printed}`, error)
   }
 }
-
-/** A store that is away is not asked again: the lease runs out by itself. */
-const wasOutage = (cause: Cause.Cause<CacheError>): boolean => Option.exists(Cause.failureOption(cause), isOutage)

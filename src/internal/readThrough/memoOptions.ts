@@ -2,9 +2,9 @@
  * `MemoOptions`, checked once where a function is lifted, so that a call only has to look things up.
  */
 import { Duration, Either, Option } from "effect"
-import type { MemoOptions } from "../../CacheBackend.js"
 import type { CacheError } from "../../CacheError.js"
-import type { MemoSchema } from "../entries/EntryReader.js"
+import type { MemoOptions } from "../../CacheOptions.js"
+import type { ValueSchema } from "../entries/ValueCodec.js"
 import { boundedNumber, durationMillis } from "../options.js"
 import type { Policy } from "./request.js"
 
@@ -14,7 +14,7 @@ export interface Definition<A, Args extends ReadonlyArray<unknown>> {
   readonly ttl: (value: A, args: Args) => Either.Either<number | undefined, CacheError>
   /** Names, or what gives them. */
   readonly groups: ReadonlyArray<string> | ((...args: Args) => ReadonlyArray<string>)
-  readonly schema: MemoSchema<A> | undefined
+  readonly schema: ValueSchema<A> | undefined
 }
 
 const defaultStale = Duration.seconds(30)

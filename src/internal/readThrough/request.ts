@@ -1,10 +1,8 @@
-/**
- * One memoized call, all options checked and all names finished.
- */
+/** One memoized call, all options checked and all names finished. */
 import type { Effect, Either } from "effect"
 import type { CacheError } from "../../CacheError.js"
-import type { ValueCodec } from "../entries/EntryReader.js"
-import type { Meters } from "../runtime/instruments.js"
+import type { ValueCodec } from "../entries/ValueCodec.js"
+import type { Counters } from "../runtime/counters.js"
 
 /** How a computed value is kept: `MemoOptions` in milliseconds. */
 export interface Policy<A> {
@@ -27,7 +25,7 @@ export interface MemoRequest<A, E, R> {
   readonly groups: ReadonlyArray<string>
   readonly policy: Policy<A>
   readonly codec: ValueCodec<A>
-  readonly meters: Meters
+  readonly counters: Counters
   readonly args: ReadonlyArray<unknown>
   readonly compute: Effect.Effect<A, E, R>
 }

@@ -1,5 +1,5 @@
-/** The fiber that runs now. Only this folder touches Effect's fiber runtime. */
-import { Effect, type Fiber } from "effect"
+/** The fiber that runs now, and what it carries. */
+import { Clock, type Context, Effect, Fiber, FiberRef, LogLevel, Option } from "effect"
 
 /** The fiber of whoever called, at hand without an operation of the runtime. */
 export type CallingFiber = Fiber.RuntimeFiber<unknown, unknown>
@@ -7,4 +7,29 @@ export type CallingFiber = Fiber.RuntimeFiber<unknown, unknown>
 /** Gives the calling fiber to `use`, in one operation of the runtime. */
 export const withFiber = <A, E = never, R = never>(
   use: (fiber: CallingFiber) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> => Effect.withFiberRuntime<A, E, R>((fiber) => use(fiber))
+): Effect.Effect<A, E, R> => Effect.withFiberRuntime<A, E, R>(use)
+
+/** The fiber whose code runs now, where one does. */
+export const currentFiber = (): CallingFiber | undefined => Option.getOrUndefined(Fiber.getCurrentFiber())
+
+/** The service in the fiber's context, if it was provided. */
+export const serviceOf = <I, S>(fiber: CallingFiber, tag: Context.Tag<I, S>): S | undefined =>
+  // The map is untyped; under a tag's key stands that tag's service.
+  fiber.currentContext.unsafeMap.get(tag.key) as S | undefined
+
+/** Whether a service with this key was provided: for tags of packages that may not be installed. */
+export const providesKey = (fiber: CallingFiber, key: string): boolean => fiber.currentContext.unsafeMap.has(key)
+
+/** Milliseconds on the fiber's Clock. */
+export const nowMillis = (fiber: CallingFiber): number => {
+  // Every fiber carries the default services; the map is untyped.
+  const clock = fiber.currentDefaultServices.unsafeMap.get(Clock.Clock.key) as Clock.Clock
+  return clock.unsafeCurrentTimeMillis()
+}
+
+/** The same as an Effect. */
+export const now: Effect.Effect<number> = withFiber((fiber) => Effect.succeed(nowMillis(fiber)))
+
+/** Whether the fiber's debug logs are kept. */
+export const debugIsOn = (fiber: CallingFiber): boolean =>
+  fiber.getFiberRef(FiberRef.currentMinimumLogLevel).ordinal <= LogLevel.Debug.ordinal

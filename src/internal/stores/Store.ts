@@ -1,9 +1,9 @@
 /**
  * What the engine asks of a store, besides the primitives of the public contract.
  *
- * A store in this process has a `local` part: synchronous functions, so a hit costs no operation of the runtime. A store that
- * has to be asked has a `remote` part: its read takes what the caller does with the answer, so a driver with callbacks answers
- * without an Effect in between. A plain `CacheStore` is adapted to the second (`fromPlain`).
+ * A store in this process has a `local` part: synchronous functions, so a hit costs no operation of the runtime. The read of
+ * every store takes what the caller does with the answer: a driver with callbacks then answers without an Effect in between.
+ * `fromPlain` adapts a public `CacheStore`.
  */
 import type { Effect } from "effect"
 import type { ByteStore, StoredBytes } from "../../ByteStore.js"
@@ -40,6 +40,8 @@ export interface LocalEntry extends StoredEntry {
 
 /** The part of a store that stands in this process. `now` is the Clock's milliseconds. */
 export interface LocalPart {
+  /** How many values are kept at most. */
+  readonly capacity: number
   /** The entry under the key, and counts it as used. A lease may be read past its end. */
   readonly read: (key: string, now: number) => StoredEntry | undefined
   /** The entry that holds the key's value, though it may have expired. Does not count as a use. */
@@ -48,15 +50,13 @@ export interface LocalPart {
   readonly used: (entry: LocalEntry) => void
 }
 
-/** The part of a store that has to be asked. */
-export interface RemotePart {
-  readonly read: FusedRead<StoredEntry>
-}
-
-/** A store as the engine sees it: one of the two parts at least, and the primitives that write. */
+/**
+ * A store as the engine sees it: the primitives of the public contract with a fused read, and the local part if the store has
+ * one.
+ */
 export interface Store extends Omit<CacheStore, "read"> {
   readonly local: LocalPart | undefined
-  readonly remote: RemotePart | undefined
+  readonly read: FusedRead<StoredEntry>
 }
 
 /** A driver of bytes whose read is fused: what the stores of this library on servers are. */

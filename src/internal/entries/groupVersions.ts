@@ -1,0 +1,53 @@
+/**
+ * The versions of groups. A group is one entry with a random version; an entry counts only under the versions that its groups
+ * had before it was computed, so invalidating a group is one write. A version that was lost is created anew at random: what was
+ * made under the old one can't come alive again.
+ */
+import { randomBytes } from "node:crypto"
+import type { Entry, GroupVersion, StoredEntry } from "../../CacheStore.js"
+import type { Found } from "../stores/Store.js"
+import { valueEntry } from "./entryState.js"
+
+export const noVersions: ReadonlyArray<GroupVersion> = []
+
+// Not Effect's Random: two processes with the same seed must not agree.
+export const newVersion = (): string => randomBytes(9).toString("base64url")
+
+/** What stands under a group's key. */
+export const versionEntry = (version: string, payloads: "references" | "bytes"): Entry =>
+  valueEntry(
+    {
+      payload: payloads === "bytes" ? Buffer.from(version, "latin1") : version,
+      freshUntil: Number.POSITIVE_INFINITY,
+      staleUntil: Number.POSITIVE_INFINITY,
+      computeMillis: 0
+    },
+    noVersions
+  )
+
+export const versionIn = (stored: StoredEntry | undefined): string | undefined => {
+  const payload = stored?.entry?.value?.payload
+  if (typeof payload === "string") return payload
+  return payload instanceof Uint8Array
+    ? Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString("latin1")
+    : undefined
+}
+
+/**
+ * The versions of the groups, which stand in `found` from `offset` on; `undefined` when one is missing.
+ */
+export const versionsIn = (
+  groups: ReadonlyArray<string>,
+  found: Found<StoredEntry>,
+  offset: number
+): ReadonlyArray<GroupVersion> | undefined => {
+  if (groups.length === 0) return noVersions
+  const versions: Array<GroupVersion> = []
+  for (let index = 0; index < groups.length; index++) {
+    const key = groups[index]
+    const version = versionIn(found[index + offset])
+    if (key === undefined || version === undefined) return undefined
+    versions.push({ key, version })
+  }
+  return versions
+}

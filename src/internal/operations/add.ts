@@ -1,0 +1,53 @@
+/** `add`: stores a value only where no fresh one stands. */
+import { Effect, Either, Option } from "effect"
+import type { CacheBackendService } from "../../CacheBackend.js"
+import type { CacheError } from "../../CacheError.js"
+import type { Name } from "../entries/keyspace.js"
+import { withFiber } from "../runtime/fiber.js"
+import type { Access, Times } from "./access.js"
+import { countStored, newEntry } from "./newEntry.js"
+
+export const additions = (access: Access): Pick<CacheBackendService, "add"> => {
+  const { invalidation, keyspaceOf, reader } = access
+  const { store } = reader
+
+  /** Until it has won or lost: another write may come between the reading and the writing. */
+  const attempt = (
+    name: Name,
+    value: unknown,
+    times: Times,
+    groups: ReadonlyArray<string>
+  ): Effect.Effect<boolean, CacheError> =>
+    Effect.flatMap(access.readFresh(name), ({ snapshot, value: present }) => {
+      if (present !== undefined) return Effect.succeed(false)
+      return Effect.flatMap(reader.capture(groups), (versions) =>
+        withFiber((fiber) =>
+          Effect.flatMap(newEntry(access, fiber, value, times, versions), (entry) => {
+            if (times.ttl <= 0) return Effect.succeed(true)
+            const before = snapshot.stored
+            return invalidation.overwriting(
+              [name.finished],
+              before === undefined
+                ? store.add(name.finished, entry)
+                : store.replace(name.finished, before.token, entry),
+              Effect.fail,
+              (token) =>
+                Option.isSome(token)
+                  ? Effect.as(countStored(access, fiber, name.printed), true)
+                  : attempt(name, value, times, groups)
+            )
+          })
+        )
+      )
+    })
+
+  return {
+    add: (key, value, options) =>
+      access.named("add", key, options, (name) =>
+        Effect.flatMap(
+          Either.all([access.times("add", options), keyspaceOf(options).groups("add", options?.groups ?? [])]),
+          ([times, groups]) => attempt(name, value, times, groups)
+        )
+      )
+  }
+}

@@ -1,0 +1,38 @@
+/** `getOrSet`: a memoized call whose function is given with it. */
+import { Effect, Either } from "effect"
+import type { CacheError } from "../../CacheError.js"
+import type { GetOrSetOptions, Key } from "../../CacheOptions.js"
+import { codecFor } from "../entries/ValueCodec.js"
+import { define, policyOf } from "../readThrough/memoOptions.js"
+import type { ReadThrough } from "../readThrough/ReadThrough.js"
+import { withFiber } from "../runtime/fiber.js"
+import type { Access } from "./access.js"
+
+export const getOrSet =
+  ({ counters, defaultTtl, keyspaceOf, reader }: Access, readThrough: ReadThrough) =>
+  <A, E, R>(
+    key: Key,
+    effect: Effect.Effect<A, E, R>,
+    options: GetOrSetOptions<A> = {}
+  ): Effect.Effect<A, E | CacheError, R> =>
+    Effect.suspend(() => {
+      const request = Either.gen(function* () {
+        const keyspace = keyspaceOf(options)
+        const name = yield* keyspace.name("getOrSet", key)
+        const definition = yield* define<A, ReadonlyArray<unknown>>("getOrSet", options)
+        const groups = typeof definition.groups === "function" ? definition.groups() : definition.groups
+        return {
+          key: name.finished,
+          printed: name.printed,
+          groups: yield* keyspace.groups("getOrSet", groups),
+          policy: policyOf(definition, defaultTtl),
+          args: [],
+          codec: codecFor(reader.store.payloads, definition.schema),
+          counters,
+          compute: effect
+        }
+      })
+      return Effect.flatMap(request, (asked) =>
+        withFiber<A, E | CacheError, R>((fiber) => readThrough.lookup(fiber, asked))
+      )
+    })

@@ -1,0 +1,24 @@
+/** The entry of a value that a caller gives, and what is told when it is stored. */
+import { Effect, Either } from "effect"
+import type { CacheError } from "../../CacheError.js"
+import type { Entry } from "../../CacheStore.js"
+import { lifespan, valueEntry } from "../entries/entryState.js"
+import { type CallingFiber, debugIsOn, nowMillis } from "../runtime/fiber.js"
+import { logAction } from "../runtime/logs.js"
+import type { Access, Times } from "./access.js"
+
+export const newEntry = (
+  { codec }: Access,
+  fiber: CallingFiber,
+  value: unknown,
+  { ttl, stale }: Times,
+  groups: Entry["groups"]
+): Either.Either<Entry, CacheError> =>
+  Either.map(codec.encode(value), (payload) =>
+    valueEntry({ payload, computeMillis: 0, ...lifespan(nowMillis(fiber), ttl, stale) }, groups)
+  )
+
+export const countStored = ({ counters }: Access, fiber: CallingFiber, printed: string): Effect.Effect<void> => {
+  counters.countOn(fiber, "stored")
+  return debugIsOn(fiber) ? logAction("SET", printed) : Effect.void
+}

@@ -1,0 +1,98 @@
+/** One running computation in this process, with the `Deferred` that its callers wait on. */
+import { Deferred, Effect, type Exit, type Fiber, FiberId } from "effect"
+import { Inherited } from "../runtime/inherited.js"
+
+export type Outcome<A, E> =
+  /** Another caller got the lease first: whoever waited reads again. */
+  { readonly _tag: "Lost" } | { readonly _tag: "Done"; readonly exit: Exit.Exit<A, E> }
+
+export const lost: Outcome<never, never> = { _tag: "Lost" }
+
+/** Its types are those of the key: whoever waits for it knows them. */
+export class Flight {
+  phase: "acquiring" | "computing" | "landed" = "acquiring"
+  waiters = 0
+  /** A forced recalculation takes part: what it replaces must not outlive it. */
+  forced = false
+  /** The last caller who wanted the value has left: its lease is given back. */
+  abandoned = false
+  /** The flight's own fiber, and the one that computes. */
+  fiber: Fiber.RuntimeFiber<void> | undefined
+  computation: Fiber.RuntimeFiber<unknown, unknown> | undefined
+  private outcome: Outcome<unknown, unknown> | undefined
+  private shared: Deferred.Deferred<Outcome<unknown, unknown>> | undefined
+  /** The flights that fibers of this one's computation wait for, with how many fibers do. */
+  private waitsFor: Map<Flight, number> | undefined
+
+  constructor(
+    /** Of its layer: flights of two layers may have one key. */
+    readonly registry: object,
+    readonly key: string,
+    readonly printed: string,
+    /** The id of its lease. */
+    readonly id: string,
+    readonly groups: ReadonlyArray<string>,
+    /** Runs on without a waiter. */
+    readonly background: boolean,
+    /** The flight whose computation asked for this one. */
+    public parent: Flight | undefined
+  ) {}
+
+  /** What those who wait, wait for. */
+  get landing(): Effect.Effect<Outcome<unknown, unknown>> {
+    if (this.outcome !== undefined) return Effect.succeed(this.outcome)
+    this.shared ??= Deferred.unsafeMake(FiberId.none)
+    return Deferred.await(this.shared)
+  }
+
+  get hasLanded(): boolean {
+    return this.outcome !== undefined
+  }
+
+  land(outcome: Outcome<unknown, unknown>): void {
+    this.phase = "landed"
+    this.outcome = outcome
+    if (this.shared !== undefined) Deferred.unsafeDone(this.shared, Effect.succeed(outcome))
+  }
+
+  wait(target: Flight): void {
+    this.waitsFor ??= new Map()
+    this.waitsFor.set(target, (this.waitsFor.get(target) ?? 0) + 1)
+  }
+
+  unwait(target: Flight): void {
+    const count = this.waitsFor?.get(target) ?? 0
+    if (count > 1) this.waitsFor?.set(target, count - 1)
+    else this.waitsFor?.delete(target)
+  }
+
+  /** Whether this flight waits for the target, through whatever chain of flights. */
+  reaches(target: Flight, seen: Set<Flight> = new Set()): boolean {
+    if (this === target) return true
+    for (const next of this.waitsFor?.keys() ?? []) {
+      if (seen.has(next)) continue
+      seen.add(next)
+      if (next.reaches(target, seen)) return true
+    }
+    return false
+  }
+}
+
+/** The flight on whose behalf the fiber computes; inherited by the fibers that it forks. */
+export const currentFlight = new Inherited<Flight | undefined>("effect-cached/currentFlight", undefined)
+
+/** The keys from the flight up to the one that computes `key` already, if there is one: the computation needs itself. */
+export const ancestry = (
+  flight: Flight | undefined,
+  registry: object,
+  key: string
+): ReadonlyArray<string> | undefined => {
+  const path: Array<string> = []
+  for (let at = flight; at !== undefined; at = at.parent) {
+    // A computation may start the next one for ever: flights that have landed are not kept for those that come later.
+    while (at.parent?.phase === "landed") at.parent = at.parent.parent
+    path.unshift(at.printed)
+    if (at.registry === registry && at.key === key && at.phase !== "landed") return path
+  }
+  return undefined
+}

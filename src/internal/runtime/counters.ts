@@ -1,0 +1,109 @@
+/**
+ * Counting what the cache does. Counters are plain numbers beside Effect metrics, because a memory hit can't afford more.
+ */
+import { Effect, FiberRef, Metric, MetricBoundaries, MetricKey, MetricLabel } from "effect"
+import { type CallingFiber, withFiber } from "./fiber.js"
+
+const descriptions = {
+  hits: "fresh values served from the cache",
+  staleHits: "stale values served while another caller recomputes",
+  misses: "calls that found nothing to serve",
+  joined: "calls answered by a computation that another caller had started",
+  computed: "computations that succeeded",
+  failed: "computations that ended in an error or a defect",
+  stored: "results written to the store",
+  discarded: "results not stored, because the key was invalidated, set or leased anew meanwhile",
+  undecodable: "records met that could not be decoded",
+  storeErrors: "store operations that failed under a call that went on without the cache"
+} as const
+
+export type Event = keyof typeof descriptions
+
+export type Counts = { -readonly [E in Event]: number }
+
+// Object.keys widens to string; the object above has no other keys.
+const events = Object.keys(descriptions) as ReadonlyArray<Event>
+
+const zero = (): Counts => ({
+  hits: 0,
+  staleHits: 0,
+  misses: 0,
+  joined: 0,
+  computed: 0,
+  failed: 0,
+  stored: 0,
+  discarded: 0,
+  undecodable: 0,
+  storeErrors: 0
+})
+
+const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+
+const counter = (name: string, description: string, labels: ReadonlyArray<MetricLabel.MetricLabel>) =>
+  Metric.fromMetricKey(MetricKey.taggedWithLabels(MetricKey.counter(name, { description, incremental: true }), labels))
+
+const computeBoundaries = MetricBoundaries.exponential({ start: 1, factor: 2, count: 20 })
+
+/** The counters of one cached function: its metrics carry its key, and the layer's own counts rise along. */
+export class Counters {
+  private readonly metrics: { readonly [E in Event]: Metric.Metric.Counter<number> }
+  private readonly computeTime: Metric.Metric.Histogram<number>
+
+  constructor(
+    private readonly counts: Counts,
+    store: string,
+    label: string
+  ) {
+    const labels = [MetricLabel.make("key", label), MetricLabel.make("store", store)]
+    // Built from the same list of events that its type names.
+    this.metrics = Object.fromEntries(
+      events.map((event) => [event, counter(`effect_cached_${snake(event)}_total`, descriptions[event], labels)])
+    ) as unknown as { readonly [E in Event]: Metric.Metric.Counter<number> }
+    this.computeTime = Metric.fromMetricKey(
+      MetricKey.taggedWithLabels(
+        MetricKey.histogram("effect_cached_compute_milliseconds", computeBoundaries, "time that computations took"),
+        labels
+      )
+    )
+  }
+
+  countOn(fiber: CallingFiber, event: Event): void {
+    this.counts[event]++
+    this.metrics[event].unsafeUpdate(1, fiber.getFiberRef(FiberRef.currentMetricLabels))
+  }
+
+  count(event: Event): Effect.Effect<void> {
+    return withFiber((fiber) => {
+      this.countOn(fiber, event)
+      return Effect.void
+    })
+  }
+
+  computed(millis: number): Effect.Effect<void> {
+    return withFiber((fiber) => {
+      this.countOn(fiber, "computed")
+      this.computeTime.unsafeUpdate(millis, fiber.getFiberRef(FiberRef.currentMetricLabels))
+      return Effect.void
+    })
+  }
+}
+
+/** The counters of a layer, by the key of the cached function; `direct` for the operations of the service itself. */
+export class LayerCounters {
+  readonly counts = zero()
+  readonly direct: Counters
+  private readonly byLabel = new Map<string, Counters>()
+
+  constructor(private readonly store: string) {
+    this.direct = this.of("direct")
+  }
+
+  of(label: string): Counters {
+    let counters = this.byLabel.get(label)
+    if (counters === undefined) {
+      counters = new Counters(this.counts, this.store, label)
+      this.byLabel.set(label, counters)
+    }
+    return counters
+  }
+}

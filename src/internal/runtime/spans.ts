@@ -1,0 +1,50 @@
+/** Spans around store operations and computations. */
+import { DefaultServices, Effect, Tracer } from "effect"
+import { type CallingFiber, withFiber } from "./fiber.js"
+
+// Effect's default tracer keeps spans for nobody, and a span costs as much as a fast store's answer.
+const defaultTracer = DefaultServices.liveServices.unsafeMap.get(Tracer.Tracer.key)
+
+/** Whether someone keeps the spans. */
+export const hasTracer = (fiber: CallingFiber): boolean => fiber.currentTracer !== defaultTracer
+
+const inSpan = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  name: string,
+  options: Tracer.SpanOptions
+): Effect.Effect<A, E, R> =>
+  // The span satisfies ParentSpan, which is the only requirement that withSpan takes away.
+  Effect.withSpan(effect, name, options) as Effect.Effect<A, E, R>
+
+/** A span around a store operation, where a tracer is installed. */
+export const storeSpan = <A, E, R>(
+  operation: string,
+  store: string,
+  keys: number,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => withFiber((fiber) => storeSpanOn(fiber, operation, store, keys, effect))
+
+/** The same for a fiber at hand. */
+export const storeSpanOn = <A, E, R>(
+  fiber: CallingFiber,
+  operation: string,
+  store: string,
+  keys: number,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  hasTracer(fiber)
+    ? inSpan(effect, `cache.${operation}`, {
+        kind: "client",
+        attributes: { "cache.store": store, "cache.keys": keys }
+      })
+    : effect
+
+/** A span around a computation in this fiber, where a tracer is installed or the caller has a span of its own. */
+export const computeSpan = <A, E, R>(
+  fiber: CallingFiber,
+  printed: string,
+  computation: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  hasTracer(fiber) || fiber.currentSpan !== undefined
+    ? inSpan(computation, "cache.compute", { attributes: { "cache.key": printed } })
+    : computation
