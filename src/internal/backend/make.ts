@@ -1,5 +1,5 @@
 /** A `CacheBackend` service out of a store. */
-import { type Duration, Effect, Option, type Scope } from "effect"
+import { Effect, Option, type Scope } from "effect"
 import type { CacheBackendService } from "../../CacheBackend.js"
 import type { CacheError } from "../../CacheError.js"
 import type { VersionOption } from "../../CacheOptions.js"
@@ -24,23 +24,8 @@ import { ReadThrough } from "../readThrough/ReadThrough.js"
 import { LayerCounters } from "../runtime/counters.js"
 import type { Store } from "../stores/Store.js"
 import { engine } from "./engine.js"
+import { type BackendOptions, defaultNamespace } from "./options.js"
 
-/**
- * What every layer takes.
- *
- * @since 0.1.0
- * @category models
- */
-export interface BackendOptions {
-  /** Keeps the keys of several programs on one store apart. Default `"default"`. */
-  readonly namespace?: string
-  /** A deploy that bumps it sees an empty cache and leaves the old one to the old code. Default 1. */
-  readonly version?: string | number
-  /** The time to live where none is given. Default 5 minutes. */
-  readonly defaultTtl?: Duration.DurationInput
-}
-
-export const defaultNamespace = "default"
 const defaultVersion = 1
 const fiveMinutes = 300_000
 

@@ -1,0 +1,48 @@
+/** The layer of a backend: a store, guarded by a circuit breaker where it may be away, and the service over it. */
+import { Effect, Either, Layer, type Scope } from "effect"
+import { CacheBackend } from "../../CacheBackend.js"
+import { CacheError } from "../../CacheError.js"
+import { durationMillis, positiveInteger } from "../options.js"
+import { guard } from "../outages/circuitBreaker.js"
+import type { Store } from "../stores/Store.js"
+import { make } from "./make.js"
+import type { BackendOptions, OutageOptions } from "./options.js"
+
+const defaultFailures = 5
+const oneSecond = 1_000
+
+const nobodyReplays = () =>
+  new CacheError({
+    reason: "InvalidOption",
+    operation: "layer",
+    description: "queueInvalidations needs the breaker, whose probes replay them; breaker is false"
+  })
+
+const guarded = (
+  store: Store,
+  { breaker = {}, queueInvalidations = false }: OutageOptions
+): Effect.Effect<Store, CacheError, Scope.Scope> => {
+  // A store in this process can't be away.
+  if (store.location === "process") return Effect.succeed(store)
+  if (breaker === false) return queueInvalidations ? Effect.fail(nobodyReplays()) : Effect.succeed(store)
+  return Effect.flatMap(
+    Either.all({
+      failures: positiveInteger("layer", "breaker.failures", breaker.failures ?? defaultFailures),
+      retryAfter: durationMillis("layer", "breaker.retryAfter", breaker.retryAfter ?? oneSecond)
+    }),
+    (settings) => guard(store, { ...settings, queueInvalidations })
+  )
+}
+
+/** @param store makes the store; what it acquires is released with the layer */
+export const backendLayer = <E, R>(
+  store: Effect.Effect<Store, E, R>,
+  options: BackendOptions & OutageOptions
+): Layer.Layer<CacheBackend, E | CacheError, Exclude<R, Scope.Scope>> =>
+  Layer.scoped(
+    CacheBackend,
+    Effect.flatMap(
+      Effect.flatMap(store, (made) => guarded(made, options)),
+      (made) => make(made, options)
+    )
+  )
