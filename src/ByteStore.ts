@@ -6,22 +6,18 @@
  */
 import { Effect, type Option } from "effect"
 import type { CacheError } from "./CacheError.js"
-import {
-  type Asker,
-  type CacheStore,
-  type Entry,
-  expiresAt,
-  type Found,
-  type Reading,
-  type RejectedItem,
-  type StoredEntry,
-  type StoreSize,
-  type Token,
-  type WriteItem,
-  type Writing
+import type {
+  Asker,
+  CacheStore,
+  Found,
+  Reading,
+  RejectedItem,
+  StoredEntry,
+  StoreSize,
+  Token,
+  Writing
 } from "./CacheStore.js"
-import { decodeEntry, encodeEntry } from "./internal/entries/entryCodec.js"
-import { nowMillis } from "./internal/runtime/instruments.js"
+import { overBytes, toItem, toStoredEntry } from "./internal/stores/entryBytes.js"
 
 /**
  * What is to be stored: the bytes, and for how long in milliseconds by the store's own clock (more than 0; `Infinity`
@@ -78,19 +74,6 @@ export interface ByteStore {
   readonly size?: Effect.Effect<StoreSize, CacheError>
 }
 
-/** A store may take a lifetime of 0 for ever, or refuse it; an entry that has already expired still is to be written. */
-const shortestLifetime = 1
-
-const toRecord = (entry: Entry, now: number): ByteRecord => ({
-  bytes: encodeEntry(entry),
-  lifetime: Math.max(shortestLifetime, Math.ceil(expiresAt(entry) - now))
-})
-
-const toItem = ({ entry, key }: WriteItem, now: number): ByteItem => ({ key, record: toRecord(entry, now) })
-
-const toStoredEntry = (stored: StoredBytes | undefined): StoredEntry | undefined =>
-  stored === undefined ? undefined : { token: stored.token, entry: decodeEntry(stored.bytes) }
-
 const decoded = (reading: Reading<StoredBytes>): Reading<StoredEntry> =>
   Effect.map(reading, (records) => records.map(toStoredEntry))
 
@@ -115,11 +98,9 @@ class Decoding implements Asker<Found<StoredBytes>> {
  * @category constructors
  */
 export const toCacheStore = (byteStore: ByteStore): CacheStore => {
-  const { size, unsafeAsk, unsafeWrite } = byteStore
+  const { unsafeAsk, unsafeWrite } = byteStore
   return {
-    name: byteStore.name,
-    location: "network",
-    payloads: "bytes",
+    ...overBytes(byteStore),
     read: (keys) => decoded(byteStore.read(keys)),
     ...(unsafeAsk === undefined
       ? {}
@@ -129,11 +110,6 @@ export const toCacheStore = (byteStore: ByteStore): CacheStore => {
             return instead === undefined ? undefined : decoded(instead)
           }
         }),
-    write: (items) =>
-      Effect.withFiberRuntime((fiber) => {
-        const now = nowMillis(fiber)
-        return byteStore.write(items.map((item) => toItem(item, now)))
-      }),
     ...(unsafeWrite === undefined
       ? {}
       : {
@@ -143,12 +119,6 @@ export const toCacheStore = (byteStore: ByteStore): CacheStore => {
               items.map((item) => toItem(item, now)),
               asker
             )
-        }),
-    add: (key, entry) => Effect.withFiberRuntime((fiber) => byteStore.add(key, toRecord(entry, nowMillis(fiber)))),
-    replace: (key, token, entry) =>
-      Effect.withFiberRuntime((fiber) => byteStore.replace(key, token, toRecord(entry, nowMillis(fiber)))),
-    remove: (keys) => byteStore.remove(keys),
-    clear: byteStore.clear,
-    ...(size === undefined ? {} : { size })
+        })
   }
 }

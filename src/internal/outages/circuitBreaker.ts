@@ -5,7 +5,7 @@
  * It also keeps the invalidations that an outage would swallow, where asked to: what is pending is replayed before
  * anything under those keys is read again, so that an outage can't bring back what was invalidated.
  */
-import { Effect, Metric, MetricKey, MetricLabel, type Scope } from "effect"
+import { Effect, type Scope } from "effect"
 import { CacheError } from "../../CacheError.js"
 import type {
   Asker,
@@ -17,8 +17,10 @@ import type {
   WriteItem,
   Writing
 } from "../../CacheStore.js"
+import { backgroundSleep } from "../runtime/eventLoop.js"
 import { inTransaction, isInTransaction } from "../runtime/transaction.js"
-import { CircuitOpen, isOutage, needsNoBreaker } from "./outage.js"
+import { breakerGauge } from "./breakerGauge.js"
+import { CircuitOpen, ignoredByBreaker, isOutage } from "./outage.js"
 
 export interface BreakerSettings {
   /** So many failures in a row open the breaker. */
@@ -31,17 +33,6 @@ export interface BreakerSettings {
 
 /** Beyond this the whole namespace is cleared instead. */
 const mostPending = 10_000
-
-/** For a store, or for one of its servers. */
-export const breakerGauge = (labels: Readonly<Record<"store", string> & Partial<Record<"server", string>>>) =>
-  Metric.fromMetricKey(
-    MetricKey.taggedWithLabels(
-      MetricKey.gauge("effect_cached_breaker_open", {
-        description: "how many layers' calls skip the store because it fails"
-      }),
-      Object.entries(labels).map(([name, value]) => MetricLabel.make(name, value))
-    )
-  )
 
 /** Tells the breaker how it went, on the way to who asked. A class for the reason that `Waiter` in gather.ts is one. */
 class Watched<Answer> implements Asker<Answer> {
@@ -111,10 +102,10 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
     /** Whether the store is back; `false` where what is still away of it needs no breaker. */
     const probe: Effect.Effect<boolean, CacheError> = Effect.suspend(() =>
       Effect.as(hasPending() ? replay : store.read([lastFailed]), true)
-    ).pipe(Effect.catchIf(needsNoBreaker, () => Effect.succeed(false)))
+    ).pipe(Effect.catchIf(ignoredByBreaker, () => Effect.succeed(false)))
 
     const probeUntilWell: Effect.Effect<void> = Effect.suspend(() =>
-      Effect.flatMap(Effect.exit(Effect.delay(probe, settings.retryAfter)), (exit) => {
+      Effect.flatMap(Effect.exit(Effect.zipRight(backgroundSleep(settings.retryAfter), probe)), (exit) => {
         if (exit._tag === "Failure") return probeUntilWell
         const wasTripped = tripped
         tripped = false
@@ -135,7 +126,7 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
 
     const failed = (key: string | undefined, error: CacheError): Effect.Effect<never, CacheError> => {
       // what the store's own closing makes fail says nothing about it
-      if (!isOutage(error) || needsNoBreaker(error) || tripped || isClosed) return Effect.fail(error)
+      if (!isOutage(error) || ignoredByBreaker(error) || tripped || isClosed) return Effect.fail(error)
       if (key !== undefined) lastFailed = key
       if (++failuresInARow < settings.failures) return Effect.fail(error)
       tripped = true

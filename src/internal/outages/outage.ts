@@ -19,9 +19,6 @@ export class PartialOutage extends Data.TaggedError("PartialOutage")<{
 /** Whether the store could not be asked, or may not have heard. */
 export const isOutage = (error: CacheError): boolean => error.reason === "Unavailable" || error.reason === "Timeout"
 
-/**
- * Whether a breaker in front of the whole store would spare nothing, or too much: the store refuses by itself, without
- * delay, what it can't do now; or only the keys of one of its servers are concerned.
- */
-export const needsNoBreaker = ({ cause }: CacheError): boolean =>
+/** Errors that must not open the store-wide breaker: refused locally, or limited to one server of several. */
+export const ignoredByBreaker = ({ cause }: CacheError): boolean =>
   cause instanceof CircuitOpen || cause instanceof PartialOutage

@@ -2,7 +2,7 @@
  * The store in this process: an LRU of values beside a table of leases. Leases are few and short, one a running
  * computation; kept apart, no crowd of new values can evict the lease that keeps a stampede off.
  */
-import { Clock, Effect, Option, Schedule, type Scope } from "effect"
+import { Clock, Effect, Option, type Scope } from "effect"
 import { LRUCache } from "lru-cache"
 import { CacheError } from "../../../CacheError.js"
 import {
@@ -16,6 +16,7 @@ import {
   type StoredEntry,
   type Token
 } from "../../../CacheStore.js"
+import { backgroundSleep } from "../../runtime/eventLoop.js"
 import { evictedFrom } from "../../runtime/evicted.js"
 import { approximateBytes } from "./approximateBytes.js"
 
@@ -171,7 +172,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<CacheStore, nev
         }
       }
     })
-    yield* Effect.forkScoped(Effect.repeat(Effect.delay(sweep, sweepEvery), Schedule.forever))
+    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(backgroundSleep(sweepEvery), sweep)))
 
     return {
       name: "memory",

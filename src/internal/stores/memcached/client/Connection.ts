@@ -13,7 +13,7 @@
 import { connect, type Socket } from "node:net"
 import { Effect, Redacted } from "effect"
 import { Server } from "memjs"
-import { breakerGauge } from "../../../outages/circuitBreaker.js"
+import { breakerGauge } from "../../../outages/breakerGauge.js"
 import { CircuitOpen, PartialOutage } from "../../../outages/outage.js"
 import { type Call, Opaques, Problem, problemOf } from "../commands/Command.js"
 import { GenerationCall } from "../generation/GenerationCommand.js"

@@ -1,0 +1,187 @@
+/**
+ * A circuit breaker in front of a store that can be away (Nygard, "Release It!", 2007): after a few failures in a row calls
+ * skip the store at once, and one probe at a time finds out when it is back. No caller ever waits for a probe.
+ *
+ * Its probes also replay the invalidations that were queued during the outage.
+ */
+import { Effect, type Scope } from "effect"
+import { CacheError } from "../../CacheError.js"
+import type { StoredEntry, WriteItem } from "../../CacheStore.js"
+import { backgroundSleep } from "../runtime/eventLoop.js"
+import { withFiber } from "../runtime/fiber.js"
+import { inTransaction, isInTransaction } from "../runtime/transaction.js"
+import type { FusedRead, Store } from "../stores/Store.js"
+import { breakerGauge } from "./breakerGauge.js"
+import { InvalidationQueue } from "./invalidationQueue.js"
+import { CircuitOpen, ignoredByBreaker, isOutage } from "./outage.js"
+
+export interface BreakerSettings {
+  /** So many failures in a row open the breaker. */
+  readonly failures: number
+  /** Milliseconds between probes. */
+  readonly retryAfter: number
+  /** Keep invalidations that fail for an outage, and replay them. */
+  readonly queueInvalidations: boolean
+}
+
+/** The store behind a breaker. One that is only in this process can't be away, and needs none. */
+export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<Store, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { remote } = store
+    if (remote === undefined) return store
+    const openBreakers = breakerGauge({ store: store.name })
+    const queue = new InvalidationQueue(store)
+    const skipped = (description: string) =>
+      new CacheError({
+        reason: "Unavailable",
+        operation: "breaker",
+        description,
+        cause: new CircuitOpen({ store: store.name })
+      })
+    // Made once: an error takes its stack each time it is made, which costs more than the call that it skips.
+    const open = skipped(`the ${store.name} store keeps failing and is not asked until a probe succeeds`)
+    const awaitingReplay = skipped("the key was invalidated during an outage, and that could not be replayed yet")
+
+    let failuresInARow = 0
+    let isOpen = false
+    let isClosed = false
+    let lastFailed = "v0:effect-cached:probe"
+    // Opened by a plain call: whoever makes the breaker open may be interrupted at that very line.
+    const probesWanted = Effect.unsafeMakeLatch()
+
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        isClosed = true
+        if (isOpen) openBreakers.unsafeModify(-1, [])
+      })
+    )
+
+    /** Whether the store is back; `false` where the breaker ignores what is still away of it. */
+    const probe: Effect.Effect<boolean, CacheError> = withFiber((fiber) =>
+      queue.isEmpty ? remote.read(fiber, [lastFailed], () => Effect.void, Effect.fail) : queue.replay
+    ).pipe(
+      Effect.as(true),
+      Effect.catchIf(ignoredByBreaker, () => Effect.succeed(false))
+    )
+
+    const probeUntilWell: Effect.Effect<void> = Effect.flatMap(
+      Effect.exit(Effect.zipRight(backgroundSleep(settings.retryAfter), probe)),
+      (exit) => {
+        if (exit._tag === "Failure") return probeUntilWell
+        const wasOpen = isOpen
+        isOpen = false
+        failuresInARow = 0
+        if (wasOpen) openBreakers.unsafeModify(-1, [])
+        // Its keys are not read before it is replayed; the others may be.
+        if (!queue.isEmpty) return probeUntilWell
+        probesWanted.unsafeClose()
+        return wasOpen && exit.value ? Effect.logInfo(`Cache store ${store.name} is back`) : Effect.void
+      }
+    )
+    yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(probesWanted.await, probeUntilWell))))
+
+    const wentWell = (): void => {
+      failuresInARow = 0
+    }
+
+    /** Counts the failure, opens the breaker if it is one too many, and goes on with what the caller does about it. */
+    const afterFailure = <A, E, R>(
+      key: string | undefined,
+      error: CacheError,
+      onFailure: (error: CacheError) => Effect.Effect<A, E, R>
+    ): Effect.Effect<A, E, R> => {
+      // What the store's own closing makes fail says nothing about it.
+      if (!isOutage(error) || ignoredByBreaker(error) || isOpen || isClosed) return onFailure(error)
+      if (key !== undefined) lastFailed = key
+      if (++failuresInARow < settings.failures) return onFailure(error)
+      isOpen = true
+      openBreakers.unsafeModify(1, [])
+      probesWanted.unsafeOpen()
+      const warning = `Cache store ${store.name} failed ${failuresInARow} times in a row: calls go on without it`
+      return Effect.zipRight(
+        Effect.logWarning(warning, error),
+        Effect.suspend(() => onFailure(error))
+      )
+    }
+
+    const read: FusedRead<StoredEntry> = (fiber, keys, onFound, onFailure) => {
+      if (queue.holds(keys)) return onFailure(awaitingReplay)
+      // A transaction has its own connection, whose failure is the user's to hear of.
+      if (isInTransaction(fiber)) return remote.read(fiber, keys, onFound, onFailure)
+      if (isOpen) return onFailure(open)
+      return remote.read(
+        fiber,
+        keys,
+        (found) => {
+          wentWell()
+          return onFound(found)
+        },
+        (error) => afterFailure(keys[0], error, onFailure)
+      )
+    }
+
+    const guarded = <A>(
+      key: string | undefined,
+      operation: () => Effect.Effect<A, CacheError>
+    ): Effect.Effect<A, CacheError> =>
+      withFiber((fiber) => {
+        if (isInTransaction(fiber)) return operation()
+        if (isOpen) return Effect.fail(open)
+        return Effect.matchEffect(operation(), {
+          onFailure: (error) => afterFailure(key, error, Effect.fail),
+          onSuccess: (value) => {
+            wentWell()
+            return Effect.succeed(value)
+          }
+        })
+      })
+
+    /** `instead` where the invalidation is queued. */
+    const queued = <A>(
+      operation: Effect.Effect<A, CacheError>,
+      enqueue: () => void,
+      instead: A
+    ): Effect.Effect<A, CacheError> =>
+      settings.queueInvalidations
+        ? Effect.catchIf(operation, isOutage, (error) =>
+            Effect.flatMap(inTransaction, (inside) => {
+              if (inside) return Effect.fail(error)
+              enqueue()
+              probesWanted.unsafeOpen()
+              return Effect.succeed(instead)
+            })
+          )
+        : operation
+
+    const write = (items: ReadonlyArray<WriteItem>) => guarded(items[0]?.key, () => store.write(items))
+
+    // One by one: a spread would lose what a class has in its prototype.
+    return {
+      name: store.name,
+      location: store.location,
+      payloads: store.payloads,
+      local: store.local,
+      remote: { read },
+      write: settings.queueInvalidations
+        ? (items) =>
+            Effect.map(write(items), (rejected) => {
+              queue.written(items, rejected)
+              return rejected
+            })
+        : write,
+      add: (key, entry) => guarded(key, () => store.add(key, entry)),
+      replace: (key, token, entry) => guarded(key, () => store.replace(key, token, entry)),
+      remove: (keys) =>
+        queued(
+          guarded(keys[0], () => store.remove(keys)),
+          () => queue.add(keys),
+          0
+        ),
+      clear: queued(
+        guarded(undefined, () => store.clear),
+        () => queue.addClear(),
+        undefined
+      ),
+      ...(store.size === undefined ? {} : { size: store.size })
+    }
+  })

@@ -1,0 +1,68 @@
+/** Entries over a driver that keeps bytes under a key: what its primitives have in common, whichever way it reads. */
+import type { Effect, Option } from "effect"
+import type { CacheError } from "../../CacheError.js"
+import {
+  type CacheStore,
+  type Entry,
+  expiresAt,
+  type RejectedItem,
+  type StoredEntry,
+  type Token,
+  type WriteItem
+} from "../../CacheStore.js"
+import { withFiber } from "../runtime/fiber.js"
+import { nowMillis } from "../runtime/instruments.js"
+import { decodeEntry, encodeEntry } from "./entryCodec.js"
+
+/** What `ByteRecord` is; this file stands below the public module, which uses it. */
+interface EncodedEntry {
+  readonly bytes: Uint8Array
+  /** Milliseconds. */
+  readonly lifetime: number
+}
+
+/** What `ByteItem` is. */
+interface EncodedItem {
+  readonly key: string
+  readonly record: EncodedEntry
+}
+
+/** What a `ByteStore` has besides `read`. */
+interface ByteWrites extends Pick<CacheStore, "name" | "remove" | "clear" | "size"> {
+  readonly write: (items: ReadonlyArray<EncodedItem>) => Effect.Effect<ReadonlyArray<RejectedItem>, CacheError>
+  readonly add: (key: string, record: EncodedEntry) => Effect.Effect<Option.Option<Token>, CacheError>
+  readonly replace: (key: string, token: Token, record: EncodedEntry) => Effect.Effect<Option.Option<Token>, CacheError>
+}
+
+/** A store may take a lifetime of 0 for ever, or refuse it; an entry that has already expired still is to be written. */
+const shortestLifetime = 1
+
+const toRecord = (entry: Entry, now: number): EncodedEntry => ({
+  bytes: encodeEntry(entry),
+  lifetime: Math.max(shortestLifetime, Math.ceil(expiresAt(entry) - now))
+})
+
+export const toItem = ({ entry, key }: WriteItem, now: number): EncodedItem => ({ key, record: toRecord(entry, now) })
+
+/** Bytes that are no entry read as `entry: undefined`. */
+export const toStoredEntry = (
+  stored: { readonly token: Token; readonly bytes: Uint8Array } | undefined
+): StoredEntry | undefined =>
+  stored === undefined ? undefined : { token: stored.token, entry: decodeEntry(stored.bytes) }
+
+/** All of a `CacheStore` but `read`. Lifetimes are counted from Effect's `Clock`. */
+export const overBytes = (driver: ByteWrites): Omit<CacheStore, "read"> => ({
+  name: driver.name,
+  location: "network",
+  payloads: "bytes",
+  write: (items) =>
+    withFiber((fiber) => {
+      const now = nowMillis(fiber)
+      return driver.write(items.map((item) => toItem(item, now)))
+    }),
+  add: (key, entry) => withFiber((fiber) => driver.add(key, toRecord(entry, nowMillis(fiber)))),
+  replace: (key, token, entry) => withFiber((fiber) => driver.replace(key, token, toRecord(entry, nowMillis(fiber)))),
+  remove: (keys) => driver.remove(keys),
+  clear: driver.clear,
+  ...(driver.size === undefined ? {} : { size: driver.size })
+})

@@ -1,0 +1,221 @@
+/**
+ * The store in this process: an LRU of values beside a table of leases. Leases are few and short, one a running
+ * computation; kept apart, no crowd of new values can evict the lease that prevents a stampede.
+ */
+import { Clock, Effect, Either, Option, type Scope } from "effect"
+import { LRUCache } from "lru-cache"
+import { CacheError } from "../../../CacheError.js"
+import { type Entry, expiresAt, type RejectedItem, type StoredEntry, type Token } from "../../../CacheStore.js"
+import { backgroundSleep, eventLoopTurn } from "../../runtime/eventLoop.js"
+import { evictedFrom } from "../../runtime/evicted.js"
+import type { Store } from "../Store.js"
+import { approximateBytes } from "./approximateBytes.js"
+import { MemoryEntry } from "./MemoryEntry.js"
+import { Slots } from "./Slots.js"
+
+export interface MemoryStoreOptions {
+  readonly maxEntries: number
+  readonly maxBytes: number | undefined
+  /** Keep bytes instead of references. */
+  readonly copy: boolean
+}
+
+/** Small buffers are slices of a pool of Node's, all of which one of them would keep alive. */
+const owning = (entry: Entry): Entry =>
+  entry.value?.payload instanceof Uint8Array
+    ? { ...entry, value: { ...entry.value, payload: new Uint8Array(entry.value.payload) } }
+    : entry
+
+const sweepEvery = "30 seconds"
+/** The sweep looks at so many entries in one turn of the event loop. */
+const sweepSlice = 1_000
+const entryBytes = 150
+/** An LRU of fewer entries than this is exact. */
+const exactBelow = 1_000
+
+const evicted = evictedFrom("memory")
+
+export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { copy, maxBytes, maxEntries } = options
+    let evictions = 0
+    let moves = 0
+    // An entry in the half nearer to the front is not moved there at every use, which would cost most of a hit.
+    const nearFront = maxEntries < exactBelow ? 0 : maxEntries >> 1
+    const values = new LRUCache<string, MemoryEntry>({
+      max: maxEntries,
+      ...(maxBytes === undefined ? {} : { maxSize: maxBytes }),
+      dispose: (entry, _key, reason) => {
+        leave(entry)
+        if (reason !== "evict") return
+        evictions++
+        evicted.unsafeUpdate(1, [])
+      }
+    })
+    const leases = new Map<string, MemoryEntry>()
+    /** The entries of both, for the sweep. */
+    const standing = new Slots<MemoryEntry>()
+
+    const leave = (entry: MemoryEntry): void => {
+      standing.remove(entry)
+      entry.clear()
+    }
+
+    const endLease = (key: string): void => {
+      const lease = leases.get(key)
+      if (lease === undefined) return
+      leases.delete(key)
+      leave(lease)
+    }
+
+    /** A key has a value or a lease without one, never both entries. */
+    const discard = (key: string): void => {
+      if (!values.delete(key)) endLease(key)
+    }
+
+    const moveToFront = (key: string): MemoryEntry | undefined => {
+      const entry = values.get(key)
+      if (entry !== undefined) entry.movedAt = ++moves
+      return entry
+    }
+
+    /** A lease can be read past its end: its computation may run on here, when a blocked event loop renews it late. */
+    const readable = (key: string, now: number): MemoryEntry | undefined => {
+      const entry = moveToFront(key) ?? leases.get(key)
+      if (entry === undefined || now < entry.expiresAt || entry.value === undefined) return entry
+      values.delete(key)
+      return undefined
+    }
+
+    /** The content apart from the entry: who read it may still need it when the entry has been cleared. */
+    const read = (key: string, now: number): StoredEntry | undefined => {
+      const found = readable(key, now)
+      return found === undefined ? undefined : { token: found, entry: found.entry }
+    }
+
+    const isLive = (entry: MemoryEntry | undefined, now: number): boolean =>
+      entry !== undefined && now < entry.expiresAt
+
+    /** The size that the LRU counts by, or why the value can't be kept. */
+    const sized = (
+      key: string,
+      entry: Entry,
+      limit: number,
+      operation: string
+    ): Either.Either<{ readonly size: number }, CacheError> => {
+      try {
+        const size = entryBytes + key.length + approximateBytes(entry.value?.payload)
+        return size <= limit
+          ? Either.right({ size })
+          : Either.left(
+              new CacheError({
+                reason: "TooLarge",
+                operation,
+                key,
+                description: `the value takes about ${size} bytes, the whole cache ${limit}`
+              })
+            )
+      } catch (cause) {
+        const description = "the value's size can't be told: one of its properties throws"
+        return Either.left(new CacheError({ reason: "Encode", operation, key, description, cause }))
+      }
+    }
+
+    const put = (key: string, given: Entry, operation: string): Either.Either<Token, CacheError> => {
+      const entry = new MemoryEntry(key, copy ? owning(given) : given, 0)
+      if (given.value === undefined) {
+        discard(key)
+        leases.set(key, entry)
+      } else {
+        const size = maxBytes === undefined ? Either.right({}) : sized(key, given, maxBytes, operation)
+        if (Either.isLeft(size)) {
+          // The value that was to be replaced is out of date.
+          discard(key)
+          return Either.left(size.left)
+        }
+        endLease(key)
+        entry.movedAt = ++moves
+        values.set(key, entry, size.right)
+      }
+      standing.add(entry)
+      return Either.right(entry)
+    }
+
+    const putIf = (
+      key: string,
+      entry: Entry,
+      operation: string,
+      allowed: (present: MemoryEntry | undefined, now: number) => boolean
+    ): Effect.Effect<Option.Option<Token>, CacheError> =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        if (!allowed(readable(key, now), now)) return Effect.succeedNone
+        // A tombstone would only fill the table: where all is atomic nothing is as good.
+        if (expiresAt(entry) <= now) {
+          discard(key)
+          return Effect.succeedSome({})
+        }
+        return Either.map(put(key, entry, operation), Option.some)
+      })
+
+    /** Drops what has expired: in slices, for a walk over a million entries would block the event loop. */
+    const sweep = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      let slot = standing.size
+      const slice: Effect.Effect<void> = Effect.suspend(() => {
+        slot = Math.min(slot, standing.size)
+        const end = Math.max(0, slot - sweepSlice)
+        while (slot > end) {
+          const entry = standing.at(--slot)
+          if (entry !== undefined && entry.expiresAt <= now) discard(entry.key)
+        }
+        return slot === 0 ? Effect.void : Effect.zipRight(eventLoopTurn, slice)
+      })
+      return slice
+    })
+    yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(backgroundSleep(sweepEvery), sweep))))
+
+    return {
+      name: "memory",
+      location: "process",
+      payloads: copy ? "bytes" : "references",
+      local: {
+        read,
+        find: (key) => values.peek(key),
+        used: (entry) => {
+          // The entries that this store gives out are its own.
+          const { key, movedAt } = entry as MemoryEntry
+          if (moves - movedAt >= nearFront) moveToFront(key)
+        }
+      },
+      remote: undefined,
+      write: (items) =>
+        Effect.sync(() => {
+          const rejected: Array<RejectedItem> = []
+          for (const { key, entry } of items) {
+            const written = put(key, entry, "write")
+            if (Either.isLeft(written)) rejected.push({ key, error: written.left })
+          }
+          return rejected
+        }),
+      add: (key, entry) => putIf(key, entry, "add", (present, now) => !isLive(present, now)),
+      replace: (key, token, entry) =>
+        putIf(key, entry, "replace", (present) => present !== undefined && present === token),
+      remove: (keys) =>
+        Effect.map(Clock.currentTimeMillis, (now) => {
+          let removed = 0
+          for (const key of keys) {
+            if (isLive(readable(key, now), now)) removed++
+            discard(key)
+          }
+          return removed
+        }),
+      clear: Effect.sync(() => {
+        values.clear()
+        for (const key of [...leases.keys()]) endLease(key)
+      }),
+      size: Effect.sync(() => ({
+        entries: Option.some(values.size),
+        bytes: maxBytes === undefined ? Option.none() : Option.some(values.calculatedSize),
+        evictions: Option.some(evictions)
+      }))
+    }
+  })
