@@ -6,18 +6,8 @@
  */
 import { Effect, type Option } from "effect"
 import type { CacheError } from "./CacheError.js"
-import type {
-  Asker,
-  CacheStore,
-  Found,
-  Reading,
-  RejectedItem,
-  StoredEntry,
-  StoreSize,
-  Token,
-  Writing
-} from "./CacheStore.js"
-import { overBytes, toItem, toStoredEntry } from "./internal/stores/entryBytes.js"
+import type { CacheStore, RejectedItem, StoreSize, Token } from "./CacheStore.js"
+import { overBytes, toStoredEntry } from "./internal/records/records.js"
 
 /**
  * What is to be stored: the bytes, and for how long in milliseconds by the store's own clock (more than 0; `Infinity`
@@ -57,37 +47,13 @@ export interface ByteItem {
  */
 export interface ByteStore {
   readonly name: string
-  readonly read: (keys: ReadonlyArray<string>) => Reading<StoredBytes>
-  readonly unsafeAsk?: (
-    keys: ReadonlyArray<string>,
-    asker: Asker<Found<StoredBytes>>
-  ) => Reading<StoredBytes> | undefined
-  readonly write: (items: ReadonlyArray<ByteItem>) => Writing
-  readonly unsafeWrite?: (
-    items: ReadonlyArray<ByteItem>,
-    asker: Asker<ReadonlyArray<RejectedItem>>
-  ) => Writing | undefined
+  readonly read: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<StoredBytes | undefined>, CacheError>
+  readonly write: (items: ReadonlyArray<ByteItem>) => Effect.Effect<ReadonlyArray<RejectedItem>, CacheError>
   readonly add: (key: string, record: ByteRecord) => Effect.Effect<Option.Option<Token>, CacheError>
   readonly replace: (key: string, token: Token, record: ByteRecord) => Effect.Effect<Option.Option<Token>, CacheError>
   readonly remove: (keys: ReadonlyArray<string>) => Effect.Effect<number, CacheError>
   readonly clear: Effect.Effect<void, CacheError>
   readonly size?: Effect.Effect<StoreSize, CacheError>
-}
-
-const decoded = (reading: Reading<StoredBytes>): Reading<StoredEntry> =>
-  Effect.map(reading, (records) => records.map(toStoredEntry))
-
-/** Decodes for another. */
-class Decoding implements Asker<Found<StoredBytes>> {
-  constructor(private readonly asker: Asker<Found<StoredEntry>>) {}
-
-  answered(records: Found<StoredBytes>): void {
-    this.asker.answered(records.map(toStoredEntry))
-  }
-
-  failed(instead: Reading<StoredBytes>): void {
-    this.asker.failed(decoded(instead))
-  }
 }
 
 /**
@@ -97,28 +63,7 @@ class Decoding implements Asker<Found<StoredBytes>> {
  * @since 0.1.0
  * @category constructors
  */
-export const toCacheStore = (byteStore: ByteStore): CacheStore => {
-  const { unsafeAsk, unsafeWrite } = byteStore
-  return {
-    ...overBytes(byteStore),
-    read: (keys) => decoded(byteStore.read(keys)),
-    ...(unsafeAsk === undefined
-      ? {}
-      : {
-          unsafeAsk: (keys, asker) => {
-            const instead = unsafeAsk.call(byteStore, keys, new Decoding(asker))
-            return instead === undefined ? undefined : decoded(instead)
-          }
-        }),
-    ...(unsafeWrite === undefined
-      ? {}
-      : {
-          unsafeWrite: (items, now, asker) =>
-            unsafeWrite.call(
-              byteStore,
-              items.map((item) => toItem(item, now)),
-              asker
-            )
-        })
-  }
-}
+export const toCacheStore = (byteStore: ByteStore): CacheStore => ({
+  ...overBytes(byteStore),
+  read: (keys) => Effect.map(byteStore.read(keys), (records) => records.map(toStoredEntry))
+})

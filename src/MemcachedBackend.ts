@@ -4,13 +4,15 @@
  * @since 0.1.0
  */
 import { Config, type ConfigError, Effect, Layer } from "effect"
-import { toCacheStore } from "./ByteStore.js"
 import type { CacheBackend } from "./CacheBackend.js"
 import type { CacheError } from "./CacheError.js"
-import { defaultNamespace } from "./internal/backend/make.js"
+import { backendLayer } from "./internal/backend/layer.js"
+import { defaultNamespace } from "./internal/backend/options.js"
+import { fromBytes } from "./internal/stores/fromBytes.js"
+import { fuse } from "./internal/stores/legacy.js"
 import * as MemcachedStore from "./internal/stores/memcached/MemcachedStore.js"
 import type { MemcachedOptions } from "./internal/stores/memcached/settings.js"
-import * as StoreBackend from "./StoreBackend.js"
+import type * as StoreBackend from "./StoreBackend.js"
 
 /**
  * @since 0.1.0
@@ -43,8 +45,8 @@ export interface MemcachedBackendOptions
  * @category layers
  */
 export const layer = (options: MemcachedBackendOptions): Layer.Layer<CacheBackend, CacheError> =>
-  StoreBackend.layer(
-    Effect.map(MemcachedStore.make(options, options.namespace ?? defaultNamespace), toCacheStore),
+  backendLayer(
+    Effect.map(MemcachedStore.make(options, options.namespace ?? defaultNamespace), (store) => fromBytes(fuse(store))),
     options
   )
 

@@ -6,9 +6,10 @@
 import { Config, type ConfigError, Effect, Either, Layer } from "effect"
 import type { CacheBackend } from "./CacheBackend.js"
 import type { CacheError } from "./CacheError.js"
+import { backendLayer } from "./internal/backend/layer.js"
 import { positiveInteger } from "./internal/options.js"
 import * as MemoryStore from "./internal/stores/memory/MemoryStore.js"
-import * as StoreBackend from "./StoreBackend.js"
+import type * as StoreBackend from "./StoreBackend.js"
 
 /**
  * @since 0.1.0
@@ -44,7 +45,7 @@ const defaultMaxEntries = 10_000
  * @category layers
  */
 export const layer = (options: MemoryBackendOptions = {}): Layer.Layer<CacheBackend, CacheError> =>
-  StoreBackend.layer(
+  backendLayer(
     Effect.flatMap(
       Either.all({
         maxEntries: positiveInteger("layer", "maxEntries", options.maxEntries ?? defaultMaxEntries),

@@ -13,7 +13,6 @@ const store: CacheStore = {
   location: "process",
   payloads: "references",
   read: (keys) => Effect.succeed(keys.map(() => undefined)),
-  unsafeRead: () => undefined,
   write: () => Effect.succeed([]),
   add: () => Effect.succeed(Option.some("nothing")),
   replace: () => Effect.succeed(Option.some("nothing")),

@@ -14,13 +14,15 @@
 import type { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Config, type ConfigError, Duration, Effect, Layer } from "effect"
-import { toCacheStore } from "./ByteStore.js"
 import type { CacheBackend } from "./CacheBackend.js"
 import { CacheError } from "./CacheError.js"
-import { defaultNamespace } from "./internal/backend/make.js"
+import { backendLayer } from "./internal/backend/layer.js"
+import { defaultNamespace } from "./internal/backend/options.js"
 import { durationMillis, positiveInteger } from "./internal/options.js"
+import { fromBytes } from "./internal/stores/fromBytes.js"
+import { fuse } from "./internal/stores/legacy.js"
 import * as SqlStore from "./internal/stores/sql/SqlStore.js"
-import * as StoreBackend from "./StoreBackend.js"
+import type * as StoreBackend from "./StoreBackend.js"
 
 export { migration, printDefinition } from "./internal/stores/postgres/table.js"
 
@@ -88,7 +90,7 @@ const positive = (name: string, input: Duration.DurationInput) =>
  * @category layers
  */
 export const layer = (options: SqlBackendOptions = {}): Layer.Layer<CacheBackend, CacheError | SqlError, SqlClient> =>
-  StoreBackend.layer(
+  backendLayer(
     Effect.gen(function* () {
       const store = yield* SqlStore.make({
         table: options.table ?? "effect_cache",
@@ -103,7 +105,7 @@ export const layer = (options: SqlBackendOptions = {}): Layer.Layer<CacheBackend
         prepare: options.prepare ?? true,
         timeout: Duration.millis(yield* positive("timeout", options.timeout ?? "5 seconds"))
       })
-      return toCacheStore(store)
+      return fromBytes(fuse(store))
     }),
     options
   )

@@ -9,7 +9,7 @@ import type { CacheError } from "./CacheError.js"
 import type { CacheStore } from "./CacheStore.js"
 import { backendLayer } from "./internal/backend/layer.js"
 import type { BackendOptions, OutageOptions } from "./internal/backend/options.js"
-import { fromPlain } from "./internal/stores/plainStore.js"
+import { fromPlain } from "./internal/stores/fromPlain.js"
 
 export type { BackendOptions, OutageOptions } from "./internal/backend/options.js"
 

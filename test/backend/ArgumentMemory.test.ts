@@ -1,10 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { ArgumentMemory } from "../../src/internal/memoized/ArgumentMemory.js"
 
-interface Seat {
-  taken: boolean
-}
-
 describe("what is remembered of arguments", () => {
   it("tells apart what a Map does not, and leaves what is not plain", () => {
     const memory = new ArgumentMemory<string>(10)
@@ -17,35 +13,20 @@ describe("what is remembered of arguments", () => {
     expect(memory.size).toBe(3)
   })
 
-  it("a full memory stays as it is, until it has been of no use for long", () => {
+  it("a full memory is cleared for what comes next", () => {
     const memory = new ArgumentMemory<number>(10)
-    for (let n = 0; n < 90; n++) memory.remember([n], n)
-    expect(memory.get([9])).toBe(9)
-    expect(memory.get([89])).toBe(undefined)
-    memory.remember([90], 90)
-    expect(memory.get([9])).toBe(undefined)
-    expect(memory.get([90])).toBe(90)
+    for (let n = 0; n < 10; n++) memory.remember([n], n)
+    memory.remember([9], 99)
+    expect([memory.size, memory.get([0]), memory.get([9])]).toEqual([10, 0, 99])
+    memory.remember([10], 10)
+    expect([memory.size, memory.get([0]), memory.get([10])]).toEqual([1, undefined, 10])
   })
 
-  for (const [order, next] of [
-    ["the oldest", (live: number) => live * 0],
-    ["the newest", (live: number) => live - 1],
-    ["any", (live: number) => Math.floor(Math.abs(Math.sin(live)) * live)]
-  ] as const) {
-    it(`what is out of date never outweighs what is not, when ${order} goes first`, () => {
-      const memory = new ArgumentMemory<Seat>(Number.POSITIVE_INFINITY, (seat) => !seat.taken)
-      const live: Array<{ readonly n: number; readonly seat: Seat }> = []
-      for (let n = 0; n < 20_000; n++) {
-        const seat = { taken: true }
-        memory.remember([n], seat)
-        live.push({ n, seat })
-        if (live.length <= 500) continue
-        const [gone] = live.splice(next(live.length), 1)
-        if (gone !== undefined) gone.seat.taken = false
-        expect(memory.size).toBeLessThanOrEqual(1_000)
-      }
-      expect(live.every((each) => memory.get([each.n]) === each.seat)).toBe(true)
-      expect(memory.size).toBeLessThanOrEqual(800)
-    })
-  }
+  it("long texts are not kept", () => {
+    const memory = new ArgumentMemory<number>(10)
+    const [short, long] = ["x".repeat(200), "x".repeat(201)]
+    memory.remember([short], 1)
+    memory.remember([long], 2)
+    expect([memory.get([short]), memory.get([long]), memory.size]).toEqual([1, undefined, 1])
+  })
 })

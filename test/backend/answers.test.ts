@@ -1,17 +1,19 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { CacheBackend, type CacheStore, cached, StoreBackend } from "effect-cached"
+import { backendLayer } from "../../src/internal/backend/layer.js"
 import * as MemoryStore from "../../src/internal/stores/memory/MemoryStore.js"
+import type { Store } from "../../src/internal/stores/Store.js"
+import { plain } from "../support/stores.js"
 
 /** A store that answers by a callback right after it was asked, before a fiber that gives way is back. */
 const prompt = Effect.map(
   MemoryStore.make({ maxEntries: 10, maxBytes: undefined, copy: true }),
-  ({ unsafeRead: _, ...memory }): CacheStore.CacheStore => ({
+  (memory): Store => ({
     ...memory,
-    unsafeAsk: (keys, asker) => {
-      queueMicrotask(() => asker.answered(keys.map(() => undefined)))
-      return undefined
-    }
+    local: undefined,
+    read: (_fiber, keys, onFound) =>
+      Effect.async((resume) => queueMicrotask(() => resume(onFound(keys.map(() => undefined)))))
   })
 )
 
@@ -72,7 +74,7 @@ for (const driver of [Driver, CallingDriver]) {
           StoreBackend.layer(
             Effect.map(
               MemoryStore.make({ maxEntries: 10, maxBytes: undefined, copy: true }),
-              (memory) => new driver(memory)
+              (memory) => new driver(plain(memory))
             ),
             { breaker }
           )
@@ -94,5 +96,5 @@ it.live("an answer that comes while the fiber gives way to others is not lost", 
       // begins to count anew
       yield* Effect.sleep(0)
     }
-  }).pipe(Effect.provide(StoreBackend.layer(prompt)))
+  }).pipe(Effect.provide(backendLayer(prompt, {})))
 )

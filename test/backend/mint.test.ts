@@ -3,13 +3,13 @@ import { describe, expect, it } from "vitest"
 import type { CachedValue, Entry, GroupVersion, Lease } from "../../src/CacheStore.js"
 import {
   isFresh,
-  judge,
-  leased,
+  leasedEntry,
   lifespan,
   madeUnder,
   refreshesEarly,
-  settled,
+  stateOf,
   tombstone,
+  valueEntry,
   withoutValue
 } from "../../src/internal/entries/entryState.js"
 
@@ -39,9 +39,9 @@ const arbitraryEntry: fc.Arbitrary<Entry> = fc.record({
   groups: arbitraryGroups
 })
 
-describe("judge", () => {
+describe("stateOf", () => {
   it("takes no record for gone", () => {
-    expect(judge(undefined, [], 0)).toStrictEqual({ _tag: "Gone" })
+    expect(stateOf(undefined, [], 0)).toStrictEqual({ _tag: "Gone" })
   })
 
   it.each([
@@ -50,42 +50,42 @@ describe("judge", () => {
     [149, "Stale"],
     [150, "Gone"]
   ])("at %i a value that is fresh to 100 and stale to 150 is %s", (now, tag) => {
-    expect(judge(settled(value(100, 150), []), [], now)._tag).toBe(tag)
+    expect(stateOf(valueEntry(value(100, 150), []), [], now)._tag).toBe(tag)
   })
 
   it.each([
     [49, "Leased"],
     [50, "Gone"]
   ])("at %i a lease until 50 is %s", (now, tag) => {
-    expect(judge(leased(undefined, lease, []), [], now)._tag).toBe(tag)
+    expect(stateOf(leasedEntry(undefined, lease, []), [], now)._tag).toBe(tag)
   })
 
   it("shows a running lease beside a value, and none that has run out", () => {
-    const entry = leased(value(20, 100), lease, [])
-    expect(judge(entry, [], 10)).toStrictEqual({ _tag: "Fresh", value: entry.value, lease })
-    expect(judge(entry, [], 30)).toStrictEqual({ _tag: "Stale", value: entry.value, lease })
-    expect(judge(entry, [], 60)).toStrictEqual({ _tag: "Stale", value: entry.value, lease: undefined })
+    const entry = leasedEntry(value(20, 100), lease, [])
+    expect(stateOf(entry, [], 10)).toStrictEqual({ _tag: "Fresh", value: entry.value, lease })
+    expect(stateOf(entry, [], 30)).toStrictEqual({ _tag: "Stale", value: entry.value, lease })
+    expect(stateOf(entry, [], 60)).toStrictEqual({ _tag: "Stale", value: entry.value, lease: undefined })
   })
 
   it("takes a dead value under a running lease for leased", () => {
-    expect(judge(leased(value(10, 20), lease, []), [], 30)).toStrictEqual({ _tag: "Leased", lease })
+    expect(stateOf(leasedEntry(value(10, 20), lease, []), [], 30)).toStrictEqual({ _tag: "Leased", lease })
   })
 
   it("lets a lease that is held here outlast its deadline, and no other", () => {
-    const entry = leased(undefined, lease, [])
-    expect(judge(entry, [], 60, (id) => id === "lease")._tag).toBe("Leased")
-    expect(judge(entry, [], 60, (id) => id === "another")._tag).toBe("Gone")
+    const entry = leasedEntry(undefined, lease, [])
+    expect(stateOf(entry, [], 60, (id) => id === "lease")._tag).toBe("Leased")
+    expect(stateOf(entry, [], 60, (id) => id === "another")._tag).toBe("Gone")
   })
 
   it("takes a tombstone for gone from its first moment", () => {
-    expect(judge(tombstone("lease", 10), [], 10)._tag).toBe("Gone")
-    expect(judge(tombstone("lease", 10), [], 11)._tag).toBe("Gone")
+    expect(stateOf(tombstone("lease", 10), [], 10)._tag).toBe("Gone")
+    expect(stateOf(tombstone("lease", 10), [], 11)._tag).toBe("Gone")
   })
 
   it("takes anything for gone while a group has no version", () => {
     fc.assert(
       fc.property(arbitraryEntry, instant, (entry, now) => {
-        expect(judge(entry, undefined, now)._tag).toBe("Gone")
+        expect(stateOf(entry, undefined, now)._tag).toBe("Gone")
       })
     )
   })
@@ -94,7 +94,7 @@ describe("judge", () => {
     fc.assert(
       fc.property(arbitraryEntry, arbitraryGroups, instant, (entry, current, now) => {
         fc.pre(JSON.stringify(entry.groups) !== JSON.stringify(current))
-        expect(judge(entry, current, now, () => true)._tag).toBe("Gone")
+        expect(stateOf(entry, current, now, () => true)._tag).toBe("Gone")
       })
     )
   })
@@ -102,7 +102,7 @@ describe("judge", () => {
   it("serves a value exactly up to its times, whoever leases it", () => {
     fc.assert(
       fc.property(arbitraryEntry, instant, (entry, now) => {
-        const verdict = judge(entry, entry.groups, now)
+        const verdict = stateOf(entry, entry.groups, now)
         const alive = entry.value !== undefined && now < entry.value.staleUntil
         expect(verdict._tag === "Fresh" || verdict._tag === "Stale").toBe(alive)
         if (verdict._tag === "Fresh") expect(now).toBeLessThan(verdict.value.freshUntil)
@@ -114,7 +114,7 @@ describe("judge", () => {
   it("shows a lease exactly as long as it runs", () => {
     fc.assert(
       fc.property(arbitraryEntry, instant, (entry, now) => {
-        const verdict = judge(entry, entry.groups, now)
+        const verdict = stateOf(entry, entry.groups, now)
         const shown = verdict._tag === "Gone" ? undefined : verdict.lease
         expect(shown).toStrictEqual(entry.lease !== undefined && now < entry.lease.until ? entry.lease : undefined)
       })
@@ -126,7 +126,7 @@ describe("judge", () => {
     fc.assert(
       fc.property(arbitraryEntry, instant, instant, (entry, one, other) => {
         const [early, late] = [Math.min(one, other), Math.max(one, other)]
-        const rank = (now: number) => order.indexOf(judge(entry, entry.groups, now)._tag)
+        const rank = (now: number) => order.indexOf(stateOf(entry, entry.groups, now)._tag)
         expect(rank(late)).toBeGreaterThanOrEqual(rank(early))
       })
     )
@@ -137,7 +137,7 @@ describe("madeUnder", () => {
   it("holds for the same versions of the same groups only", () => {
     fc.assert(
       fc.property(arbitraryGroups, arbitraryGroups, (own, current) => {
-        const entry = settled(value(1), own)
+        const entry = valueEntry(value(1), own)
         expect(madeUnder(entry, current)).toBe(JSON.stringify(own) === JSON.stringify(current))
       })
     )
@@ -149,7 +149,7 @@ describe("madeUnder", () => {
     ["another group of the same version", [{ key: "a", version: "1" }], [{ key: "b", version: "1" }]],
     ["another version", [{ key: "a", version: "1" }], [{ key: "a", version: "2" }]]
   ])("fails for %s", (_, own, current) => {
-    expect(madeUnder(settled(value(1), own), current)).toBe(false)
+    expect(madeUnder(valueEntry(value(1), own), current)).toBe(false)
   })
 })
 
@@ -248,10 +248,10 @@ describe("refreshesEarly", () => {
 describe("the makers of entries", () => {
   const groups: ReadonlyArray<GroupVersion> = [{ key: "a", version: "1" }]
 
-  it("leased keeps the value and the groups, settled ends the lease, tombstone keeps nothing", () => {
+  it("leased keeps the value and the groups, valueEntry ends the lease, tombstone keeps nothing", () => {
     const kept = value(10, 20)
-    expect(leased(kept, lease, groups)).toStrictEqual({ value: kept, lease, groups })
-    expect(settled(kept, groups)).toStrictEqual({ value: kept, lease: undefined, groups })
+    expect(leasedEntry(kept, lease, groups)).toStrictEqual({ value: kept, lease, groups })
+    expect(valueEntry(kept, groups)).toStrictEqual({ value: kept, lease: undefined, groups })
     expect(tombstone("id", 7)).toStrictEqual({ value: undefined, lease: { id: "id", until: 7 }, groups: [] })
   })
 

@@ -2,6 +2,7 @@ import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { CacheBackend, type CacheStore, StoreBackend } from "effect-cached"
 import * as MemoryStore from "../../src/internal/stores/memory/MemoryStore.js"
+import { plain } from "../support/stores.js"
 
 const hour = 3_600_000
 
@@ -11,7 +12,7 @@ const recorded = (times: Array<readonly [fresh: number, stale: number]>) =>
     Effect.map(
       MemoryStore.make({ maxEntries: 10, maxBytes: undefined, copy: true }),
       (memory): CacheStore.CacheStore => ({
-        ...memory,
+        ...plain(memory),
         write: (items) => {
           for (const { value } of items.map(({ entry }) => entry)) {
             if (value !== undefined) times.push([value.freshUntil, value.staleUntil - value.freshUntil])

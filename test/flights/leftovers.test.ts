@@ -6,6 +6,7 @@ import { Effect, Exit, Option } from "effect"
 import { cached } from "effect-cached"
 import { engine } from "../../src/internal/backend/engine.js"
 import { memoryRig } from "../support/backend.js"
+import { plain } from "../support/stores.js"
 
 const endings: Record<string, Effect.Effect<unknown, string>> = {
   "a value that bypasses the cache": Effect.succeed(Option.none()),
@@ -21,8 +22,8 @@ for (const [name, ending] of Object.entries(endings)) {
       const call = cached((_: number) => ending, { key: "call" })
       const numbers = Array.from({ length: 100 }, (_, n) => n)
       for (const n of numbers) yield* Effect.exit(provide(call(n)))
-      const { names } = service[engine]
-      const records = yield* store.read(numbers.map((n) => names.finish(call.cacheKey(n))))
+      const { keyspace: names } = service[engine]
+      const records = yield* plain(store).read(numbers.map((n) => names.finish(call.cacheKey(n))))
       assert.isTrue(records.every((record) => record === undefined))
       assert.isTrue(Exit.isSuccess(yield* Effect.exit(service.stats)))
     })

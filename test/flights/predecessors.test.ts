@@ -214,7 +214,7 @@ it.scoped("what was invalidated with its group stays so when the group's record 
       { key: "key", groups: ["group"] }
     )
     yield* provide(call)
-    const group = yield* service[engine].names.group("test", "group")
+    const group = yield* service[engine].keyspace.group("test", "group")
     yield* service.invalidateGroup("group")
     assert.strictEqual(yield* store.remove([group]), 1)
     assert.deepStrictEqual(yield* service.get("key"), Option.none())

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { CacheBackend, cached, invalidateGroup } from "effect-cached"
 import * as MemcachedBackend from "effect-cached/MemcachedBackend"
 import type { Client } from "memjs"
-import { Names } from "../../src/internal/entries/keyspace.js"
+import { Keyspace } from "../../src/internal/entries/keyspace.js"
 import { generationKey } from "../../src/internal/stores/memcached/generation/Generation.js"
 import { memcached } from "../servers/memcached.js"
 import { added, bareMemjs, freshNamespace, item, readText, readTexts, storeOn } from "./support.js"
@@ -74,7 +74,7 @@ const grouped = Effect.gen(function* () {
   // Plain LRU: memcached's segmented one spares what is read often, and a version is read with every entry.
   const server = yield* memcached({ args: ["-m", "1", "-I", "512k", "-o", "no_modern,slab_chunk_max=256"] })
   const namespace = freshNamespace()
-  const names = Names.under(namespace, 1)
+  const names = Keyspace.under(namespace, 1)
   const source = { version: 0, computed: 0 }
   // Larger than a version record by so much that the two never compete for room.
   const filler = "x".repeat(2_000)

@@ -5,7 +5,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Console, Effect, Logger, LogLevel, type Scope } from "effect"
 import * as MemcachedBackend from "effect-cached/MemcachedBackend"
-import { Names } from "../../src/internal/entries/keyspace.js"
+import { Keyspace } from "../../src/internal/entries/keyspace.js"
 import { makeRing } from "../../src/internal/stores/memcached/client/Ring.js"
 import { parseServers } from "../../src/internal/stores/memcached/client/Servers.js"
 import { addresses, type MemcachedServer, memcached, memcachedPool } from "../servers/memcached.js"
@@ -165,7 +165,7 @@ describe("cached, with one server of three", () => {
     const servers = yield* memcachedPool(3)
     const ring = makeRing(yield* parseServers(addresses(servers)))
     const namespace = freshNamespace()
-    const names = Names.under(namespace, 1)
+    const names = Keyspace.under(namespace, 1)
     const homeOf = (key: string) => ring.home(names.finish(key))
     const keysOf = (home: number) => steadyKeys.filter((key) => homeOf(key) === home)
     const index = [0, 1, 2].reduce((most, home) => (keysOf(home).length > keysOf(most).length ? home : most))

@@ -6,7 +6,7 @@ import { Effect, Metric, Schema } from "effect"
 import { CacheBackend, cached } from "effect-cached"
 import * as MemcachedBackend from "effect-cached/MemcachedBackend"
 import type { Client } from "memjs"
-import { Names } from "../../src/internal/entries/keyspace.js"
+import { Keyspace } from "../../src/internal/entries/keyspace.js"
 import { generationKey, generationLength } from "../../src/internal/stores/memcached/generation/Generation.js"
 import { memcachedServers } from "../servers/memcached.js"
 import { bareMemjs, freshNamespace } from "./support.js"
@@ -42,7 +42,7 @@ const City = Schema.Struct({ name: Schema.String, population: Schema.Number })
 const start = Effect.gen(function* () {
   const servers = yield* memcachedServers(1)
   const namespace = freshNamespace()
-  const names = Names.under(namespace, 1)
+  const names = Keyspace.under(namespace, 1)
   let computed = 0
   const city = cached((name: string) => Effect.sync(() => ({ name, population: ++computed })), {
     key: namespace,

@@ -2,7 +2,6 @@ import { Effect, Logger, LogLevel, Option, type Scope } from "effect"
 import { Client } from "memjs"
 import type { ByteItem, ByteRecord, ByteStore, StoredBytes } from "../../src/ByteStore.js"
 import type { CacheError } from "../../src/CacheError.js"
-import type { RejectedItem, Writing } from "../../src/CacheStore.js"
 import * as MemcachedStore from "../../src/internal/stores/memcached/MemcachedStore.js"
 import type { MemcachedOptions } from "../../src/internal/stores/memcached/settings.js"
 
@@ -32,19 +31,8 @@ export const readRecord = (store: ByteStore, key: string): Effect.Effect<StoredB
     stored === undefined ? Effect.dieMessage(`no record under ${key}`) : Effect.succeed(stored)
   )
 
-/** Writes one item as the backend does. */
-export const writeLone = (store: ByteStore, lone: ByteItem): Writing =>
-  Effect.async((resume) => {
-    const answered = (rejected: ReadonlyArray<RejectedItem>) => resume(Effect.succeed(rejected))
-    const instead = store.unsafeWrite?.([lone], { answered, failed: resume })
-    if (instead !== undefined) resume(instead)
-  })
-
-/** The two ways of writing one item. */
-export const ways = [
-  ["among others", (store: ByteStore, lone: ByteItem) => store.write([lone])],
-  ["by a callback", writeLone]
-] as const
+/** The ways of writing one item. */
+export const ways = [["alone", (store: ByteStore, lone: ByteItem) => store.write([lone])]] as const
 
 export const added = (store: ByteStore, key: string, text: string) =>
   Effect.map(store.add(key, record(text)), Option.isSome)

@@ -1,8 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Either, Exit, Fiber, Layer, Metric, Option, Runtime, TestClock } from "effect"
-import { CacheBackend, CacheError, type CacheStore, cached, StoreBackend } from "effect-cached"
+import { CacheBackend, CacheError, type CacheStore, cached, type StoreBackend } from "effect-cached"
+import { backendLayer } from "../../src/internal/backend/layer.js"
 import { CircuitOpen, PartialOutage } from "../../src/internal/outages/outage.js"
 import * as MemoryStore from "../../src/internal/stores/memory/MemoryStore.js"
+import type { FusedRead } from "../../src/internal/stores/Store.js"
+import { type AnyStore, engineStore, plain } from "../support/stores.js"
 
 /** A server that can be switched off and counts what it is asked. */
 class Server {
@@ -16,7 +19,8 @@ class Server {
   readonly store = Effect.zipWith(
     MemoryStore.make({ maxEntries: 1_000, maxBytes: undefined, copy: true }),
     Effect.runtime<never>(),
-    ({ unsafeRead: _, ...memory }, runtime): CacheStore.CacheStore => {
+    (inner, runtime): AnyStore => {
+      const memory = plain(inner)
       const reached = <A>(operation: string, effect: Effect.Effect<A, CacheError>): Effect.Effect<A, CacheError> =>
         Effect.suspend(() => {
           this.asked++
@@ -27,30 +31,30 @@ class Server {
               )
         })
       const read: CacheStore.CacheStore["read"] = (keys) => reached("read", memory.read(keys))
-      const write: CacheStore.CacheStore["write"] = (items) => reached("write", memory.write(items))
-      const call = <A>(operation: Effect.Effect<A, CacheError>, asker: CacheStore.Asker<A>): undefined => {
-        Runtime.runCallback(runtime)(operation, {
-          onExit: (exit) => (Exit.isSuccess(exit) ? asker.answered(exit.value) : asker.failed(exit))
+      const fused: FusedRead<CacheStore.StoredEntry> = (_fiber, keys, onFound, onFailure) =>
+        Effect.async((resume) => {
+          Runtime.runCallback(runtime)(Effect.either(read(keys)), {
+            onExit: (exit) => resume(Effect.flatMap(exit, Either.match({ onLeft: onFailure, onRight: onFound })))
+          })
         })
-      }
-      const byCallbacks: Partial<CacheStore.CacheStore> = {
-        unsafeAsk: (keys, asker) => call(read(keys), asker),
-        unsafeWrite: (items, _now, asker) => call(write(items), asker)
-      }
-      return {
+      const store: CacheStore.CacheStore = {
         ...memory,
-        ...(this.answersBy === "callbacks" ? byCallbacks : {}),
         name: "switched",
+        location: "network",
         read,
-        write,
+        write: (items) => reached("write", memory.write(items)),
         add: (key, entry) => reached("add", memory.add(key, entry)),
         replace: (key, token, entry) => reached("replace", memory.replace(key, token, entry)),
         remove: (keys) => reached("remove", memory.remove(keys)),
         clear: reached("clear", memory.clear)
       }
+      return this.answersBy === "callbacks" ? { ...store, local: undefined, read: fused } : store
     }
   )
 }
+
+const layerOver = <E, R>(store: Effect.Effect<AnyStore, E, R>, options: StoreBackend.OutageOptions = {}) =>
+  backendLayer(Effect.map(store, engineStore), options)
 
 let computations = 0
 const counted = cached((n: number) => Effect.sync(() => n * 100 + ++computations), {
@@ -76,8 +80,8 @@ describe("the gauge of open breakers", () => {
     yield* Effect.addFinalizer(() =>
       Deferred.fail(end, new CacheError({ reason: "Unavailable", operation: "close", description }))
     )
-    const { unsafeRead: _, ...memory } = yield* MemoryStore.make({ maxEntries: 10, maxBytes: undefined, copy: true })
-    return { ...memory, name: "switched", read: () => Deferred.await(end) }
+    const memory = plain(yield* MemoryStore.make({ maxEntries: 10, maxBytes: undefined, copy: true }))
+    return { ...memory, name: "switched", location: "network" as const, read: () => Deferred.await(end) }
   })
 
   it.effect("does not take the end of a layer for an outage", () =>
@@ -87,7 +91,7 @@ describe("the gauge of open breakers", () => {
           Effect.all(Array.from({ length: 10 }, () => Effect.forkDaemon(cache.get("key")))),
           Effect.yieldNow()
         )
-      ).pipe(Effect.provide(StoreBackend.layer(closing)))
+      ).pipe(Effect.provide(layerOver(closing)))
       for (const call of calls) assert.isTrue(Exit.isFailure(yield* Fiber.await(call)))
       assert.isFalse(yield* isOpen)
     })
@@ -97,7 +101,7 @@ describe("the gauge of open breakers", () => {
     Effect.gen(function* () {
       const broken = Effect.gen(function* () {
         const server = new Server("effects")
-        const layer = StoreBackend.layer(server.store, { breaker: { failures: 1, retryAfter: "1 hour" } })
+        const layer = layerOver(server.store, { breaker: { failures: 1, retryAfter: "1 hour" } })
         const cache = Context.get(yield* Layer.build(layer), CacheBackend)
         server.up = false
         yield* Effect.flip(cache.get("key"))
@@ -123,7 +127,7 @@ for (const answersBy of ["effects", "callbacks"] as const) {
   ) => {
     const server = new Server(answersBy)
     return Effect.flatMap(CacheBackend, (cache) => use(server, cache)).pipe(
-      Effect.provide(StoreBackend.layer(server.store, options))
+      Effect.provide(layerOver(server.store, options))
     )
   }
 

@@ -5,6 +5,7 @@
 import { Effect } from "effect"
 import { CacheError } from "../../src/CacheError.js"
 import type { CacheStore } from "../../src/CacheStore.js"
+import { type AnyStore, plain } from "./stores.js"
 
 export type Operation = "read" | "write" | "add" | "replace" | "remove" | "clear"
 
@@ -27,9 +28,10 @@ const wait = (millis: number): Effect.Effect<void> => (millis === 0 ? Effect.yie
 
 /** @param trip decides each operation's way; asked when the operation starts */
 export const asyncStore = (
-  inner: CacheStore,
+  given: AnyStore,
   trip: (operation: Operation, keys: ReadonlyArray<string>) => Trip = () => swift
 ): CacheStore => {
+  const inner = plain(given)
   const travelling = <A>(
     operation: Operation,
     keys: ReadonlyArray<string>,

@@ -3,17 +3,18 @@
  */
 import { Effect, Exit, type Fiber, Option, Scope } from "effect"
 import { CacheBackend, type CacheBackendService } from "../../src/CacheBackend.js"
-import type { CacheStore } from "../../src/CacheStore.js"
 import { engine } from "../../src/internal/backend/engine.js"
-import { type BackendOptions, make } from "../../src/internal/backend/make.js"
+import { make } from "../../src/internal/backend/make.js"
+import type { BackendOptions } from "../../src/internal/backend/options.js"
 import * as MemoryStore from "../../src/internal/stores/memory/MemoryStore.js"
 import type { Process, Simulation } from "./simulation.js"
+import { type AnyStore, engineStore, plain } from "./stores.js"
 
 export const memoryStore = MemoryStore.make({ maxEntries: 1_000, maxBytes: undefined, copy: false })
 
 export interface Rig {
   readonly service: CacheBackendService
-  readonly store: CacheStore
+  readonly store: AnyStore
   readonly scope: Scope.CloseableScope
   /** How many flights the registry knows. */
   readonly flights: () => number
@@ -22,9 +23,9 @@ export interface Rig {
   readonly leased: (printed: string) => Effect.Effect<boolean>
 }
 
-export const rig = (store: CacheStore, scope: Scope.CloseableScope, options: BackendOptions = {}): Effect.Effect<Rig> =>
-  Effect.map(Scope.extend(Effect.orDie(make(store, options)), scope), (service) => {
-    const { flights, names } = service[engine]
+export const rig = (store: AnyStore, scope: Scope.CloseableScope, options: BackendOptions = {}): Effect.Effect<Rig> =>
+  Effect.map(Scope.extend(Effect.orDie(make(engineStore(store), options)), scope), (service) => {
+    const { flights, keyspace } = service[engine]
     return {
       service,
       store,
@@ -33,7 +34,7 @@ export const rig = (store: CacheStore, scope: Scope.CloseableScope, options: Bac
       provide: Effect.provideService(CacheBackend, service),
       leased: (printed) =>
         Effect.zipWith(
-          Effect.orDie(store.read([names.finish(printed)])),
+          Effect.orDie(plain(store).read([keyspace.finish(printed)])),
           Effect.clockWith((clock) => clock.currentTimeMillis),
           (records, now) => (records[0]?.entry?.lease?.until ?? 0) > now
         )
@@ -72,7 +73,7 @@ export const endOf = <A, E>(simulation: Simulation, fiber: Fiber.RuntimeFiber<A,
 }
 
 /** A backend inside a simulation. */
-export const rigIn = (simulation: Simulation, process: Process, store?: CacheStore, options?: BackendOptions): Rig =>
+export const rigIn = (simulation: Simulation, process: Process, store?: AnyStore, options?: BackendOptions): Rig =>
   runIn(
     simulation,
     process,

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import type { Entry } from "../../src/CacheStore.js"
-import { decodeEntry, encodeEntry } from "../../src/internal/stores/entryCodec.js"
+import { decodeEntry, encodeEntry } from "../../src/internal/records/entryCodec.js"
 
 const time = fc.oneof(
   fc.double({ noNaN: true }),

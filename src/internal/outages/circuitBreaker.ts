@@ -1,25 +1,18 @@
 /**
- * A circuit breaker in front of a store that can fail (Nygard, "Release It!", 2007): after a few failures in a row calls
+ * A circuit breaker in front of a store that can be away (Nygard, "Release It!", 2007): after a few failures in a row calls
  * skip the store at once, and one probe at a time finds out when it is back. No caller ever waits for a probe.
  *
- * It also keeps the invalidations that an outage would swallow, where asked to: what is pending is replayed before
- * anything under those keys is read again, so that an outage can't bring back what was invalidated.
+ * Its probes also replay the invalidations that were queued during the outage.
  */
 import { Effect, type Scope } from "effect"
 import { CacheError } from "../../CacheError.js"
-import type {
-  Asker,
-  CacheStore,
-  Found,
-  Reading,
-  RejectedItem,
-  StoredEntry,
-  WriteItem,
-  Writing
-} from "../../CacheStore.js"
+import type { StoredEntry, WriteItem } from "../../CacheStore.js"
 import { backgroundSleep } from "../runtime/eventLoop.js"
+import { withFiber } from "../runtime/fiber.js"
 import { inTransaction, isInTransaction } from "../runtime/transaction.js"
+import type { FusedRead, Store } from "../stores/Store.js"
 import { breakerGauge } from "./breakerGauge.js"
+import { InvalidationQueue } from "./invalidationQueue.js"
 import { CircuitOpen, ignoredByBreaker, isOutage } from "./outage.js"
 
 export interface BreakerSettings {
@@ -31,31 +24,11 @@ export interface BreakerSettings {
   readonly queueInvalidations: boolean
 }
 
-/** Beyond this the whole namespace is cleared instead. */
-const mostPending = 10_000
-
-/** Tells the breaker how it went, on the way to who asked. A class for the reason that `Waiter` in gather.ts is one. */
-class Watched<Answer> implements Asker<Answer> {
-  constructor(
-    private readonly asker: Asker<Answer>,
-    private readonly wentWell: (answer: Answer) => void,
-    private readonly watched: (instead: Effect.Effect<Answer, CacheError>) => Effect.Effect<Answer, CacheError>
-  ) {}
-
-  answered(answer: Answer): void {
-    this.wentWell(answer)
-    this.asker.answered(answer)
-  }
-
-  failed(instead: Effect.Effect<Answer, CacheError>): void {
-    this.asker.failed(this.watched(instead))
-  }
-}
-
-export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effect<CacheStore, never, Scope.Scope> =>
+/** The store behind a breaker. */
+export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<Store, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const scope = yield* Effect.scope
     const openBreakers = breakerGauge({ store: store.name })
+    const queue = new InvalidationQueue(store)
     const skipped = (description: string) =>
       new CacheError({
         reason: "Unavailable",
@@ -64,191 +37,149 @@ export const guard = (store: CacheStore, settings: BreakerSettings): Effect.Effe
         cause: new CircuitOpen({ store: store.name })
       })
     // Made once: an error takes its stack each time it is made, which costs more than the call that it skips.
-    const open = Effect.fail(skipped(`the ${store.name} store keeps failing and is not asked until a probe succeeds`))
-    const awaitingReplay = Effect.fail(
-      skipped("the key was invalidated during an outage, and that could not be replayed yet")
-    )
+    const open = skipped(`the ${store.name} store keeps failing and is not asked until a probe succeeds`)
+    const awaitingReplay = skipped("the key was invalidated during an outage, and that could not be replayed yet")
 
     let failuresInARow = 0
-    let tripped = false
+    let isOpen = false
     let isClosed = false
-    let probing = false
     let lastFailed = "v0:effect-cached:probe"
-    // By the moment they were queued, so that one which is queued again during its replay is replayed again.
-    let moment = 0
-    const pending = new Map<string, number>()
-    let pendingClear: number | undefined
+    // Opened by a plain call: whoever makes the breaker open may be interrupted at that very line.
+    const probesWanted = Effect.unsafeMakeLatch()
 
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
         isClosed = true
-        if (tripped) openBreakers.unsafeModify(-1, [])
+        if (isOpen) openBreakers.unsafeModify(-1, [])
       })
     )
 
-    const hasPending = () => pendingClear !== undefined || pending.size > 0
-    const isPending = (keys: ReadonlyArray<string>) =>
-      pendingClear !== undefined || (pending.size > 0 && keys.some((key) => pending.has(key)))
+    /** Whether the store is back; `false` where the breaker ignores what is still away of it. */
+    const probe: Effect.Effect<boolean, CacheError> = withFiber((fiber) =>
+      queue.isEmpty ? store.read(fiber, [lastFailed], () => Effect.void, Effect.fail) : queue.replay
+    ).pipe(
+      Effect.as(true),
+      Effect.catchIf(ignoredByBreaker, () => Effect.succeed(false))
+    )
 
-    const replay = Effect.suspend(() => {
-      const until = moment
-      const replayed = pendingClear === undefined ? Effect.asVoid(store.remove([...pending.keys()])) : store.clear
-      return Effect.map(replayed, () => {
-        if (pendingClear !== undefined && pendingClear <= until) pendingClear = undefined
-        for (const [key, queued] of pending) if (queued <= until) pending.delete(key)
-      })
-    })
-
-    /** Whether the store is back; `false` where what is still away of it needs no breaker. */
-    const probe: Effect.Effect<boolean, CacheError> = Effect.suspend(() =>
-      Effect.as(hasPending() ? replay : store.read([lastFailed]), true)
-    ).pipe(Effect.catchIf(ignoredByBreaker, () => Effect.succeed(false)))
-
-    const probeUntilWell: Effect.Effect<void> = Effect.suspend(() =>
-      Effect.flatMap(Effect.exit(Effect.zipRight(backgroundSleep(settings.retryAfter), probe)), (exit) => {
+    const probeUntilWell: Effect.Effect<void> = Effect.flatMap(
+      Effect.exit(Effect.zipRight(backgroundSleep(settings.retryAfter), probe)),
+      (exit) => {
         if (exit._tag === "Failure") return probeUntilWell
-        const wasTripped = tripped
-        tripped = false
+        const wasOpen = isOpen
+        isOpen = false
         failuresInARow = 0
-        if (wasTripped) openBreakers.unsafeModify(-1, [])
+        if (wasOpen) openBreakers.unsafeModify(-1, [])
         // Its keys are not read before it is replayed; the others may be.
-        if (hasPending()) return probeUntilWell
-        probing = false
-        return wasTripped && exit.value ? Effect.logInfo(`Cache store ${store.name} is back`) : Effect.void
-      })
+        if (!queue.isEmpty) return probeUntilWell
+        probesWanted.unsafeClose()
+        return wasOpen && exit.value ? Effect.logInfo(`Cache store ${store.name} is back`) : Effect.void
+      }
     )
+    yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(probesWanted.await, probeUntilWell))))
 
-    const startProbing = Effect.suspend(() => {
-      if (probing) return Effect.void
-      probing = true
-      return Effect.asVoid(Effect.forkIn(Effect.interruptible(probeUntilWell), scope))
-    })
-
-    const failed = (key: string | undefined, error: CacheError): Effect.Effect<never, CacheError> => {
-      // what the store's own closing makes fail says nothing about it
-      if (!isOutage(error) || ignoredByBreaker(error) || tripped || isClosed) return Effect.fail(error)
-      if (key !== undefined) lastFailed = key
-      if (++failuresInARow < settings.failures) return Effect.fail(error)
-      tripped = true
-      openBreakers.unsafeModify(1, [])
-      return Effect.uninterruptible(
-        Effect.zipRight(
-          startProbing,
-          Effect.logWarning(
-            `Cache store ${store.name} failed ${failuresInARow} times in a row: calls go on without it`,
-            error
-          )
-        )
-      ).pipe(Effect.zipRight(Effect.fail(error)))
-    }
-
-    const wentWell = () => {
+    const wentWell = (): void => {
       failuresInARow = 0
     }
 
-    const watched = <A>(
+    /** Counts the failure, opens the breaker if it is one too many, and goes on with what the caller does about it. */
+    const afterFailure = <A, E, R>(
       key: string | undefined,
-      operation: Effect.Effect<A, CacheError>,
-      settle: (value: A) => void = wentWell
-    ) =>
-      Effect.matchEffect(operation, {
-        onFailure: (error) => failed(key, error),
-        onSuccess: (value) => {
-          settle(value)
-          return Effect.succeed(value)
-        }
-      })
+      error: CacheError,
+      onFailure: (error: CacheError) => Effect.Effect<A, E, R>
+    ): Effect.Effect<A, E, R> => {
+      // What the store's own closing makes fail says nothing about it.
+      if (!isOutage(error) || ignoredByBreaker(error) || isOpen || isClosed) return onFailure(error)
+      if (key !== undefined) lastFailed = key
+      if (++failuresInARow < settings.failures) return onFailure(error)
+      isOpen = true
+      openBreakers.unsafeModify(1, [])
+      probesWanted.unsafeOpen()
+      const warning = `Cache store ${store.name} failed ${failuresInARow} times in a row: calls go on without it`
+      return Effect.zipRight(
+        Effect.logWarning(warning, error),
+        Effect.suspend(() => onFailure(error))
+      )
+    }
+
+    const read: FusedRead<StoredEntry> = (fiber, keys, onFound, onFailure) => {
+      if (queue.holds(keys)) return onFailure(awaitingReplay)
+      // A transaction has its own connection, whose failure is the user's to hear of.
+      if (isInTransaction(fiber)) return store.read(fiber, keys, onFound, onFailure)
+      if (isOpen) return onFailure(open)
+      return store.read(
+        fiber,
+        keys,
+        (found) => {
+          wentWell()
+          return onFound(found)
+        },
+        (error) => afterFailure(keys[0], error, onFailure)
+      )
+    }
 
     const guarded = <A>(
-      keys: ReadonlyArray<string>,
-      operation: () => Effect.Effect<A, CacheError>,
-      mustWait: (keys: ReadonlyArray<string>) => boolean = () => false
+      key: string | undefined,
+      operation: () => Effect.Effect<A, CacheError>
     ): Effect.Effect<A, CacheError> =>
-      Effect.withFiberRuntime<A, CacheError>((fiber) => {
-        if (mustWait(keys)) return awaitingReplay
-        // A transaction has its own connection, whose failure is the user's to hear of.
+      withFiber((fiber) => {
         if (isInTransaction(fiber)) return operation()
-        if (tripped) return open
-        return watched(keys[0], operation())
+        if (isOpen) return Effect.fail(open)
+        return Effect.matchEffect(operation(), {
+          onFailure: (error) => afterFailure(key, error, Effect.fail),
+          onSuccess: (value) => {
+            wentWell()
+            return Effect.succeed(value)
+          }
+        })
       })
 
-    const { unsafeAsk, unsafeWrite } = store
-    const ask =
-      unsafeAsk === undefined
-        ? undefined
-        : (keys: ReadonlyArray<string>, asker: Asker<Found<StoredEntry>>) => {
-            if (isPending(keys)) return awaitingReplay
-            if (tripped) return open
-            const reading = (instead: Reading<StoredEntry>) => watched(keys[0], instead)
-            const instead = unsafeAsk.call(store, keys, new Watched(asker, wentWell, reading))
-            return instead === undefined ? undefined : reading(instead)
-          }
-
-    /** What was written after an invalidation is newer than it. */
-    const settlePending = (items: ReadonlyArray<WriteItem>, rejected: ReadonlyArray<RejectedItem>): void => {
-      if (pending.size > 0 && rejected.length === 0) for (const { key } of items) pending.delete(key)
-    }
-    const written = (items: ReadonlyArray<WriteItem>) => (rejected: ReadonlyArray<RejectedItem>) => {
-      wentWell()
-      settlePending(items, rejected)
-    }
-    const write =
-      unsafeWrite === undefined
-        ? undefined
-        : (items: ReadonlyArray<WriteItem>, now: number, asker: Asker<ReadonlyArray<RejectedItem>>) => {
-            if (tripped) return open
-            const settle = written(items)
-            const writing = (instead: Writing) => watched(items[0]?.key, instead, settle)
-            const instead = unsafeWrite.call(store, items, now, new Watched(asker, settle, writing))
-            return instead === undefined ? undefined : writing(instead)
-          }
-
-    /** `otherwise` where the invalidation is kept for later. */
-    const kept = <A>(
+    /** `instead` where the invalidation is queued. */
+    const queued = <A>(
       operation: Effect.Effect<A, CacheError>,
-      keep: () => void,
-      otherwise: A
+      enqueue: () => void,
+      instead: A
     ): Effect.Effect<A, CacheError> =>
       settings.queueInvalidations
         ? Effect.catchIf(operation, isOutage, (error) =>
             Effect.flatMap(inTransaction, (inside) => {
               if (inside) return Effect.fail(error)
-              keep()
-              return Effect.as(Effect.uninterruptible(startProbing), otherwise)
+              enqueue()
+              probesWanted.unsafeOpen()
+              return Effect.succeed(instead)
             })
           )
         : operation
 
+    const write = (items: ReadonlyArray<WriteItem>) => guarded(items[0]?.key, () => store.write(items))
+
+    // One by one: a spread would lose what a class has in its prototype.
     return {
-      ...store,
-      read: (keys) => guarded(keys, () => store.read(keys), isPending),
-      ...(ask === undefined ? {} : { unsafeAsk: ask }),
-      write: (items) =>
-        Effect.withFiberRuntime((fiber) => {
-          if (isInTransaction(fiber))
-            return Effect.tap(store.write(items), (rejected) => Effect.sync(() => settlePending(items, rejected)))
-          if (tripped) return open
-          return watched(items[0]?.key, store.write(items), written(items))
-        }),
-      ...(write === undefined ? {} : { unsafeWrite: write }),
-      add: (key, entry) => guarded([key], () => store.add(key, entry)),
-      replace: (key, token, entry) => guarded([key], () => store.replace(key, token, entry)),
+      name: store.name,
+      location: store.location,
+      payloads: store.payloads,
+      local: store.local,
+      read,
+      write: settings.queueInvalidations
+        ? (items) =>
+            Effect.map(write(items), (rejected) => {
+              queue.written(items, rejected)
+              return rejected
+            })
+        : write,
+      add: (key, entry) => guarded(key, () => store.add(key, entry)),
+      replace: (key, token, entry) => guarded(key, () => store.replace(key, token, entry)),
       remove: (keys) =>
-        kept(
-          guarded(keys, () => store.remove(keys)),
-          () => {
-            moment++
-            for (const key of keys) pending.set(key, moment)
-            if (pending.size > mostPending) pendingClear = moment
-          },
+        queued(
+          guarded(keys[0], () => store.remove(keys)),
+          () => queue.add(keys),
           0
         ),
-      clear: kept(
-        guarded([], () => store.clear),
-        () => {
-          pendingClear = ++moment
-        },
+      clear: queued(
+        guarded(undefined, () => store.clear),
+        () => queue.addClear(),
         undefined
-      )
+      ),
+      ...(store.size === undefined ? {} : { size: store.size })
     }
   })

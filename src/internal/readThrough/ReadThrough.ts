@@ -286,10 +286,7 @@ export class ReadThrough {
   private withinTransaction<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.matchEffect(this.see(request), {
       onFailure: (error) =>
-        Effect.zipRight(
-          storeFailed(request.counters, unavailable(request), error),
-          this.computations.alone(request)
-        ),
+        Effect.zipRight(storeFailed(request.counters, unavailable(request), error), this.computations.alone(request)),
       onSuccess: (seen) =>
         seen.found === undefined
           ? Effect.zipRight(this.missed(request), this.computations.alone(request))

@@ -4,10 +4,10 @@
  * @since 0.1.0
  */
 import { Effect, Either, Option, Runtime, type Scope } from "effect"
-import type { ByteItem, ByteRecord, ByteStore, StoredBytes } from "../../../ByteStore.js"
+import type { ByteItem, ByteRecord, StoredBytes } from "../../../ByteStore.js"
 import { CacheError } from "../../../CacheError.js"
-import type { Reading, Writing } from "../../../CacheStore.js"
 import { CircuitOpen } from "../../outages/outage.js"
+import type { LegacyByteStore, Reading, Writing } from "../legacy.js"
 import { clearAll } from "./clear.js"
 import { exchange, exchangeUnderGeneration, standIn } from "./client/exchange.js"
 import { Pool, type Route } from "./client/Pool.js"
@@ -21,7 +21,7 @@ import { ReplaceCall } from "./commands/ReplaceCommand.js"
 import { askOne, readMany } from "./read.js"
 import { type MemcachedOptions, poolSettings } from "./settings.js"
 import { Token } from "./Token.js"
-import { writeMany, writeOne } from "./write.js"
+import { writeMany } from "./write.js"
 
 type Operation = "read" | "write" | "add" | "replace" | "remove" | "clear"
 
@@ -167,7 +167,7 @@ export const connect = (options: MemcachedOptions, namespace: string): Effect.Ef
  *
  * The first write to a server, and the first after its generation record was evicted, takes one more.
  */
-export const over = (pool: Pool): ByteStore => {
+export const over = (pool: Pool): LegacyByteStore => {
   const read = (keys: ReadonlyArray<string>): Reading<StoredBytes> =>
     keys.length === 0 ? Effect.succeed([]) : checked(pool, "read", keys, readMany(pool, keys))
   const writeError = (key: string, problem: Problem) => cacheError("write", problem, key)
@@ -188,11 +188,6 @@ export const over = (pool: Pool): ByteStore => {
       return instead === "several" ? read(keys) : instead
     },
     write,
-    unsafeWrite: (items, asker) => {
-      const [item] = items
-      if (item === undefined || items.length > 1 || pool.settings.failover || !isKey(item.key)) return write(items)
-      return writeOne(pool, item, writeError, asker)
-    },
     add: (key, record) => checked(pool, "add", [key], add(pool, key, record)),
     replace: (key, token, record) => checked(pool, "replace", [key], replace(pool, key, token, record)),
     remove: (keys) => (keys.length === 0 ? Effect.succeed(0) : checked(pool, "remove", keys, remove(pool, keys))),
@@ -201,5 +196,7 @@ export const over = (pool: Pool): ByteStore => {
 }
 
 /** A store with connections of its own. */
-export const make = (options: MemcachedOptions, namespace: string): Effect.Effect<ByteStore, CacheError, Scope.Scope> =>
-  Effect.map(connect(options, namespace), over)
+export const make = (
+  options: MemcachedOptions,
+  namespace: string
+): Effect.Effect<LegacyByteStore, CacheError, Scope.Scope> => Effect.map(connect(options, namespace), over)

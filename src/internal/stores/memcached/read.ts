@@ -7,7 +7,7 @@
 import { Effect } from "effect"
 import type { StoredBytes } from "../../../ByteStore.js"
 import type { CacheError } from "../../../CacheError.js"
-import type { Asker, Found, Reading } from "../../../CacheStore.js"
+import type { Asker, Found, Reading } from "../legacy.js"
 import { standIn } from "./client/exchange.js"
 import type { Pool, Route } from "./client/Pool.js"
 import { type Part, split } from "./client/split.js"

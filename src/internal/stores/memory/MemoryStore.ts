@@ -1,69 +1,24 @@
 /**
  * The store in this process: an LRU of values beside a table of leases. Leases are few and short, one a running
- * computation; kept apart, no crowd of new values can evict the lease that keeps a stampede off.
+ * computation; kept apart, no crowd of new values can evict the lease that prevents a stampede.
  */
-import { Clock, Effect, Option, type Scope } from "effect"
+import { Clock, Effect, Either, Option, type Scope } from "effect"
 import { LRUCache } from "lru-cache"
 import { CacheError } from "../../../CacheError.js"
-import {
-  type CachedValue,
-  type CacheStore,
-  type Entry,
-  expiresAt,
-  type GroupVersion,
-  type Place,
-  type RejectedItem,
-  type StoredEntry,
-  type Token
-} from "../../../CacheStore.js"
-import { backgroundSleep } from "../../runtime/eventLoop.js"
+import { type Entry, expiresAt, type RejectedItem, type StoredEntry, type Token } from "../../../CacheStore.js"
+import { backgroundSleep, eventLoopTurn } from "../../runtime/eventLoop.js"
 import { evictedFrom } from "../../runtime/evicted.js"
+import { nowMillis } from "../../runtime/fiber.js"
+import type { Store } from "../Store.js"
 import { approximateBytes } from "./approximateBytes.js"
+import { MemoryEntry } from "./MemoryEntry.js"
+import { Slots } from "./Slots.js"
 
 export interface MemoryStoreOptions {
   readonly maxEntries: number
   readonly maxBytes: number | undefined
   /** Keep bytes instead of references. */
   readonly copy: boolean
-}
-
-/** A record is its own token: a new write is a new object. */
-class MemoryRecord implements StoredEntry {
-  readonly expiresAt: number
-
-  constructor(readonly entry: Entry) {
-    this.expiresAt = expiresAt(entry)
-  }
-
-  get token(): Token {
-    return this
-  }
-}
-
-/**
- * What the LRU keeps. Whoever remembers it has a value at hand for as long as that stands, and keeps nothing alive after.
- * It repeats what a hit needs of the record: each step from object to object is a wait for memory.
- */
-class MemoryPlace implements Place {
-  record: MemoryRecord | undefined
-  value: CachedValue | undefined
-  readonly groups: ReadonlyArray<GroupVersion>
-
-  constructor(
-    readonly key: string,
-    record: MemoryRecord,
-    /** The count of moves at its last one to the front of the LRU. */
-    public movedAt: number
-  ) {
-    this.record = record
-    this.value = record.entry.value
-    this.groups = record.entry.groups
-  }
-
-  vacate(): void {
-    this.record = undefined
-    this.value = undefined
-  }
 }
 
 /** Small buffers are slices of a pool of Node's, all of which one of them would keep alive. */
@@ -73,133 +28,182 @@ const owning = (entry: Entry): Entry =>
     : entry
 
 const sweepEvery = "30 seconds"
-/** So many records are looked at before other fibers have their turn. */
+/** The sweep looks at so many entries in one turn of the event loop. */
 const sweepSlice = 1_000
-const recordBytes = 150
-/** An LRU of fewer records than this is exact. */
+const entryBytes = 150
+/** An LRU of fewer entries than this is exact. */
 const exactBelow = 1_000
 
 const evicted = evictedFrom("memory")
 
-export const make = (options: MemoryStoreOptions): Effect.Effect<CacheStore, never, Scope.Scope> =>
+export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, Scope.Scope> =>
   Effect.gen(function* () {
+    const { copy, maxBytes, maxEntries } = options
     let evictions = 0
     let moves = 0
-    // A record in the half nearer to the front is not moved there at every use, which would cost most of a hit: no more
-    // than what memcached does, where a record moves once a minute.
-    const nearFront = options.maxEntries < exactBelow ? 0 : options.maxEntries >> 1
-    const sizeOf = ({ record }: MemoryPlace, key: string): number =>
-      recordBytes + key.length + approximateBytes(record?.entry.value?.payload)
-    const values = new LRUCache<string, MemoryPlace>({
-      max: options.maxEntries,
-      ...(options.maxBytes === undefined ? {} : { maxSize: options.maxBytes, sizeCalculation: sizeOf }),
-      dispose: (place, _key, reason) => {
-        place.vacate()
+    // An entry in the half nearer to the front is not moved there at every use, which would cost most of a hit.
+    const nearFront = maxEntries < exactBelow ? 0 : maxEntries >> 1
+    const values = new LRUCache<string, MemoryEntry>({
+      max: maxEntries,
+      ...(maxBytes === undefined ? {} : { maxSize: maxBytes }),
+      dispose: (entry, _key, reason) => {
+        leave(entry)
         if (reason !== "evict") return
         evictions++
         evicted.unsafeUpdate(1, [])
       }
     })
-    const leases = new Map<string, MemoryRecord>()
+    const leases = new Map<string, MemoryEntry>()
+    /** The entries of both, for the sweep. */
+    const standing = new Slots<MemoryEntry>()
 
-    const discard = (key: string): boolean => leases.delete(key) || values.delete(key)
+    const leave = (entry: MemoryEntry): void => {
+      standing.remove(entry)
+      entry.clear()
+    }
 
-    const moveToFront = (key: string): MemoryRecord | undefined => {
-      const place = values.get(key)
-      if (place === undefined) return undefined
-      place.movedAt = ++moves
-      return place.record
+    const endLease = (key: string): void => {
+      const lease = leases.get(key)
+      if (lease === undefined) return
+      leases.delete(key)
+      leave(lease)
+    }
+
+    /** A key has a value or a lease without one, never both entries. */
+    const discard = (key: string): void => {
+      if (!values.delete(key)) endLease(key)
+    }
+
+    const moveToFront = (key: string): MemoryEntry | undefined => {
+      const entry = values.get(key)
+      if (entry !== undefined) entry.movedAt = ++moves
+      return entry
     }
 
     /** A lease can be read past its end: its computation may run on here, when a blocked event loop renews it late. */
-    const readable = (key: string, now: number): MemoryRecord | undefined => {
-      const record = moveToFront(key) ?? leases.get(key)
-      if (record === undefined || now < record.expiresAt || record.entry.value === undefined) return record
+    const readable = (key: string, now: number): MemoryEntry | undefined => {
+      const entry = moveToFront(key) ?? leases.get(key)
+      if (entry === undefined || now < entry.expiresAt || entry.value === undefined) return entry
       values.delete(key)
       return undefined
     }
 
-    const isLive = (record: MemoryRecord | undefined, now: number): boolean =>
-      record !== undefined && now < record.expiresAt
+    /** The content apart from the entry: who read it may still need it when the entry has been cleared. */
+    const read = (key: string, now: number): StoredEntry | undefined => {
+      const found = readable(key, now)
+      return found === undefined ? undefined : { token: found, entry: found.entry }
+    }
 
-    const put = (key: string, entry: Entry, operation: string): Token | CacheError => {
-      const record = new MemoryRecord(options.copy ? owning(entry) : entry)
-      if (entry.value === undefined) {
-        values.delete(key)
-        leases.set(key, record)
-        return record
+    const isLive = (entry: MemoryEntry | undefined, now: number): boolean =>
+      entry !== undefined && now < entry.expiresAt
+
+    /** The size that the LRU counts by, or why the value can't be kept. */
+    const sized = (
+      key: string,
+      entry: Entry,
+      limit: number,
+      operation: string
+    ): Either.Either<{ readonly size: number }, CacheError> => {
+      try {
+        const size = entryBytes + key.length + approximateBytes(entry.value?.payload)
+        return size <= limit
+          ? Either.right({ size })
+          : Either.left(
+              new CacheError({
+                reason: "TooLarge",
+                operation,
+                key,
+                description: `the value takes about ${size} bytes, the whole cache ${limit}`
+              })
+            )
+      } catch (cause) {
+        const description = "the value's size can't be told: one of its properties throws"
+        return Either.left(new CacheError({ reason: "Encode", operation, key, description, cause }))
       }
-      leases.delete(key)
-      const place = new MemoryPlace(key, record, ++moves)
-      values.set(key, place)
-      // The LRU drops silently what alone is over its size, and the value that was there before it.
-      if (options.maxBytes !== undefined && !values.has(key)) {
-        return new CacheError({
-          reason: "TooLarge",
-          operation,
-          key,
-          description: `the value takes about ${sizeOf(place, key)} bytes, the whole cache ${options.maxBytes}`
-        })
+    }
+
+    const put = (key: string, given: Entry, operation: string): Either.Either<Token, CacheError> => {
+      const entry = new MemoryEntry(key, copy ? owning(given) : given, 0)
+      if (given.value === undefined) {
+        discard(key)
+        leases.set(key, entry)
+      } else {
+        const size = maxBytes === undefined ? Either.right({}) : sized(key, given, maxBytes, operation)
+        if (Either.isLeft(size)) {
+          // The value that was to be replaced is out of date.
+          discard(key)
+          return Either.left(size.left)
+        }
+        endLease(key)
+        entry.movedAt = ++moves
+        values.set(key, entry, size.right)
       }
-      return record
+      standing.add(entry)
+      return Either.right(entry)
     }
 
     const putIf = (
       key: string,
       entry: Entry,
       operation: string,
-      allowed: (record: MemoryRecord | undefined, now: number) => boolean
+      allowed: (present: MemoryEntry | undefined, now: number) => boolean
     ): Effect.Effect<Option.Option<Token>, CacheError> =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        if (!allowed(readable(key, now), now)) return Effect.succeed(Option.none())
+        if (!allowed(readable(key, now), now)) return Effect.succeedNone
         // A tombstone would only fill the table: where all is atomic nothing is as good.
         if (expiresAt(entry) <= now) {
           discard(key)
-          return Effect.succeed(Option.some(new MemoryRecord(entry)))
+          return Effect.succeedSome({})
         }
-        const token = put(key, entry, operation)
-        return token instanceof CacheError ? Effect.fail(token) : Effect.succeed(Option.some(token))
+        return Either.map(put(key, entry, operation), Option.some)
       })
 
-    const sweep = Effect.gen(function* () {
-      const now = yield* Clock.currentTimeMillis
-      let looked = 0
-      for (const table of [values, leases]) {
-        for (const key of [...table.keys()]) {
-          const record = table === values ? values.peek(key)?.record : leases.get(key)
-          if (record !== undefined && record.expiresAt <= now) discard(key)
-          if (++looked % sweepSlice === 0) yield* Effect.yieldNow()
+    /** Drops what has expired: in slices, for a walk over a million entries would block the event loop. */
+    const sweep = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      let slot = standing.size
+      const slice: Effect.Effect<void> = Effect.suspend(() => {
+        slot = Math.min(slot, standing.size)
+        const end = Math.max(0, slot - sweepSlice)
+        while (slot > end) {
+          const entry = standing.at(--slot)
+          if (entry !== undefined && entry.expiresAt <= now) discard(entry.key)
         }
-      }
+        return slot === 0 ? Effect.void : Effect.zipRight(eventLoopTurn, slice)
+      })
+      return slice
     })
-    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(backgroundSleep(sweepEvery), sweep)))
+    yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(backgroundSleep(sweepEvery), sweep))))
 
     return {
       name: "memory",
       location: "process",
-      payloads: options.copy ? "bytes" : "references",
-      unsafeRead: readable,
-      places: {
+      payloads: copy ? "bytes" : "references",
+      local: {
+        capacity: maxEntries,
+        read,
         find: (key) => values.peek(key),
-        use: (place) => {
-          // The places that this store gives out are its own.
-          const { key, movedAt } = place as MemoryPlace
+        used: (entry) => {
+          // The entries that this store gives out are its own.
+          const { key, movedAt } = entry as MemoryEntry
           if (moves - movedAt >= nearFront) moveToFront(key)
         }
       },
-      read: (keys) => Effect.map(Clock.currentTimeMillis, (now) => keys.map((key) => readable(key, now))),
+      read: (fiber, keys, onFound) => {
+        const now = nowMillis(fiber)
+        return onFound(keys.map((key) => read(key, now)))
+      },
       write: (items) =>
         Effect.sync(() => {
           const rejected: Array<RejectedItem> = []
           for (const { key, entry } of items) {
-            const token = put(key, entry, "write")
-            if (token instanceof CacheError) rejected.push({ key, error: token })
+            const written = put(key, entry, "write")
+            if (Either.isLeft(written)) rejected.push({ key, error: written.left })
           }
           return rejected
         }),
-      add: (key, entry) => putIf(key, entry, "add", (record, now) => !isLive(record, now)),
+      add: (key, entry) => putIf(key, entry, "add", (present, now) => !isLive(present, now)),
       replace: (key, token, entry) =>
-        putIf(key, entry, "replace", (record) => record !== undefined && record === token),
+        putIf(key, entry, "replace", (present) => present !== undefined && present === token),
       remove: (keys) =>
         Effect.map(Clock.currentTimeMillis, (now) => {
           let removed = 0
@@ -210,12 +214,12 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<CacheStore, nev
           return removed
         }),
       clear: Effect.sync(() => {
-        leases.clear()
         values.clear()
+        for (const key of [...leases.keys()]) endLease(key)
       }),
       size: Effect.sync(() => ({
         entries: Option.some(values.size),
-        bytes: options.maxBytes === undefined ? Option.none() : Option.some(values.calculatedSize),
+        bytes: maxBytes === undefined ? Option.none() : Option.some(values.calculatedSize),
         evictions: Option.some(evictions)
       }))
     }

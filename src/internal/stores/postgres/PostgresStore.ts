@@ -2,10 +2,11 @@
 import { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Duration, Effect, Exit, type Option, type Scope } from "effect"
-import type { ByteItem, ByteRecord, ByteStore, StoredBytes } from "../../../ByteStore.js"
+import type { ByteItem, ByteRecord, StoredBytes } from "../../../ByteStore.js"
 import type { CacheError } from "../../../CacheError.js"
-import type { Found, RejectedItem } from "../../../CacheStore.js"
+import type { RejectedItem } from "../../../CacheStore.js"
 import { keyPrefix } from "../../keys/finishKey.js"
+import type { Found, LegacyByteStore } from "../legacy.js"
 import { ownConnection, Preparation, wallClock, whereTransaction, withTimeout } from "../sql/connection.js"
 import * as Running from "../sql/Running.js"
 import type { SqlStoreOptions } from "../sql/SqlStore.js"
@@ -26,7 +27,7 @@ const toFound = (states: ReadonlyArray<State>): Found<StoredBytes> =>
 
 export const make = (
   options: SqlStoreOptions
-): Effect.Effect<ByteStore, CacheError | SqlError, SqlClient | Scope.Scope> =>
+): Effect.Effect<LegacyByteStore, CacheError | SqlError, SqlClient | Scope.Scope> =>
   Effect.gen(function* () {
     const sql = yield* SqlClient
     const table = yield* parseTable(options.table)

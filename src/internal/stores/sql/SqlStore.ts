@@ -5,8 +5,8 @@
 import { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { type Duration, Effect, type Scope } from "effect"
-import type { ByteStore } from "../../../ByteStore.js"
 import { CacheError } from "../../../CacheError.js"
+import type { LegacyByteStore } from "../legacy.js"
 import * as PostgresStore from "../postgres/PostgresStore.js"
 import * as SqliteStore from "../sqlite/SqliteStore.js"
 
@@ -25,7 +25,7 @@ export interface SqlStoreOptions {
   readonly timeout: Duration.Duration
 }
 
-type Make = Effect.Effect<ByteStore, CacheError | SqlError, SqlClient | Scope.Scope>
+type Make = Effect.Effect<LegacyByteStore, CacheError | SqlError, SqlClient | Scope.Scope>
 
 export const make = (options: SqlStoreOptions): Make =>
   Effect.flatMap(SqlClient, (sql) =>

@@ -9,9 +9,7 @@ export const fromPlain = (store: CacheStore): Store => ({
   location: store.location,
   payloads: store.payloads,
   local: undefined,
-  remote: {
-    read: (_fiber, keys, onFound, onFailure) => Effect.matchEffect(store.read(keys), { onFailure, onSuccess: onFound })
-  },
+  read: (_fiber, keys, onFound, onFailure) => Effect.matchEffect(store.read(keys), { onFailure, onSuccess: onFound }),
   write: (items) => store.write(items),
   add: (key, entry) => store.add(key, entry),
   replace: (key, token, entry) => store.replace(key, token, entry),

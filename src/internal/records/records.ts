@@ -10,8 +10,7 @@ import {
   type Token,
   type WriteItem
 } from "../../CacheStore.js"
-import { withFiber } from "../runtime/fiber.js"
-import { nowMillis } from "../runtime/instruments.js"
+import { nowMillis, withFiber } from "../runtime/fiber.js"
 import { decodeEntry, encodeEntry } from "./entryCodec.js"
 
 /** What `ByteRecord` is; this file stands below the public module, which uses it. */
@@ -42,7 +41,7 @@ const toRecord = (entry: Entry, now: number): EncodedEntry => ({
   lifetime: Math.max(shortestLifetime, Math.ceil(expiresAt(entry) - now))
 })
 
-export const toItem = ({ entry, key }: WriteItem, now: number): EncodedItem => ({ key, record: toRecord(entry, now) })
+const toItem = ({ entry, key }: WriteItem, now: number): EncodedItem => ({ key, record: toRecord(entry, now) })
 
 /** Bytes that are no entry read as `entry: undefined`. */
 export const toStoredEntry = (

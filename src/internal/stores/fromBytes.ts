@@ -1,12 +1,10 @@
 /** A driver of this library whose read is fused, as the engine sees stores. */
-import { overBytes, toStoredEntry } from "./entryBytes.js"
+import { overBytes, toStoredEntry } from "../records/records.js"
 import type { FusedByteStore, Store } from "./Store.js"
 
 export const fromBytes = (driver: FusedByteStore): Store => ({
   ...overBytes(driver),
   local: undefined,
-  remote: {
-    read: (fiber, keys, onFound, onFailure) =>
-      driver.read(fiber, keys, (found) => onFound(found.map(toStoredEntry)), onFailure)
-  }
+  read: (fiber, keys, onFound, onFailure) =>
+    driver.read(fiber, keys, (found) => onFound(found.map(toStoredEntry)), onFailure)
 })
