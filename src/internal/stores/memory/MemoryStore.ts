@@ -43,16 +43,18 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
     let moves = 0
     // An entry in the half nearer to the front is not moved there at every use, which would cost most of a hit.
     const nearFront = maxEntries < exactBelow ? 0 : maxEntries >> 1
-    const values = new LRUCache<string, MemoryEntry>({
-      max: maxEntries,
-      ...(maxBytes === undefined ? {} : { maxSize: maxBytes }),
-      dispose: (entry, _key, reason) => {
-        leave(entry)
-        if (reason !== "evict") return
-        evictions++
-        evicted.unsafeUpdate(1, [])
-      }
-    })
+    const noValues = () =>
+      new LRUCache<string, MemoryEntry>({
+        max: maxEntries,
+        ...(maxBytes === undefined ? {} : { maxSize: maxBytes }),
+        dispose: (entry, _key, reason) => {
+          leave(entry)
+          if (reason !== "evict") return
+          evictions++
+          evicted.unsafeUpdate(1, [])
+        }
+      })
+    let values = noValues()
     const leases = new Map<string, MemoryEntry>()
     /** The entries of both, for the sweep. */
     const standing = new Slots<MemoryEntry>()
@@ -214,8 +216,10 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
           return removed
         }),
       clear: Effect.sync(() => {
-        values.clear()
-        for (const key of [...leases.keys()]) endLease(key)
+        // Not `values.clear()`, which takes several times as long.
+        standing.empty((entry) => entry.clear())
+        values = noValues()
+        leases.clear()
       }),
       size: Effect.sync(() => ({
         entries: Option.some(values.size),

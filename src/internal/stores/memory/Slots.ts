@@ -6,7 +6,7 @@ export interface Slotted {
 }
 
 export class Slots<A extends Slotted> {
-  private readonly items: Array<A> = []
+  private items: Array<A> = []
 
   get size(): number {
     return this.items.length
@@ -27,5 +27,11 @@ export class Slots<A extends Slotted> {
     if (last === undefined || last === item) return
     last.slot = item.slot
     this.items[item.slot] = last
+  }
+
+  /** @param parting is told of every item */
+  empty(parting: (item: A) => void): void {
+    for (const item of this.items) parting(item)
+    this.items = []
   }
 }

@@ -1,0 +1,156 @@
+/** The breaker by the internal contract of a store; what users see of it is in test/store/breaker.test.ts. */
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Exit, Fiber, FiberId, Option, TestClock } from "effect"
+import type { Entry } from "../../src/CacheStore.js"
+import { type BreakerSettings, guard } from "../../src/internal/outages/circuitBreaker.js"
+import { InvalidationQueue } from "../../src/internal/outages/invalidationQueue.js"
+import { withFiber } from "../../src/internal/runtime/fiber.js"
+import { fromPlain } from "../../src/internal/stores/fromPlain.js"
+import type { Store } from "../../src/internal/stores/Store.js"
+import { away, byCallbacks, ClassStore } from "./support.js"
+
+const settings: BreakerSettings = { failures: 2, retryAfter: 1_000, queueInvalidations: false }
+const lease: Entry = { value: undefined, lease: { id: "lease", until: 1 }, groups: [] }
+
+const read = (store: Store, ...keys: ReadonlyArray<string>) =>
+  withFiber((fiber) => store.read(fiber, keys, Effect.succeed, Effect.fail))
+
+/** As `sql.withTransaction` marks it. */
+const inTransaction = <A, E>(effect: Effect.Effect<A, E>) =>
+  Effect.provide(effect, Context.make(Context.GenericTag("@effect/sql/SqlClient/TransactionConnection"), {}))
+
+describe("a store that is a class", () => {
+  it.scoped("keeps its getters and the this of its methods, behind the breaker too", () =>
+    Effect.gen(function* () {
+      const plain = new ClassStore()
+      const store = yield* guard(fromPlain(plain), settings)
+      assert.deepStrictEqual([store.name, store.location, store.payloads], ["class", "network", "bytes"])
+      assert.deepStrictEqual(yield* read(store, "a"), [{ token: "token of a", entry: undefined }])
+      yield* store.write([{ key: "a", entry: lease }])
+      assert.deepStrictEqual(yield* store.add("a", lease), Option.some("added"))
+      assert.deepStrictEqual(yield* store.replace("a", "token", lease), Option.some("replaced"))
+      assert.strictEqual(yield* store.remove(["a", "b"]), 2)
+      yield* store.clear
+      assert.deepStrictEqual((yield* store.size ?? Effect.die("no size")).entries, Option.some(1))
+      assert.deepStrictEqual(plain.asked, [
+        "read a",
+        "write a",
+        "add a",
+        "replace a token",
+        "remove a,b",
+        "clear",
+        "size"
+      ])
+    })
+  )
+})
+
+describe("reads by callbacks", () => {
+  const fail = (store: Store, settle: (error: typeof away) => void) =>
+    Effect.gen(function* () {
+      const reading = yield* Effect.fork(read(store, "a"))
+      yield* Effect.yieldNow()
+      settle(away)
+      assert.isTrue(Exit.isFailure(yield* Fiber.await(reading)))
+    })
+
+  it.scoped("open the breaker, are skipped, and are heard by the probe that closes it", () =>
+    Effect.gen(function* () {
+      const { settle, store: driver, waiting } = byCallbacks(fromPlain(new ClassStore()))
+      const store = yield* guard(driver, settings)
+      yield* fail(store, settle)
+      yield* fail(store, settle)
+      assert.strictEqual((yield* Effect.flip(read(store, "a"))).operation, "breaker")
+      assert.strictEqual((yield* Effect.flip(store.add("a", lease))).operation, "breaker")
+      assert.strictEqual(waiting.length, 0)
+
+      yield* TestClock.adjust("1 second")
+      settle(away)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(waiting.length, 1)
+      settle()
+      yield* Effect.yieldNow()
+      const reading = yield* Effect.fork(read(store, "a"))
+      yield* Effect.yieldNow()
+      settle()
+      assert.deepStrictEqual(yield* Fiber.join(reading), [undefined])
+    })
+  )
+
+  it.scoped("inside a transaction go straight through, and do not count", () =>
+    Effect.gen(function* () {
+      const plain = new ClassStore()
+      const store = yield* guard(fromPlain(plain), settings)
+      plain.up = false
+      for (let round = 0; round < 5; round++) yield* Effect.flip(inTransaction(read(store, "a")))
+      for (let round = 0; round < 5; round++) yield* Effect.flip(inTransaction(store.remove(["a"])))
+      assert.strictEqual(plain.asked.length, 10)
+      for (let round = 0; round < 5; round++) yield* Effect.flip(read(store, "a"))
+      assert.strictEqual(plain.asked.length, 12)
+      yield* Effect.flip(inTransaction(read(store, "a")))
+      assert.strictEqual(plain.asked.length, 13)
+    })
+  )
+
+  it.scoped("probes begin although the caller is interrupted at the line that opens the breaker", () =>
+    Effect.gen(function* () {
+      const { settle, store: driver, waiting } = byCallbacks(fromPlain(new ClassStore()))
+      const store = yield* guard(driver, { ...settings, failures: 1 })
+      const reading = yield* Effect.fork(read(store, "a"))
+      yield* Effect.yieldNow()
+      settle(away)
+      reading.unsafeInterruptAsFork(FiberId.none)
+      assert.isTrue(Exit.isInterrupted(yield* Fiber.await(reading)))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(waiting.length, 1)
+      settle()
+      yield* Effect.yieldNow()
+      assert.deepStrictEqual(yield* store.add("a", lease), Option.some("added"))
+    })
+  )
+})
+
+describe("the queue of invalidations", () => {
+  it.scoped("is bounded: beyond 10,000 keys the namespace is cleared instead", () =>
+    Effect.gen(function* () {
+      const plain = new ClassStore()
+      const queue = new InvalidationQueue(fromPlain(plain))
+      for (let n = 0; n < 10_000; n++) queue.add([`key ${n}`])
+      queue.add(["key 0"])
+      assert.strictEqual(queue.size, 10_000)
+      assert.isFalse(queue.holds(["key 10000"]))
+      let most = 0
+      for (let n = 10_000; n < 400_000; n += 100) {
+        queue.add(Array.from({ length: 100 }, (_, m) => `key ${n + m}`))
+        most = Math.max(most, queue.size)
+      }
+      assert.isAtMost(most, 10_000)
+      assert.isTrue(queue.holds(["a key that was invalidated, or not"]))
+      yield* queue.replay
+      assert.deepStrictEqual(plain.asked, ["clear"])
+      assert.isTrue(queue.isEmpty)
+      assert.isFalse(queue.holds(["key 0"]))
+    })
+  )
+
+  it.scoped("replays again what is queued again while it is replayed", () =>
+    Effect.gen(function* () {
+      const plain = new ClassStore()
+      const queue: InvalidationQueue = new InvalidationQueue({
+        remove: (keys) => Effect.tap(plain.remove(keys), () => queue.add(["b"])),
+        clear: Effect.tap(
+          Effect.suspend(() => plain.clear),
+          () => queue.addClear()
+        )
+      })
+      queue.add(["a", "b"])
+      yield* queue.replay
+      assert.isFalse(queue.holds(["a"]))
+      assert.isTrue(queue.holds(["b"]))
+      queue.addClear()
+      yield* queue.replay
+      assert.isTrue(queue.holds(["a"]))
+      assert.deepStrictEqual(plain.asked, ["remove a,b", "clear"])
+    })
+  )
+})
