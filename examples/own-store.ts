@@ -1,61 +1,44 @@
 /**
- * A backend of your own: six primitives over bytes, each atomic. Here the server is a Map; for a real one each primitive
+ * A backend of your own: six primitives over bytes, each atomic. Here the server is a Map. For a real one each primitive
  * is a command that the server executes atomically, and its failures become a `CacheError`. Run `cacheBackendSuite` of
  * `effect-cached/testing` against it.
  */
 import { Clock, Console, Effect, Option } from "effect"
 import { ByteStore, cached, invalidateGroup, StoreBackend } from "effect-cached"
 
-interface Row {
-  readonly bytes: Uint8Array
+interface Row extends ByteStore.StoredBytes {
   readonly until: number
-  /** Different for every write: the token. */
-  readonly revision: number
 }
 
 const makeMapStore = (): ByteStore.ByteStore => {
   const rows = new Map<string, Row>()
-  let revisions = 0
+  let writes = 0
+
+  const atomic = <A>(step: (now: number) => A): Effect.Effect<A> => Effect.map(Clock.currentTimeMillis, step)
 
   const live = (key: string, now: number): Row | undefined => {
     const row = rows.get(key)
     return row !== undefined && now < row.until ? row : undefined
   }
 
-  const put = (key: string, { bytes, lifetime }: ByteStore.ByteRecord, now: number): number => {
-    const revision = ++revisions
-    rows.set(key, { bytes, until: now + lifetime, revision })
-    return revision
+  /** The token is different for every write. */
+  const put = (key: string, { bytes, lifetime }: ByteStore.ByteRecord, now: number): ByteStore.StoredBytes["token"] => {
+    rows.set(key, { token: ++writes, bytes, until: now + lifetime })
+    return writes
   }
 
   return {
     name: "map",
-    read: (keys) =>
-      Effect.map(Clock.currentTimeMillis, (now) =>
-        keys.map((key) => {
-          const row = live(key, now)
-          return row === undefined ? undefined : { token: row.revision, bytes: row.bytes }
-        })
-      ),
+    read: (keys) => atomic((now) => keys.map((key) => live(key, now))),
     write: (items) =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
+      atomic((now) => {
         for (const { key, record } of items) put(key, record, now)
         return [] // nothing was too large
       }),
-    add: (key, record) =>
-      Effect.map(Clock.currentTimeMillis, (now) =>
-        live(key, now) === undefined ? Option.some(put(key, record, now)) : Option.none()
-      ),
+    add: (key, record) => atomic((now) => (live(key, now) ? Option.none() : Option.some(put(key, record, now)))),
     replace: (key, token, record) =>
-      Effect.map(Clock.currentTimeMillis, (now) =>
-        live(key, now)?.revision === token ? Option.some(put(key, record, now)) : Option.none()
-      ),
-    remove: (keys) =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
-        const lived = keys.filter((key) => live(key, now) !== undefined)
-        for (const key of keys) rows.delete(key)
-        return lived.length
-      }),
+      atomic((now) => (live(key, now)?.token === token ? Option.some(put(key, record, now)) : Option.none())),
+    remove: (keys) => atomic((now) => keys.filter((key) => live(key, now) !== undefined && rows.delete(key)).length),
     clear: Effect.sync(() => rows.clear())
   }
 }

@@ -63,14 +63,14 @@ export interface MemoOptions<A, Args extends ReadonlyArray<unknown> = []> {
   readonly schema?: Schema.Schema<A, any>
   /** Which values are kept. Default: all but `undefined`, `null` and `Option.none()`, which bypass the cache. */
   readonly cacheWhen?: (value: A) => boolean
-  /** Who recomputes a stale value: the caller that leased it (default), or a fiber of the layer behind its back. */
+  /** Who recomputes a stale value: the caller that gets its lease (default), or a fiber of the layer in the background. */
   readonly revalidate?: "caller" | "background"
   /**
    * Whether a stale value answers for a failed recomputation. Default true. Otherwise the caller that recomputed gets the
    * error; the others are served the stale value, and nobody tries again until the lease has run out.
    */
   readonly staleOnError?: boolean
-  /** How long a lease holds without being renewed: what a killed process can delay the others. Default 10 seconds. */
+  /** How long the right to compute lasts without being renewed: so long a killed process can delay the others. Default 10 seconds. */
   readonly lease?: Duration.DurationInput
   /** β of XFetch: how eagerly fresh values are recomputed before their end; 1 is usual. Default 0: never. */
   readonly earlyRefresh?: number

@@ -9,8 +9,8 @@ import type { Effect, Option } from "effect"
 import type { CacheError } from "./CacheError.js"
 
 /**
- * The store's proof of which record was read. Opaque to all but the store that gave it out, and never repeated: not for
- * a rewritten record, not for one that was removed and created again.
+ * The store's proof of which entry was read. Opaque to all but the store that gave it out, and never repeated: not for
+ * a rewritten entry, not for one that was removed and created again.
  *
  * @since 0.1.0
  * @category models
@@ -49,14 +49,14 @@ export interface CachedValue {
  * @category models
  */
 export interface GroupVersion {
-  /** The finished key of the group's version record. */
+  /** The finished key under which the group's version stands. */
   readonly key: string
   readonly version: string
 }
 
 /**
- * What stands under a key: a value, a lease, or both. A lease without a value is a lease; a lease whose time has passed
- * is a tombstone.
+ * What stands under a key: a value, a lease, or both. A lease whose time has passed, without a value, is a tombstone: it
+ * counts as absent.
  *
  * @since 0.1.0
  * @category models
@@ -68,7 +68,7 @@ export interface Entry {
 }
 
 /**
- * When nothing in the entry can matter any more and its record may disappear (milliseconds on Effect's `Clock`).
+ * When nothing in the entry counts any more, so that the store may drop it (milliseconds on Effect's `Clock`).
  *
  * @since 0.1.0
  * @category models
@@ -76,8 +76,8 @@ export interface Entry {
 export const expiresAt = (entry: Entry): number => Math.max(entry.value?.staleUntil ?? 0, entry.lease?.until ?? 0)
 
 /**
- * A record as it was read. `entry` is `undefined` when the record could not be understood (foreign bytes, a later
- * format): a miss that can be overwritten through its token.
+ * An entry as it was read. `entry` is `undefined` when its bytes could not be understood (foreign bytes, a later format):
+ * a miss that can be overwritten through its token.
  *
  * @since 0.1.0
  * @category models
@@ -88,7 +88,7 @@ export interface StoredEntry {
 }
 
 /**
- * A driver whose records are `Entry` objects. Keys are finished: 1 to 250 bytes of printable ASCII without a space.
+ * A driver that keeps `Entry` objects. Keys are finished: 1 to 250 bytes of printable ASCII without a space.
  * Every operation may fail with a `CacheError`; none may hang for ever.
  *
  * Interruption: an operation that was interrupted may or may not have happened; nothing else may be left behind.
@@ -99,13 +99,13 @@ export interface StoredEntry {
 export interface CacheStore {
   /** `memory`, `postgresql`, …: names the store in logs, metrics and spans. */
   readonly name: string
-  /** Where the store is: `process` needs no circuit breaker, `network` may be away. */
+  /** Where the store is. `network`: it may be away, so a circuit breaker guards it. `process`: it needs none. */
   readonly location: "process" | "network"
   /** Whether payloads are kept by reference, or must be bytes. */
   readonly payloads: "references" | "bytes"
   /**
-   * Reads the records of all keys in one round trip; the answer has one element a key, in order, `undefined` where no
-   * record lives.
+   * Reads the entries of all keys in one round trip; the answer has one element a key, in order, `undefined` where no
+   * entry lives.
    */
   readonly read: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<StoredEntry | undefined>, CacheError>
   /**
@@ -113,13 +113,13 @@ export interface CacheStore {
    * the items that were not written, with the reason; the others were.
    */
   readonly write: (items: ReadonlyArray<WriteItem>) => Effect.Effect<ReadonlyArray<RejectedItem>, CacheError>
-  /** Writes the entry only where no live record stands: of many callers one gets a token, the others `None`. */
+  /** Writes the entry only where no live entry stands: of many callers one gets a token, the others `None`. */
   readonly add: (key: string, entry: Entry) => Effect.Effect<Option.Option<Token>, CacheError>
-  /** Compare-and-set: writes the entry only over the very record that `token` was given for. */
+  /** Compare-and-set: writes the entry only over the very entry that `token` was given for. */
   readonly replace: (key: string, token: Token, entry: Entry) => Effect.Effect<Option.Option<Token>, CacheError>
-  /** Removes the records; says how many lived. */
+  /** Removes the entries; says how many lived. */
   readonly remove: (keys: ReadonlyArray<string>) => Effect.Effect<number, CacheError>
-  /** Removes every record of this layer's namespace, in all its versions, and no other. */
+  /** Removes every entry of this layer's namespace, in all its versions, and no other. */
   readonly clear: Effect.Effect<void, CacheError>
   /** What the store knows of its own size, without a scan. */
   readonly size?: Effect.Effect<StoreSize, CacheError>
@@ -150,6 +150,6 @@ export interface RejectedItem {
 export interface StoreSize {
   readonly entries: Option.Option<number>
   readonly bytes: Option.Option<number>
-  /** Records dropped for want of room since the layer was built. */
+  /** Entries dropped for want of room since the layer was built. */
   readonly evictions: Option.Option<number>
 }

@@ -5,7 +5,7 @@ export const evictedFrom = (store: string) =>
   Metric.fromMetricKey(
     MetricKey.taggedWithLabels(
       MetricKey.counter("effect_cached_evicted_total", {
-        description: "records dropped for want of room",
+        description: "entries dropped for want of room",
         incremental: true
       }),
       [MetricLabel.make("store", store)]
