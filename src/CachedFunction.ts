@@ -26,10 +26,12 @@ export interface CachedOptions<A, Args extends ReadonlyArray<unknown> = []> exte
  * fails it computes as if there were no cache. A key that can't be spelled and an option out of its range are mistakes of
  * the program, hence defects (`CacheError` with reason `InvalidKey` or `InvalidOption`).
  *
+ * `This` is what a method needs as its `this`; of other functions it is `unknown`.
+ *
  * @since 0.1.0
  * @category models
  */
-export interface CachedFunction<in This, Args extends ReadonlyArray<unknown>, out A, out E, out R> {
+export interface CachedFunction<Args extends ReadonlyArray<unknown>, out A, out E, out R, in This = unknown> {
   /** The value, from the cache or computed by one caller of all processes. 1 RT on a hit. */
   (this: This, ...args: Args): Effect.Effect<A, E, R | CacheBackend>
   /** Makes what is cached, and what is being computed, for these arguments count no more. 1 RT. */

@@ -41,7 +41,7 @@ export type Lift<A, Args extends ReadonlyArray<unknown>> = <
     // Gives the callbacks of the options the argument types of the function in the pipe.
     | ((...args: Args) => Effect.Effect<A, E, R> & Effect.Effect<B, E, R>),
   context?: ClassMethodDecoratorContext
-) => [Own] extends [never] ? CachedEffect<B, E, R> : CachedFunction<This, Own, B, E, R>
+) => [Own] extends [never] ? CachedEffect<B, E, R> : CachedFunction<Own, B, E, R, This>
 
 /**
  * Memoizes an effect, or what a function or method returns, in the `CacheBackend` of the program.
@@ -80,7 +80,7 @@ export const cached: {
   <This, Args extends ReadonlyArray<unknown>, A, E, R>(
     f: (this: This, ...args: Args) => Effect.Effect<A, E, R>,
     options: CachedOptions<NoInfer<A>, Settled<Args>>
-  ): CachedFunction<This, Args, A, E, R>
+  ): CachedFunction<Args, A, E, R, This>
   <A, E, R>(effect: Effect.Effect<A, E, R>, options: CachedOptions<NoInfer<A>>): CachedEffect<A, E, R>
   <A, Args extends ReadonlyArray<unknown> = never>(options: CachedOptions<A, Args>): Lift<A, Args>
   // The implementation tells its cases apart at run time, where there are no types: these signatures are its types.
@@ -109,6 +109,6 @@ export const cached: {
  */
 export const asCached: <This, Args extends ReadonlyArray<unknown>, A, E, R>(
   method: (this: This, ...args: Args) => Effect.Effect<A, E, R>
-) => CachedFunction<This, Args, A, E, R> =
+) => CachedFunction<Args, A, E, R, This> =
   // As above.
   internal.asCached as never

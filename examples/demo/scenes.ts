@@ -65,7 +65,7 @@ export const coldAndHit = (questions: Questions) => (say: Say) =>
   Effect.gen(function* () {
     const ask = <Args extends ReadonlyArray<unknown>, A>(
       text: string,
-      question: CachedFunction<unknown, Args, A, never, never>,
+      question: CachedFunction<Args, A, never, never>,
       args: Args,
       tell: (value: A) => string
     ) =>

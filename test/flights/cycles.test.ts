@@ -10,7 +10,7 @@ import { endOf, exitIn, memoryStore, rigIn, runIn } from "../support/backend.js"
 import { breathe } from "../support/breathe.js"
 import { Simulation, seeded } from "../support/simulation.js"
 
-type Recursive = CachedFunction<unknown, [], number, never, never>
+type Recursive = CachedFunction<[], number, never, never>
 
 const ring = (names: ReadonlyArray<string>, groups: ReadonlyArray<string> = []): ReadonlyArray<Recursive> => {
   const functions: Array<Recursive> = names.map((key, index) =>

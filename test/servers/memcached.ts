@@ -92,6 +92,7 @@ const installOnce: Effect.Effect<void, Error> = Effect.acquireUseRelease(
   () =>
     Effect.gen(function* () {
       if (yield* installed) return
+      process.stderr.write("There is no memcached on the PATH: installing Debian's package\n")
       yield* apt("update", "-qq")
       yield* apt("install", "-y", "-qq", "-o", "Dpkg::Options::=--force-confold", "memcached")
       if (!(yield* installed)) return yield* Effect.fail(missing("the package is there, but not on the PATH"))

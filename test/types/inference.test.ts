@@ -36,7 +36,7 @@ describe("the channels are the lifted effect's, plus CacheBackend", () => {
   it("of a function", () => {
     typesOnly(() => {
       const f = cached(byId, { key: "row" })
-      expectTypeOf(f).toEqualTypeOf<CachedFunction<unknown, [id: number, locale: string], Row, NotFound, Repo>>()
+      expectTypeOf(f).toEqualTypeOf<CachedFunction<[id: number, locale: string], Row, NotFound, Repo>>()
       expectTypeOf(f(1, "pt")).toEqualTypeOf<Effect.Effect<Row, NotFound, Repo | CacheBackend>>()
       expectTypeOf(f.forceRecalc(1, "pt")).toEqualTypeOf<Effect.Effect<Row, NotFound, Repo | CacheBackend>>()
       expectTypeOf(f.requireCache(1, "pt")).toEqualTypeOf<
@@ -85,7 +85,7 @@ describe("the channels are the lifted effect's, plus CacheBackend", () => {
   })
 
   it("of a function, data-last", () => {
-    type Expected = CachedFunction<unknown, [id: number, locale: string], Row, NotFound, Repo>
+    type Expected = CachedFunction<[id: number, locale: string], Row, NotFound, Repo>
     typesOnly(() => {
       expectTypeOf(pipe(byId, cached({ key: "row" }))).toEqualTypeOf<Expected>()
       expectTypeOf(cached({ key: "row" })(byId)).toEqualTypeOf<Expected>()
@@ -153,7 +153,7 @@ describe("the callbacks of the options know their parameters", () => {
   it("and may take fewer of them", () => {
     typesOnly(() => {
       const f = cached(byId, { key: "row", keyArgs: (id) => id, groups: (id) => [`${id}`], ttl: (row) => row.id })
-      expectTypeOf(f).toEqualTypeOf<CachedFunction<unknown, [id: number, locale: string], Row, NotFound, Repo>>()
+      expectTypeOf(f).toEqualTypeOf<CachedFunction<[id: number, locale: string], Row, NotFound, Repo>>()
     })
   })
 
@@ -221,7 +221,7 @@ describe("the callbacks of the options know their parameters", () => {
     typesOnly(() => {
       const Rows = Schema.Struct({ id: Schema.NumberFromString, name: Schema.String })
       expectTypeOf(cached(byId, { key: "a", schema: Rows })).toEqualTypeOf<
-        CachedFunction<unknown, [id: number, locale: string], Row, NotFound, Repo>
+        CachedFunction<[id: number, locale: string], Row, NotFound, Repo>
       >()
     })
   })

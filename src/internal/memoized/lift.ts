@@ -11,7 +11,7 @@ type AnyMethod = (this: unknown, ...args: Arguments) => Effect.Effect<unknown, u
 /** How a memoized function is made again for one instance. */
 const bound: unique symbol = Symbol.for("effect-cached/bound")
 
-type Memoized = CachedFunction<unknown, Arguments, unknown, unknown, unknown> & {
+type Memoized = CachedFunction<Arguments, unknown, unknown, unknown> & {
   readonly [bound]: (self: unknown) => Memoized
 }
 
@@ -110,15 +110,24 @@ const decorate = (
 
 type Target = AnyMethod | Effect.Effect<unknown, unknown, unknown>
 
-const lift = (target: Target, options: CachedOptions<unknown, Arguments>, context?: ClassMethodDecoratorContext) => {
+/** A decorator gets its context as an object; a callback of `map` gets an index, which means nothing here. */
+const isContext = (given: unknown): given is ClassMethodDecoratorContext => typeof given === "object" && given !== null
+
+/** @param given what follows the target: a decorator's context, or the method's name from TypeScript's older decorators */
+const lift = (target: Target, options: CachedOptions<unknown, Arguments>, given?: unknown) => {
   if (Effect.isEffect(target)) return new MemoizedEffect(target, options)
-  return context === undefined ? liftFunction(target, options) : decorate(target, options, context)
+  if (typeof given === "string" || typeof given === "symbol") throw new TypeError(olderDecorator(String(given)))
+  return isContext(given) ? decorate(target, options, given) : liftFunction(target, options)
 }
+
+const olderDecorator = (name: string): string =>
+  `@cached on ${name} is a standard decorator, but the compiler calls it as one of the older kind: remove ` +
+  "`experimentalDecorators` from tsconfig.json, and from the options of esbuild, SWC or Babel. Where that can't be, " +
+  `decorate nothing, and write a property: ${name} = cached(function (…) { … }, { key: "…" })`
 
 function untyped(first: Target | CachedOptions<unknown, Arguments>, options?: CachedOptions<unknown, Arguments>) {
   if (options !== undefined) return lift(first as Target, options)
-  return (target: Target, context?: ClassMethodDecoratorContext) =>
-    lift(target, first as CachedOptions<unknown, Arguments>, context)
+  return (target: Target, given?: unknown) => lift(target, first as CachedOptions<unknown, Arguments>, given)
 }
 
 export { untyped as cached }

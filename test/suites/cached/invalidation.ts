@@ -12,7 +12,7 @@ import { ground, held, type It, promptly } from "./ground.js"
 
 interface Subject {
   readonly cache: CacheBackendService
-  readonly f: CachedFunction<unknown, [], string, never, never>
+  readonly f: CachedFunction<[], string, never, never>
   readonly group: string
 }
 

@@ -1,0 +1,39 @@
+/** `@cached` where the compiler has `experimentalDecorators` on. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as library from "effect-cached"
+import ts from "typescript"
+
+/** Compiles the members of a class with TypeScript's older decorators, and defines the class. */
+const define = (members: string): void => {
+  const { outputText } = ts.transpileModule(`class Cities { ${members} }`, {
+    compilerOptions: { experimentalDecorators: true, target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext }
+  })
+  new Function("cached", "Effect", outputText)(library.cached, Effect)
+}
+
+describe("@cached under experimentalDecorators", () => {
+  for (const [kind, modifier] of [
+    ["a method", ""],
+    ["a static method", "static"]
+  ] as const) {
+    it(`on ${kind} says what to do`, () => {
+      const decorated = `@cached({ key: "Cities.bySlug" }) ${modifier} bySlug(slug) { return Effect.succeed(slug) }`
+      assert.throws(
+        () => define(decorated),
+        TypeError,
+        /^@cached on bySlug .* remove `experimentalDecorators` from tsconfig/
+      )
+    })
+  }
+
+  it("a function made by `cached` needs no decorator", () => {
+    define(`bySlug = cached(function (slug) { return Effect.succeed(slug) }, { key: "Cities.bySlug" })`)
+  })
+})
+
+it("cached(options) may be a callback of map, which gives it an index", () => {
+  // To the compiler the index is no context.
+  const [double] = [(n: number) => Effect.succeed(n * 2)].map(library.cached({ key: "double" }) as never)
+  assert.isFunction(double)
+})

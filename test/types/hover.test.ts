@@ -1,0 +1,61 @@
+/** What an editor shows of a memoized function, as TypeScript's language service tells it. */
+import { fileURLToPath } from "node:url"
+import { assert, describe, it } from "@effect/vitest"
+import ts from "typescript"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+const file = fileURLToPath(new URL("hovered.ts", import.meta.url))
+
+const source = `
+import { type Effect } from "effect"
+import { cached } from "effect-cached"
+
+interface Row { readonly id: number }
+declare class NotFound { readonly _tag: "NotFound" }
+declare class Repo { readonly find: () => void }
+
+declare const load: (id: number, locale: string) => Effect.Effect<Row, NotFound, Repo>
+declare function loadOf(this: { readonly table: string }, id: number): Effect.Effect<Row>
+
+export const byId = cached(load, { key: "row" })
+export const piped = cached({ key: "row" })(load)
+export const method = cached(loadOf, { key: "row" })
+export const report = cached(load(1, "pt"), { key: "report" })
+`
+
+const service = () => {
+  const { config } = ts.readConfigFile(`${root}tsconfig.json`, ts.sys.readFile)
+  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root)
+  return ts.createLanguageService({
+    getCompilationSettings: () => options,
+    getScriptFileNames: () => [file],
+    getScriptVersion: () => "1",
+    getScriptSnapshot: (path) => {
+      const text = path === file ? source : ts.sys.readFile(path)
+      return text === undefined ? undefined : ts.ScriptSnapshot.fromString(text)
+    },
+    getCurrentDirectory: () => root,
+    getDefaultLibFileName: ts.getDefaultLibFilePath,
+    fileExists: ts.sys.fileExists,
+    readFile: ts.sys.readFile
+  })
+}
+
+describe("an editor shows", () => {
+  it("what a memoized function takes and gives, and its `this` last", () => {
+    const editor = service()
+    assert.deepStrictEqual(editor.getSemanticDiagnostics(file), [])
+    const shown = (name: string) =>
+      ts.displayPartsToString(
+        editor.getQuickInfoAtPosition(file, source.indexOf(`const ${name} `) + "const ".length)?.displayParts
+      )
+    const ofById = "CachedFunction<[id: number, locale: string], Row, NotFound, Repo, unknown>"
+    assert.strictEqual(shown("byId"), `const byId: ${ofById}`)
+    assert.strictEqual(shown("piped"), `const piped: ${ofById}`)
+    assert.strictEqual(
+      shown("method"),
+      "const method: CachedFunction<[id: number], Row, never, never, {\n    readonly table: string;\n}>"
+    )
+    assert.strictEqual(shown("report"), "const report: CachedEffect<Row, NotFound, Repo>")
+  })
+})
