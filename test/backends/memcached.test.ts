@@ -6,6 +6,7 @@ import { cacheBackendSuite } from "effect-cached/testing"
 import { memcached, memcachedServers } from "../servers/memcached.js"
 import { freshNamespace } from "../stores/memcached/support.js"
 import { cachedSuite } from "../suites/cachedSuite.js"
+import { smokeSuite } from "../suites/smokeSuite.js"
 
 const scope = Effect.runSync(Scope.make())
 afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
@@ -16,12 +17,11 @@ const backend = (servers: Effect.Effect<string, Error>) => {
   return Layer.unwrapEffect(Effect.map(servers, (given) => MemcachedBackend.layer({ servers: given, namespace })))
 }
 
-for (const count of [1, 3]) {
-  const servers = Effect.runSync(Effect.cached(Scope.extend(memcachedServers(count), scope)))
-  const name = count === 1 ? "one memcached" : `a pool of ${count} memcached`
-  cacheBackendSuite(`MemcachedBackend on ${name}`, backend(servers), { shared: true, neighbour: backend(servers) })
-  cachedSuite(`cached on ${name}`, backend(servers), { shared: true })
-}
+const servers = (count: number) => Effect.runSync(Effect.cached(Scope.extend(memcachedServers(count), scope)))
+const [one, three] = [servers(1), servers(3)]
+cacheBackendSuite("MemcachedBackend on one memcached", backend(one), { shared: true, neighbour: backend(one) })
+cachedSuite("cached on one memcached", backend(one), { shared: true })
+smokeSuite("MemcachedBackend on a pool of 3 memcached", backend(three), backend(three))
 
 describe("MemcachedBackend.layerConfig", () => {
   const roundTrip = Effect.gen(function* () {

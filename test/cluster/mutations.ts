@@ -6,7 +6,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Console, Effect } from "effect"
-import { bundle, projectRoot, workerEntry } from "./bundle.js"
+import { bundle, projectRoot, workerEntry } from "../support/bundle.js"
 import { judge } from "./judge.js"
 import { planFor } from "./profiles.js"
 import { runCluster } from "./runner.js"

@@ -1,9 +1,9 @@
 /** Processes of the proof, asked one thing at a time. */
 import { join } from "node:path"
 import { Effect, Queue, type Scope } from "effect"
-import { bundle, projectRoot } from "../cluster/bundle.js"
 import { type Child, child, type Watchdog } from "../cluster/children.js"
 import { stamp } from "../cluster/history.js"
+import { bundle, projectRoot } from "../support/bundle.js"
 import type { Assignment, Command, Report } from "./messages.js"
 
 export type Process = Child<Report, Command> & { readonly name: string }

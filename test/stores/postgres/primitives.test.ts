@@ -1,13 +1,14 @@
 import { randomUUID } from "node:crypto"
 import * as Migrator from "@effect/sql/Migrator"
 import { SqlClient } from "@effect/sql/SqlClient"
-import { expect, layer } from "@effect/vitest"
+import { describe, expect, layer } from "@effect/vitest"
 import { Duration, Effect, Exit, Layer, Option } from "effect"
 import { packed } from "../../../src/internal/stores/postgres/parameters.js"
 import { statements } from "../../../src/internal/stores/postgres/statements.js"
 import { migration, parseTable, printDefinition } from "../../../src/internal/stores/postgres/table.js"
 import type { Statement } from "../../../src/internal/stores/sql/connection.js"
-import { client, freshTable, key, record, store, text } from "./support.js"
+import { primitiveTests } from "../../suites/sql/primitives.js"
+import { client, freshTable, key, postgres, record, store, text } from "./support.js"
 
 /** How many rows all statements together have looked at so far, in whatever way. */
 const rowsRead = (table: string) =>
@@ -27,60 +28,9 @@ const grow = (table: string) =>
       FROM generate_series(1, 20000) i`
   )
 
-layer(client({ connections: 40 }), { excludeTestServices: true })("primitives on PostgreSQL", (it) => {
-  it.scoped("read, write, add, replace, remove", () =>
-    Effect.gen(function* () {
-      const cache = yield* store()
-      expect(yield* cache.read([key(1), key(2)])).toEqual([undefined, undefined])
-      const added = yield* cache.add(key(1), record("one"))
-      expect(Option.isSome(added)).toBe(true)
-      expect(yield* cache.add(key(1), record("other"))).toEqual(Option.none())
-      const token = Option.getOrThrow(added)
-      const replaced = yield* cache.replace(key(1), token, record("two"))
-      expect(Option.isSome(replaced)).toBe(true)
-      expect(yield* cache.replace(key(1), token, record("three"))).toEqual(Option.none())
-      expect(
-        yield* cache.write([
-          { key: key(2), record: record("a") },
-          { key: key(2), record: record("b") }
-        ])
-      ).toEqual([])
-      expect((yield* cache.read([key(2), key(1), key(2)])).map(text)).toEqual(["b", "two", "b"])
-      expect(yield* cache.remove([key(1), key(2), key(3)])).toBe(2)
-      expect(yield* cache.replace(key(1), Option.getOrThrow(replaced), record("four"))).toEqual(Option.none())
-      expect(yield* cache.read([key(1)])).toEqual([undefined])
-    })
-  )
+describe("primitives on PostgreSQL", () => primitiveTests(postgres))
 
-  it.scoped("a token does not come back with a record that is created again", () =>
-    Effect.gen(function* () {
-      const cache = yield* store()
-      const tokens = new Set<unknown>()
-      const first = Option.getOrThrow(yield* cache.add(key(1), record("a")))
-      for (let round = 0; round < 20; round++) {
-        yield* cache.remove([key(1)])
-        tokens.add(JSON.stringify(Option.getOrThrow(yield* cache.add(key(1), record("a")))))
-        expect(yield* cache.replace(key(1), first, record("b"))).toEqual(Option.none())
-      }
-      expect(tokens.size).toBe(20)
-    })
-  )
-
-  it.scoped("an expired record is absent to all but the one who adds over it", () =>
-    Effect.gen(function* () {
-      const cache = yield* store()
-      const token = Option.getOrThrow(yield* cache.add(key(1), record("a", 20)))
-      yield* Effect.sleep("60 millis")
-      expect(yield* cache.read([key(1)])).toEqual([undefined])
-      expect(yield* cache.replace(key(1), token, record("b"))).toEqual(Option.none())
-      expect(yield* cache.remove([key(1)])).toBe(0)
-      expect(Option.isSome(yield* cache.add(key(1), record("c", 20)))).toBe(true)
-      yield* Effect.sleep("60 millis")
-      expect(Option.isSome(yield* cache.add(key(1), record("d", Number.POSITIVE_INFINITY)))).toBe(true)
-      expect((yield* cache.read([key(1)])).map(text)).toEqual(["d"])
-    })
-  )
-
+layer(client({ connections: 10 }), { excludeTestServices: true })("the table on PostgreSQL", (it) => {
   it.scoped("a row that somebody put where only the namespace's changes stand harms nobody", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient
@@ -245,131 +195,6 @@ layer(client({ connections: 40 }), { excludeTestServices: true })("primitives on
     })
   )
 
-  it.scoped("clear removes the namespace in all its versions, and no other", () =>
-    Effect.gen(function* () {
-      const table = freshTable()
-      const cache = yield* store({ table })
-      const neighbour = yield* store({ table, namespace: "app2" })
-      const items = ["v1:app:a", "v2:app:b", "v2:app:c:app2:d"].map((name) => ({ key: name, record: record("x") }))
-      yield* cache.write(items)
-      yield* neighbour.write([{ key: "v1:app2:app:a", record: record("y") }])
-      yield* cache.write(Array.from({ length: 2_500 }, (_, index) => ({ key: key(index), record: record("z") })))
-      yield* cache.clear
-      expect((yield* cache.read(items.map((item) => item.key))).filter(Boolean)).toEqual([])
-      expect((yield* cache.read([key(0), key(2_499)])).filter(Boolean)).toEqual([])
-      expect((yield* neighbour.read(["v1:app2:app:a"])).map(text)).toEqual(["y"])
-    })
-  )
-
-  it.scoped("any bytes and any printable key come back, up to 8 MB", () =>
-    Effect.gen(function* () {
-      const cache = yield* store()
-      const printable = Array.from({ length: 94 }, (_, index) => String.fromCharCode(33 + index)).join("")
-      const large = new Uint8Array(8 * 1024 * 1024).map((_, index) => (index * 7) % 256)
-      const all = new Uint8Array(256).map((_, index) => index)
-      const items = [
-        { key: key(printable), record: { bytes: all, lifetime: 60_000 } },
-        { key: key(`'"\\{},;--`), record: record("'; DROP TABLE x; -- \0 😀") },
-        { key: key("empty"), record: { bytes: new Uint8Array(0), lifetime: 60_000 } },
-        { key: key("k".repeat(243)), record: { bytes: large, lifetime: 60_000 } }
-      ]
-      expect(yield* cache.write(items)).toEqual([])
-      const read = yield* cache.read(items.map((item) => item.key))
-      items.forEach((item, index) => {
-        expect(Buffer.compare(read[index]?.bytes ?? new Uint8Array(1), item.record.bytes)).toBe(0)
-      })
-      const token = Option.getOrThrow(yield* cache.add(key("large"), { bytes: large, lifetime: 60_000 }))
-      expect(Option.isSome(yield* cache.replace(key("large"), token, { bytes: large, lifetime: 60_000 }))).toBe(true)
-    })
-  )
-
-  it.scoped("what is too large fails alone", () =>
-    Effect.gen(function* () {
-      const cache = yield* store()
-      const huge = { bytes: new Uint8Array(251 * 1024 * 1024), lifetime: 60_000 }
-      const rejected = yield* cache.write([
-        { key: key(1), record: record("a") },
-        { key: key(2), record: huge },
-        { key: key(3), record: record("c") }
-      ])
-      expect(rejected.map((one) => [one.key, one.error.reason])).toEqual([[key(2), "TooLarge"]])
-      expect((yield* cache.read([key(1), key(2), key(3)])).map(text)).toEqual(["a", undefined, "c"])
-      const error = yield* Effect.flip(cache.add(key(2), huge))
-      expect(error.reason).toBe("TooLarge")
-    })
-  )
-
-  it.scoped("what the server refuses fails alone", () =>
-    Effect.gen(function* () {
-      const sql = yield* SqlClient
-      const table = freshTable()
-      const cache = yield* store({ table })
-      yield* sql`ALTER TABLE ${sql(table)} ADD CHECK (octet_length(value) < 1000)`
-      const writes = yield* Effect.forEach(
-        ["a", "b".repeat(2_000), "c"],
-        (value, index) => cache.write([{ key: key(index), record: record(value) }]),
-        { concurrency: "unbounded" }
-      )
-      expect(writes.map((one) => one.map((each) => each.key))).toEqual([[], [key(1)], []])
-      const adds = yield* Effect.forEach(
-        ["a", "b".repeat(2_000), "c"],
-        (value, index) => Effect.either(cache.add(key(10 + index), record(value))),
-        { concurrency: "unbounded" }
-      )
-      expect(adds.map((one) => one._tag)).toEqual(["Right", "Left", "Right"])
-      expect((yield* cache.read([0, 1, 2, 10, 11, 12].map(key))).map(text)).toEqual([
-        "a",
-        undefined,
-        "c",
-        "a",
-        undefined,
-        "c"
-      ])
-    })
-  )
-
-  it.scoped(
-    "of 40 connections that add a missing or an expired key, one wins, 1,000 times",
-    () =>
-      Effect.gen(function* () {
-        const table = freshTable()
-        const reader = yield* store({ table })
-        // one store a connection, so that nothing is gathered on the way
-        const caches = yield* Effect.forEach(Array.from({ length: 40 }), () => store({ table, createTable: false }))
-        yield* reader.write(Array.from({ length: 500 }, (_, round) => ({ key: key(round), record: record("old", 1) })))
-        for (let round = 0; round < 1_000; round++) {
-          const results = yield* Effect.forEach(caches, (cache, index) => cache.add(key(round), record(`${index}`)), {
-            concurrency: "unbounded"
-          })
-          const winners = results.flatMap((result, index) => (Option.isSome(result) ? [`${index}`] : []))
-          expect(winners.length).toBe(1)
-          expect((yield* reader.read([key(round)])).map(text)).toEqual(winners)
-        }
-      }),
-    60_000
-  )
-
-  it.scoped("of 40 connections that replace with one token, one wins", () =>
-    Effect.gen(function* () {
-      const table = freshTable()
-      yield* store({ table })
-      const caches = yield* Effect.forEach(Array.from({ length: 40 }), () => store({ table, createTable: false }))
-      for (let round = 0; round < 50; round++) {
-        const [first] = caches
-        if (first === undefined) return
-        const token = Option.getOrThrow(yield* first.add(key(round), record("0")))
-        const results = yield* Effect.forEach(
-          caches,
-          (cache, index) => cache.replace(key(round), token, record(`${index}`)),
-          {
-            concurrency: "unbounded"
-          }
-        )
-        expect(results.filter(Option.isSome).length).toBe(1)
-      }
-    })
-  )
-
   it.effect("refuses hostile table names", () =>
     Effect.gen(function* () {
       for (const name of [
@@ -391,29 +216,6 @@ layer(client({ connections: 40 }), { excludeTestServices: true })("primitives on
         expect([name, error.reason]).toEqual([name, "InvalidOption"])
       }
       expect((yield* parseTable("Schema_1.order")).quoted).toBe('"Schema_1"."order"')
-    })
-  )
-
-  it.scoped("works in a schema and under reserved names", () =>
-    Effect.gen(function* () {
-      const sql = yield* SqlClient
-      yield* sql`CREATE SCHEMA IF NOT EXISTS "Other"`
-      const cache = yield* store({ table: "Other.select" })
-      yield* cache.add(key(1), record("a"))
-      expect((yield* cache.read([key(1)])).map(text)).toEqual(["a"])
-      expect(yield* sql`SELECT 1 AS found FROM "Other"."select"`).toEqual([{ found: 1 }])
-    })
-  )
-
-  it.scoped("20 processes may create the table at once, and find it later", () =>
-    Effect.gen(function* () {
-      const table = freshTable()
-      const create = Effect.scoped(store({ table }))
-      yield* Effect.all(
-        Array.from({ length: 20 }, () => Effect.provide(create, client({ connections: 1 }))),
-        { concurrency: "unbounded" }
-      )
-      yield* create
     })
   )
 

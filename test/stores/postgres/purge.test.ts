@@ -1,27 +1,14 @@
 import { SqlClient } from "@effect/sql/SqlClient"
-import { expect, layer } from "@effect/vitest"
+import { describe, expect, layer } from "@effect/vitest"
 import { Context, Duration, Effect, Exit, Fiber, Layer, Scope } from "effect"
-import type { SqlStoreOptions } from "../../../src/internal/stores/sql/SqlStore.js"
 import * as SqlBackend from "../../../src/SqlBackend.js"
-import { purgeCases, until } from "../../suites/sql/purge.js"
-import { client, connectionsOf, freshTable, key, outsideTransaction, record, store, text } from "./support.js"
+import { countOf } from "../../suites/sql/ground.js"
+import { purgeTests, until } from "../../suites/sql/purge.js"
+import { client, connectionsOf, freshTable, key, outsideTransaction, postgres, record, store, text } from "./support.js"
 
-layer(client({ connections: 10 }), { excludeTestServices: true })("the purge", (it) => {
-  const countOf = (table: string) =>
-    Effect.gen(function* () {
-      const sql = yield* SqlClient
-      const rows = yield* sql<{ readonly n: number }>`SELECT count(*)::int AS n FROM ${sql(table)}`
-      return rows[0]?.n ?? 0
-    })
-  const ground = (options: Partial<SqlStoreOptions>) =>
-    Effect.gen(function* () {
-      const table = freshTable()
-      const sql = yield* SqlClient
-      const both = { cache: yield* store({ table, ...options }), other: yield* store({ table, ...options }) }
-      return { ...both, count: Effect.provideService(countOf(table), SqlClient, sql) }
-    })
-  for (const [name, promise] of Object.entries(purgeCases(ground))) it.scoped(name, () => promise)
+describe("the purge on PostgreSQL", () => purgeTests(postgres))
 
+layer(client({ connections: 10 }), { excludeTestServices: true })("the purge beside others", (it) => {
   it.scoped("holds maxEntries when the purge is slower than the writers", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient
@@ -42,16 +29,14 @@ layer(client({ connections: 10 }), { excludeTestServices: true })("the purge", (
           yield* connection.executeUnprepared(`SELECT pg_advisory_lock(${lock})`, [], undefined)
           const writers = yield* Effect.fork(writing)
           yield* Effect.sleep("700 millis")
-          const most = yield* countOf(table)
+          const most = yield* countOf(sql, table)
           yield* connection.executeUnprepared(`SELECT pg_advisory_unlock(${lock})`, [], undefined)
           return { writers, most }
         })
       )
       expect(held.most).toBeLessThanOrEqual(2_200)
       yield* Fiber.join(held.writers)
-      expect(
-        yield* until(Effect.provideService(countOf(table), SqlClient, sql), (count) => count <= 2_020)
-      ).toBeGreaterThanOrEqual(1_800)
+      expect(yield* until(countOf(sql, table), (count) => count <= 2_020)).toBeGreaterThanOrEqual(1_800)
     })
   )
 
@@ -68,7 +53,7 @@ layer(client({ connections: 10 }), { excludeTestServices: true })("the purge", (
           yield* cache.write([{ key: key(5), record: record("for ever", Number.POSITIVE_INFINITY) }])
         })
       )
-      expect(yield* until(Effect.provideService(countOf(table), SqlClient, sql), (count) => count === 3)).toBe(3)
+      expect(yield* until(countOf(sql, table), (count) => count === 3)).toBe(3)
       expect((yield* cache.read([1, 2, 3, 4, 5].map(key))).map(text)).toEqual([
         undefined,
         "new",
@@ -82,24 +67,17 @@ layer(client({ connections: 10 }), { excludeTestServices: true })("the purge", (
     })
   )
 
-  it.effect("stops with its layer", () =>
+  it.effect("what is asked when its layer is closed fails, and a layer that is built afterwards works", () =>
     Effect.gen(function* () {
       const table = freshTable()
-      const scope = yield* Scope.make()
-      const cache = yield* Scope.extend(store({ table, purgeEvery: Duration.millis(10) }), scope)
-      yield* Scope.close(scope, Exit.void)
-      const error = yield* Effect.flip(cache.read([key(1)]))
-      expect(error.reason).toBe("Unavailable")
-      const other = yield* Scope.extend(store({ table }), scope).pipe(Effect.either)
-      yield* Effect.scoped(
-        Effect.gen(function* () {
-          const next = yield* store({ table })
-          yield* next.write([{ key: key(1), record: record("x", 1) }])
-          yield* Effect.sleep("100 millis")
-          expect(yield* countOf(table)).toBe(1)
-        })
+      const closed = yield* Effect.scoped(store({ table }))
+      expect((yield* Effect.flip(closed.read([key(1)]))).reason).toBe("Unavailable")
+      const [found] = yield* Effect.scoped(
+        Effect.flatMap(store({ table }), (next) =>
+          Effect.zipRight(next.write([{ key: key(1), record: record("x") }]), next.read([key(1)]))
+        )
       )
-      expect(other._tag).toBe("Right")
+      expect(text(found)).toBe("x")
     })
   )
 

@@ -1,12 +1,14 @@
-/** What the tests of the SQL store share: stores on tables of their own, and a look at the server from outside. */
+/** What the tests of the store on PostgreSQL share: stores on tables of their own, and a look at the server from outside. */
 
-import { type SqlClient, TransactionConnection } from "@effect/sql/SqlClient"
+import { SqlClient } from "@effect/sql/SqlClient"
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { Context, Duration, Effect, Redacted } from "effect"
+import { Effect, Redacted } from "effect"
 import { inject } from "vitest"
-import * as SqlStore from "../../../src/internal/stores/sql/SqlStore.js"
+import type { SqlStoreOptions } from "../../../src/internal/stores/sql/SqlStore.js"
+import { type Database, storeOn } from "../../suites/sql/ground.js"
+import { sized } from "../../support/size.js"
 
-export { key, record, text } from "../../suites/sql/records.js"
+export { heldTransaction, key, outsideTransaction, record, text } from "../../suites/sql/ground.js"
 
 export const url = () => inject("postgresUrl")
 
@@ -21,27 +23,24 @@ let tables = 0
 
 export const freshTable = () => `t_${process.pid}_${Date.now().toString(36)}_${tables++}`
 
-export const store = (options: Partial<SqlStore.SqlStoreOptions> = {}) =>
-  SqlStore.make({
-    table: freshTable(),
-    namespace: "app",
-    maxEntries: undefined,
-    purgeEvery: Duration.minutes(10),
-    unlogged: true,
-    createTable: true,
-    prepare: true,
-    timeout: Duration.seconds(5),
-    ...options
-  })
+export const store = ({ table = freshTable(), ...options }: Partial<SqlStoreOptions> = {}) =>
+  Effect.flatMap(SqlClient, (sql) => storeOn(sql, table, options))
 
-/** As another fiber that is not part of the transaction. */
-export const outsideTransaction = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.mapInputContext(
-    effect,
-    (context: Context.Context<R>) =>
-      // the tag is in the context of whoever runs in a transaction, but in no one's requirements
-      Context.omit(TransactionConnection)(context as Context.Context<R | never>) as Context.Context<R>
-  )
+export const postgres: Database = {
+  name: "PostgreSQL",
+  place: Effect.sync(() => {
+    const table = freshTable()
+    return {
+      dialect: "pg",
+      url: url(),
+      table,
+      refuse: (sql, value) => sql.unsafe(`ALTER TABLE ${table} ADD CHECK (value <> '${value}')`)
+    }
+  }),
+  schema: "Other",
+  poison: ["00", "ff00ff", "", "7b226122", "00".repeat(300)].map((hex) => `decode('${hex}', 'hex')`),
+  contest: { rounds: sized(200, 1_000), stores: 40 }
+}
 
 /** Connections of one application: how many there are, and how many sit in an open transaction. */
 export const connectionsOf = (sql: SqlClient, name: string) =>

@@ -1,176 +1,15 @@
 import { SqlClient } from "@effect/sql/SqlClient"
-import { expect, layer } from "@effect/vitest"
-import { Deferred, Duration, Effect, Exit, Fiber, Option } from "effect"
-import { client, freshTable, key, outsideTransaction as outside, record, store, text } from "./support.js"
+import { describe, expect, layer } from "@effect/vitest"
+import { Deferred, Duration, Effect, Fiber, Option } from "effect"
+import { transactionTests } from "../../suites/sql/transactions.js"
+import { client, heldTransaction as held, key, postgres, record, store, text } from "./support.js"
 
-/** A transaction that holds its locks until told to end. */
-const heldTransaction = <A, E>(work: Effect.Effect<A, E>, ending: Effect.Effect<void, string> = Effect.void) =>
-  Effect.gen(function* () {
-    const sql = yield* SqlClient
-    const worked = yield* Deferred.make<A, E>()
-    const end = yield* Deferred.make<void>()
-    const fiber = yield* Effect.intoDeferred(work, worked).pipe(
-      Effect.zipRight(Deferred.await(end)),
-      Effect.zipRight(ending),
-      sql.withTransaction,
-      Effect.forkScoped
-    )
-    const result = yield* Deferred.await(worked)
-    return { result, end: Effect.zipRight(Deferred.succeed(end, undefined), Fiber.await(fiber)) }
-  })
+/** On a connection of the pool. */
+const heldTransaction = <A, E>(work: Effect.Effect<A, E>) => Effect.flatMap(SqlClient, (sql) => held(sql, work))
 
-layer(client({ connections: 12 }), { excludeTestServices: true })("transactions", (it) => {
-  it.scoped("what is done inside shows inside at once, outside with the commit", () =>
-    Effect.gen(function* () {
-      const sql = yield* SqlClient
-      const cache = yield* store()
-      yield* cache.write([{ key: key(1), record: record("old") }])
-      yield* sql.withTransaction(
-        Effect.gen(function* () {
-          expect(yield* cache.remove([key(1), key(2)])).toBe(1)
-          expect(yield* cache.read([key(1)])).toEqual([undefined])
-          expect(Option.isSome(yield* cache.add(key(1), record("added")))).toBe(true)
-          expect((yield* cache.read([key(1)])).map(text)).toEqual(["added"])
-          yield* cache.write([{ key: key(2), record: record("written") }])
-          const [stored] = yield* cache.read([key(2)])
-          expect(Option.isSome(yield* cache.replace(key(2), stored?.token, record("replaced")))).toBe(true)
-          expect(yield* cache.replace(key(2), stored?.token, record("again"))).toEqual(Option.none())
-          expect((yield* outside(cache.read([key(1), key(2)]))).map(text)).toEqual(["old", undefined])
-        })
-      )
-      expect((yield* cache.read([key(1), key(2)])).map(text)).toEqual(["added", "replaced"])
-      expect(yield* cache.remove([key(1), key(2)])).toBe(2)
-      expect(yield* cache.read([key(1), key(2)])).toEqual([undefined, undefined])
-    })
-  )
+describe("transactions on PostgreSQL", () => transactionTests(postgres))
 
-  it.scoped("many keys that are read together mean what each means alone", () =>
-    Effect.gen(function* () {
-      const sql = yield* SqlClient
-      const cache = yield* store()
-      const names = ["small", "large", "empty", "expired", "changed", "removed", "absent", "changed and large", "last"]
-      const keys = names.map((name) => key(name.replaceAll(" ", "-")))
-      const [
-        small = "",
-        large = "",
-        empty = "",
-        expired = "",
-        changed = "",
-        removed = "",
-        ,
-        changedLarge = "",
-        last = ""
-      ] = keys
-      const huge = "l".repeat(70_000)
-      yield* cache.write([
-        { key: small, record: record("small") },
-        { key: large, record: record(huge) },
-        { key: empty, record: record("") },
-        { key: expired, record: record("expired", 1) },
-        { key: changed, record: record("before") },
-        { key: removed, record: record("removed") },
-        { key: last, record: record("last") }
-      ])
-      yield* sql.withTransaction(
-        Effect.gen(function* () {
-          yield* cache.write([
-            { key: changed, record: record("after") },
-            { key: changedLarge, record: record(`changed ${huge}`) }
-          ])
-          yield* cache.remove([removed])
-        })
-      )
-      const alike = Effect.gen(function* () {
-        const together = yield* cache.read(keys)
-        const alone = yield* Effect.forEach(keys, (one) => Effect.map(cache.read([one]), ([found]) => found))
-        expect(together).toEqual(alone)
-        return together.map((found) => text(found)?.slice(0, 9))
-      })
-      yield* Effect.sleep("5 millis")
-      const gone = undefined
-      const cut = "l".repeat(9)
-      expect(yield* alike).toEqual(["small", cut, "", gone, "after", gone, gone, "changed l", "last"])
-      const found = yield* cache.read(keys)
-      expect(Option.isSome(yield* cache.replace(changed, found[4]?.token, record("replaced")))).toBe(true)
-      expect(Option.isSome(yield* cache.replace(large, found[1]?.token, record(`x${huge}`)))).toBe(true)
-      yield* sql.withTransaction(cache.clear)
-      expect(yield* alike).toEqual(keys.map(() => gone))
-      yield* cache.write([
-        { key: small, record: record("anew") },
-        { key: large, record: record(huge) }
-      ])
-      expect(yield* alike).toEqual(["anew", cut, gone, gone, gone, gone, gone, gone, gone])
-    })
-  )
-
-  it.scoped("a rollback takes everything back", () =>
-    Effect.gen(function* () {
-      const sql = yield* SqlClient
-      const cache = yield* store()
-      yield* cache.write([{ key: key(1), record: record("old") }])
-      const [before] = yield* cache.read([key(1)])
-      const exit = yield* Effect.exit(
-        sql.withTransaction(
-          Effect.gen(function* () {
-            yield* cache.remove([key(1)])
-            yield* cache.add(key(3), record("x"))
-            yield* cache.clear
-            yield* cache.write([{ key: key(2), record: record("y") }])
-            return yield* Effect.fail("changed my mind")
-          })
-        )
-      )
-      expect(Exit.isFailure(exit)).toBe(true)
-      expect((yield* cache.read([key(1), key(2), key(3)])).map(text)).toEqual(["old", undefined, undefined])
-      expect(Option.isSome(yield* cache.replace(key(1), before?.token, record("new")))).toBe(true)
-    })
-  )
-
-  it.scoped("a cache statement that fails leaves the transaction as it was", () =>
-    Effect.gen(function* () {
-      const sql = yield* SqlClient
-      const mine = freshTable()
-      yield* sql`CREATE TABLE ${sql(mine)} (id int)`
-      const missing = yield* store({ createTable: false })
-      yield* sql.withTransaction(
-        Effect.gen(function* () {
-          yield* sql`INSERT INTO ${sql(mine)} VALUES (1)`
-          const errors = yield* Effect.all([
-            Effect.flip(missing.read([key(1)])),
-            Effect.flip(missing.write([{ key: key(1), record: record("x") }])),
-            Effect.flip(missing.add(key(1), record("x"))),
-            Effect.flip(missing.remove([key(1)])),
-            Effect.flip(missing.clear)
-          ])
-          expect(errors.map((error) => error.reason)).toEqual(Array(5).fill("StoreFailed"))
-          yield* sql`INSERT INTO ${sql(mine)} VALUES (2)`
-        })
-      )
-      expect(yield* sql`SELECT id FROM ${sql(mine)} ORDER BY id`).toEqual([{ id: 1 }, { id: 2 }])
-    })
-  )
-
-  it.scoped("of fibers in one transaction, one that fails takes nothing from the others", () =>
-    Effect.gen(function* () {
-      const sql = yield* SqlClient
-      const cache = yield* store()
-      const numbers = Array.from({ length: 40 }, (_, index) => index)
-      const outcomes = yield* sql.withTransaction(
-        Effect.forEach(
-          numbers,
-          (number) =>
-            Effect.isSuccess(
-              cache.write([{ key: number % 2 === 0 ? key(number) : `${key(number)}\0`, record: record("good") }])
-            ),
-          { concurrency: "unbounded" }
-        )
-      )
-      expect(outcomes).toEqual(numbers.map((number) => number % 2 === 0))
-      const good = numbers.filter((number) => number % 2 === 0).map(key)
-      expect((yield* cache.read(good)).map(text)).toEqual(good.map(() => "good"))
-    })
-  )
-
+layer(client({ connections: 12 }), { excludeTestServices: true })("transactions that meet", (it) => {
   it.scoped("who leased before the commit can't publish after it; who leases after it can", () =>
     Effect.gen(function* () {
       const cache = yield* store()
@@ -269,17 +108,6 @@ layer(client({ connections: 12 }), { excludeTestServices: true })("transactions"
           [true, false]
         ])
       }
-    })
-  )
-
-  it.scoped("hundreds of operations in one transaction", () =>
-    Effect.gen(function* () {
-      const sql = yield* SqlClient
-      const cache = yield* store()
-      yield* sql.withTransaction(
-        Effect.forEach(Array.from({ length: 300 }), (_, index) => cache.remove([key(index % 10)]), { discard: true })
-      )
-      expect(Option.isSome(yield* cache.add(key(1), record("x")))).toBe(true)
     })
   )
 })

@@ -3,31 +3,13 @@ import { existsSync, readdirSync } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Option } from "effect"
 import { driverOf } from "../../../src/internal/stores/sqlite/driver.js"
-import { key, record, text } from "../../suites/sql/records.js"
-import { heldTransaction, twoStores } from "./support.js"
+import { heldTransaction, key, record, text, twoStores } from "./support.js"
 
 /** Where the system tells. */
 const openFiles = () => (existsSync("/proc/self/fd") ? readdirSync("/proc/self/fd").length : 0)
 
 for (const mode of ["WAL", "DELETE"] as const) {
   describe(`contention on SQLite, ${mode}`, () => {
-    it.scopedLive("of two clients that add a missing or an expired key, one wins", () =>
-      Effect.gen(function* () {
-        const { cache, other } = yield* twoStores({ mode })
-        yield* cache.write(Array.from({ length: 50 }, (_, round) => ({ key: key(round), record: record("old", 1) })))
-        yield* Effect.sleep("5 millis")
-        for (let round = 0; round < 100; round++) {
-          const adds = Array.from({ length: 10 }, (_, index) =>
-            (index % 2 === 0 ? cache : other).add(key(round), record(`${index}`))
-          )
-          const results = yield* Effect.all(adds, { concurrency: "unbounded" })
-          const winners = results.flatMap((result, index) => (Option.isSome(result) ? [`${index}`] : []))
-          expect(winners.length).toBe(1)
-          expect((yield* other.read([key(round)])).map(text)).toEqual(winners)
-        }
-      })
-    )
-
     it.scopedLive(
       "writes wait for a transaction of another client, while reads go on; then all are there for everyone",
       () =>
@@ -59,17 +41,6 @@ for (const mode of ["WAL", "DELETE"] as const) {
           yield* otherSql.withTransaction(other.write([{ key: key(5), record: record("y") }]))
           expect((yield* cache.read([key(5)])).map(text)).toEqual(["y"])
         })
-    )
-
-    it.scopedLive("hits are served while a transaction is open on the same client", () =>
-      Effect.gen(function* () {
-        const { cache, sql } = yield* twoStores({ mode })
-        yield* cache.write([{ key: key(1), record: record("old") }])
-        const held = yield* heldTransaction(sql, cache.remove([key(1)]))
-        expect((yield* Effect.timeout(cache.read([key(1)]), "1 second")).map(text)).toEqual(["old"])
-        yield* held.end
-        expect((yield* cache.read([key(1)])).map(text)).toEqual([undefined])
-      })
     )
 
     it.scopedLive(

@@ -1,17 +1,11 @@
-import type { SqlClient } from "@effect/sql/SqlClient"
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Scope } from "effect"
-import type { SqlStoreOptions } from "../../../src/internal/stores/sql/SqlStore.js"
-import { purgeCases, until } from "../../suites/sql/purge.js"
-import { key, record } from "../../suites/sql/records.js"
-import { clientOn, freshFile, heldTransaction, store, twoStores } from "./support.js"
+import { Duration, Effect } from "effect"
+import { countOf } from "../../suites/sql/ground.js"
+import { purgeTests, until } from "../../suites/sql/purge.js"
+import { heldTransaction, key, record, sqlite, twoStores } from "./support.js"
 
 describe("the purge on SQLite", () => {
-  const countOf = (sql: SqlClient) =>
-    Effect.map(sql<{ readonly n: number }>`SELECT count(*) AS n FROM cache`, (rows) => rows[0]?.n ?? 0)
-  const ground = (options: Partial<SqlStoreOptions>) =>
-    Effect.map(twoStores(options), ({ cache, other, sql }) => ({ cache, other, count: countOf(sql) }))
-  for (const [name, promise] of Object.entries(purgeCases(ground))) it.scopedLive(name, () => promise)
+  purgeTests(sqlite())
 
   it.scopedLive("tells how many entries there are", () =>
     Effect.gen(function* () {
@@ -28,11 +22,11 @@ describe("the purge on SQLite", () => {
       const items = (count: number, name: string, lifetime: number) =>
         Array.from({ length: count }, (_, index) => ({ key: key(`${name}${index}`), record: record("x", lifetime) }))
       yield* cache.write(items(300, "soon", 30_000))
-      expect(yield* until(countOf(sql), (count) => count <= 100)).toBe(100)
+      expect(yield* until(countOf(sql, "cache"), (count) => count <= 100)).toBe(100)
       yield* cache.clear
       yield* cache.write(items(100, "for ever", Number.POSITIVE_INFINITY))
       yield* cache.write(items(100, "later", 600_000))
-      expect(yield* until(countOf(sql), (count) => count <= 100)).toBe(100)
+      expect(yield* until(countOf(sql, "cache"), (count) => count <= 100)).toBe(100)
       const left = yield* cache.read(items(100, "for ever", 0).map((item) => item.key))
       expect(left.filter((stored) => stored !== undefined).length).toBe(100)
     })
@@ -47,22 +41,9 @@ describe("the purge on SQLite", () => {
       yield* cache.write([{ key: key(1), record: record("x", 50) }])
       const held = yield* heldTransaction(otherSql, other.remove([key(2)]))
       yield* Effect.sleep("150 millis")
-      expect(yield* countOf(sql).pipe(Effect.timeout("1 second"))).toBe(1)
+      expect(yield* countOf(sql, "cache").pipe(Effect.timeout("1 second"))).toBe(1)
       yield* held.end
-      expect(yield* until(countOf(sql), (count) => count === 0)).toBe(0)
-    })
-  )
-
-  it.scopedLive("stops with its layer", () =>
-    Effect.gen(function* () {
-      const sql = yield* Effect.flatMap(freshFile(), clientOn)
-      const scope = yield* Scope.make()
-      yield* Scope.extend(store(sql, { purgeEvery: Duration.millis(10) }), scope)
-      yield* Scope.close(scope, Exit.void)
-      const next = yield* store(sql)
-      yield* next.write([{ key: key(1), record: record("x", 1) }])
-      yield* Effect.sleep("100 millis")
-      expect(yield* countOf(sql)).toBe(1)
+      expect(yield* until(countOf(sql, "cache"), (count) => count === 0)).toBe(0)
     })
   )
 })

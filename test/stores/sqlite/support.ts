@@ -1,15 +1,22 @@
-/** What the tests on SQLite share: files in a temporary directory, clients on them, stores in tables of their own. */
+/** What the tests of the store on SQLite share: files in a temporary directory, and clients on them. */
+
 import { randomUUID } from "node:crypto"
 import { mkdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { SqlClient } from "@effect/sql/SqlClient"
+import type { SqlClient } from "@effect/sql/SqlClient"
 import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
-import { Context, Deferred, Duration, Effect, Fiber, Layer, type Scope } from "effect"
-import { libsqlTransactionKey } from "../../../src/internal/runtime/transaction.js"
-import * as SqlStore from "../../../src/internal/stores/sql/SqlStore.js"
+import { Effect, Layer, type Scope } from "effect"
+import type { SqlStoreOptions } from "../../../src/internal/stores/sql/SqlStore.js"
+import * as Ground from "../../suites/sql/ground.js"
+import { sized } from "../../support/size.js"
+
+export { heldTransaction, key, outsideTransaction, record, storeOn, text } from "../../suites/sql/ground.js"
 
 export type JournalMode = "WAL" | "DELETE"
+
+export const clientOn = (url: string): Effect.Effect<SqlClient, never, Scope.Scope> =>
+  Ground.clientOn({ dialect: "sqlite", url })
 
 /** A database in a directory of its own, which is there between `create` and `remove`. */
 export const newFile = (mode: JournalMode) => {
@@ -17,7 +24,7 @@ export const newFile = (mode: JournalMode) => {
   const url = `file:${join(directory, "cache.db")}`
   const create = Effect.zipRight(
     Effect.sync(() => mkdirSync(directory)),
-    Effect.scoped(Effect.flatMap(clientOn(url), (sql) => sql.unsafe(`PRAGMA journal_mode = ${mode}`)))
+    Effect.orDie(Effect.scoped(Effect.flatMap(clientOn(url), (sql) => sql.unsafe(`PRAGMA journal_mode = ${mode}`))))
   )
   const remove = Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
   return { url, create, remove }
@@ -33,72 +40,24 @@ export const freshFile = (mode: JournalMode = "WAL") =>
     )
   })
 
-/** As another process would have it: a client shares nothing with the others on its file. */
-export const clientOn = (url: string): Effect.Effect<SqlClient, never, Scope.Scope> =>
-  Effect.map(Layer.build(LibsqlClient.layer({ url })), (context) => Context.get(context, SqlClient))
-
 /** A client on a file of its own. */
 export const ownFile = Layer.unwrapScoped(Effect.map(freshFile(), (url) => LibsqlClient.layer({ url })))
 
-let tables = 0
-
-export const freshTable = () => `t_${tables++}`
-
-export const store = (sql: SqlClient, options: Partial<SqlStore.SqlStoreOptions> = {}) =>
-  Effect.provideService(
-    SqlStore.make({
-      table: "cache",
-      namespace: "app",
-      maxEntries: undefined,
-      purgeEvery: Duration.minutes(10),
-      unlogged: true,
-      createTable: true,
-      prepare: true,
-      timeout: Duration.seconds(5),
-      ...options
-    }),
-    SqlClient,
-    sql
-  )
+export const sqlite = (mode: JournalMode = "WAL"): Ground.Database => ({
+  name: mode === "WAL" ? "SQLite" : `SQLite, ${mode}`,
+  place: Effect.map(freshFile(mode), (url) => ({
+    dialect: "sqlite",
+    url,
+    table: "cache",
+    refuse: (sql, value) =>
+      sql.unsafe(`CREATE TRIGGER refusal BEFORE INSERT ON cache WHEN CAST(NEW.value AS TEXT) = '${value}'
+        BEGIN SELECT RAISE(ABORT, 'no'); END`)
+  })),
+  schema: "main",
+  poison: ["x'00'", "x'ff00ff'", "x''", "x'7b226122'", "zeroblob(300)", "'text'", "1e300", "9007199254740993"],
+  contest: { rounds: sized(60, 600), stores: 10 }
+})
 
 /** Two clients on one file, with a store each. */
-export const twoStores = (options: { readonly mode?: JournalMode } & Partial<SqlStore.SqlStoreOptions> = {}) =>
-  Effect.gen(function* () {
-    const url = yield* freshFile(options.mode)
-    const [mine, theirs] = [yield* clientOn(url), yield* clientOn(url)]
-    return {
-      url,
-      sql: mine,
-      cache: yield* store(mine, options),
-      other: yield* store(theirs, options),
-      otherSql: theirs
-    }
-  })
-
-/** A transaction that holds its lock until told to end. */
-export const heldTransaction = <A, E>(
-  sql: SqlClient,
-  work: Effect.Effect<A, E>,
-  ending: Effect.Effect<void, string> = Effect.void
-) =>
-  Effect.gen(function* () {
-    const worked = yield* Deferred.make<A, E>()
-    const end = yield* Deferred.make<void>()
-    const fiber = yield* Effect.intoDeferred(work, worked).pipe(
-      Effect.zipRight(Deferred.await(end)),
-      Effect.zipRight(ending),
-      sql.withTransaction,
-      Effect.forkScoped
-    )
-    const result = yield* Deferred.await(worked)
-    return { fiber, result, end: Effect.zipRight(Deferred.succeed(end, undefined), Fiber.await(fiber)) }
-  })
-
-/** As another fiber that is not part of the transaction. */
-export const outsideTransaction = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.mapInputContext(effect, (context: Context.Context<R>) => {
-    const services = new Map(context.unsafeMap)
-    services.delete(libsqlTransactionKey)
-    // the tag is in the context of whoever runs in a transaction, but in no one's requirements
-    return Context.unsafeMake(services) as Context.Context<R>
-  })
+export const twoStores = ({ mode, ...options }: { readonly mode?: JournalMode } & Partial<SqlStoreOptions> = {}) =>
+  Ground.twoStores(sqlite(mode), options)

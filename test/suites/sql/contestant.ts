@@ -1,17 +1,25 @@
 /**
- * One of several processes that compete for the same records of one file: fibers that add, and count up by reading and
+ * One of several processes that compete for the same records of one table: fibers that add, and count up by reading and
  * replacing. Says what it won.
  */
 import { Duration, Effect, Option } from "effect"
-import { key, record, text } from "../../suites/sql/records.js"
-import { clientOn, store } from "./support.js"
+import { clientOn, type Dialect, key, record, storeOn, text } from "./ground.js"
 
-const [url = "", fibers = "0", rounds = "0"] = process.argv.slice(2)
+/** What a process is told to do. */
+export interface Contest {
+  readonly dialect: Dialect
+  readonly url: string
+  readonly table: string
+  readonly fibers: number
+  readonly rounds: number
+}
+
+// written by whoever holds the contest
+const { fibers, rounds, table, ...database } = JSON.parse(process.argv[2] ?? "") as Contest
 
 const contest = Effect.gen(function* () {
-  const sql = yield* clientOn(url)
-  // What is counted here is who wins, however long a busy disk makes all of them wait.
-  const cache = yield* store(sql, { timeout: Duration.seconds(30) })
+  // what is counted here is who wins, however long a busy machine makes all of them wait
+  const cache = yield* storeOn(yield* clientOn(database), table, { timeout: Duration.minutes(1) })
   const won: Array<number> = []
   let conflicts = 0
   const increment: Effect.Effect<void, Error> = Effect.gen(function* () {
@@ -22,7 +30,7 @@ const contest = Effect.gen(function* () {
     yield* increment
   })
   const fiber = Effect.gen(function* () {
-    for (let round = 0; round < Number(rounds); round++) {
+    for (let round = 0; round < rounds; round++) {
       if (Option.isSome(yield* cache.add(key(`prize-${round}`), record(`${process.pid}`)))) won.push(round)
       yield* increment
     }
@@ -31,7 +39,7 @@ const contest = Effect.gen(function* () {
   // The starting signal: all processes are up when it is written.
   while ((yield* cache.read([key("start")]))[0] === undefined) yield* Effect.sleep(5)
   yield* Effect.all(
-    Array.from({ length: Number(fibers) }, () => fiber),
+    Array.from({ length: fibers }, () => fiber),
     { concurrency: "unbounded", discard: true }
   )
   const prizes = yield* cache.read(won.map((round) => key(`prize-${round}`)))
@@ -39,4 +47,7 @@ const contest = Effect.gen(function* () {
   process.stdout.write(`${JSON.stringify({ adds: won.length, conflicts, stolen })}\n`)
 })
 
-await Effect.runPromise(Effect.scoped(contest))
+Effect.runPromise(Effect.scoped(contest)).catch((error: unknown) => {
+  process.stderr.write(`${String(error)}\n`)
+  process.exitCode = 1
+})
