@@ -8,13 +8,7 @@ import type { Assignment, Command, Report } from "./messages.js"
 
 export type Process = Child<Report, Command> & { readonly name: string }
 
-/** Below the project's modules, where what can't be bundled is found. */
-export const proofWorker = bundle(
-  join(projectRoot, "test/proof/worker.ts"),
-  join(projectRoot, "node_modules/.cache/effect-cached/proof-worker.cjs"),
-  undefined,
-  ["knex"]
-)
+export const proofWorker = bundle(join(projectRoot, "test/proof/worker.ts"))
 
 export class CannotRun extends Error {}
 

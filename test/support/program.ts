@@ -1,23 +1,19 @@
-/** Programs of several processes, bundled once: to load a library out of its many files takes longer than what most do. */
+/** Programs of several processes that compete for something. */
 import { spawn } from "node:child_process"
-import { rmSync } from "node:fs"
-import { basename, join } from "node:path"
 import { createInterface } from "node:readline"
-import { Effect, type Scope } from "effect"
+import { Effect, Exit, Scope } from "effect"
 import { afterAll, beforeAll } from "vitest"
-import { bundle, projectRoot } from "./bundle.js"
-
-/** Below the project's modules, where what can't be bundled is found. */
-const folder = join(projectRoot, "node_modules/.cache/effect-cached")
-
-let programs = 0
+import { bundle } from "./bundle.js"
 
 /** The file of a program, which is there while the tests of the calling file run. */
-export const bundled = (entry: string): string => {
-  const file = join(folder, `${basename(entry, ".ts")}-${process.pid}-${programs++}.cjs`)
-  beforeAll(() => Effect.runPromise(bundle(entry, file, undefined, ["libsql"])))
-  afterAll(() => rmSync(file, { force: true }))
-  return file
+export const bundled = (entry: string): (() => string) => {
+  const scope = Effect.runSync(Scope.make())
+  let file = ""
+  beforeAll(async () => {
+    file = await Effect.runPromise(Scope.extend(bundle(entry), scope))
+  })
+  afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+  return () => file
 }
 
 export interface Contestant<Result> {
@@ -47,6 +43,6 @@ export const contestant = <Result>(
       }
       const ready = after("ready")
       const result = ready.then(() => after("{")).then((text): Result => JSON.parse(text))
-      return { ready: Effect.promise(() => ready).pipe(Effect.asVoid), result: Effect.promise(() => result) }
+      return { ready: Effect.asVoid(Effect.promise(() => ready)), result: Effect.promise(() => result) }
     }
   )

@@ -1,38 +1,20 @@
-import { spawn } from "node:child_process"
-import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { memcachedServers } from "../../servers/memcached.js"
+import { bundled, contestant } from "../../support/program.js"
 import { freshNamespace, item, readText, storeOn } from "./support.js"
 
 const processes = 4
 const fibers = 16
 const rounds = 2
 
-const script = fileURLToPath(new URL("incrementer.ts", import.meta.url))
-
-interface Contestant {
-  readonly ready: Promise<void>
-  readonly result: Promise<{ readonly adds: number; readonly conflicts: number }>
+interface Result {
+  readonly adds: number
+  readonly conflicts: number
 }
 
-const contestant = (servers: string, namespace: string) =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.sync(() =>
-        spawn(process.execPath, ["--import", "tsx", script, servers, namespace, `${rounds}`], {
-          stdio: ["ignore", "pipe", "inherit"]
-        })
-      ),
-      (child) => Effect.sync(() => child.kill("SIGKILL"))
-    ),
-    (child): Contestant => {
-      const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-      const ready = lines.next().then(() => {})
-      return { ready, result: ready.then(() => lines.next()).then(({ value }) => JSON.parse(`${value}`)) }
-    }
-  )
+const script = bundled(fileURLToPath(new URL("contestant.ts", import.meta.url)))
 
 describe(`${processes} processes of ${fibers} fibers on one record`, () => {
   for (const servers of [1, 3]) {
@@ -42,12 +24,19 @@ describe(`${processes} processes of ${fibers} fibers on one record`, () => {
         const namespace = freshNamespace()
         const store = yield* storeOn(given, {}, namespace)
         yield* store.write([item("counter", "0")])
-        const contestants = yield* Effect.all(Array.from({ length: processes }, () => contestant(given, namespace)))
-        yield* Effect.promise(() => Promise.all(contestants.map(({ ready }) => ready)))
+        const contestants = yield* Effect.all(
+          Array.from({ length: processes }, () => contestant<Result>(script(), [given, namespace, `${rounds}`]))
+        )
+        yield* Effect.all(
+          contestants.map(({ ready }) => ready),
+          { concurrency: "unbounded" }
+        )
         yield* store.write([item("start", "now")])
-        const results = yield* Effect.promise(() => Promise.all(contestants.map(({ result }) => result)))
-        const sum = (of: (result: (typeof results)[number]) => number) =>
-          results.reduce((total, result) => total + of(result), 0)
+        const results = yield* Effect.all(
+          contestants.map(({ result }) => result),
+          { concurrency: "unbounded" }
+        )
+        const sum = (of: (result: Result) => number) => results.reduce((total, result) => total + of(result), 0)
         expect(yield* readText(store, "counter")).toBe(`${processes * fibers * rounds}`)
         expect(sum(({ adds }) => adds)).toBe(rounds)
         // Otherwise nothing was contended for.

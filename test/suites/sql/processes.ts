@@ -30,7 +30,7 @@ export const processTests = (database: Database): void => {
         yield* cache.write([{ key: key("counter"), record: record("0") }])
         const contest: Contest = { dialect, url, table, fibers, rounds }
         const contestants = yield* Effect.all(
-          Array.from({ length: processes }, () => contestant<Result>(file, [JSON.stringify(contest)]))
+          Array.from({ length: processes }, () => contestant<Result>(file(), [JSON.stringify(contest)]))
         )
         yield* Effect.all(
           contestants.map(({ ready }) => ready),

@@ -8,7 +8,7 @@ import { readText, record, storeOn } from "./support.js"
 const [servers = "", namespace = "", rounds = "0"] = process.argv.slice(2)
 
 const contest = Effect.gen(function* () {
-  const store = yield* storeOn(servers, { timeout: "10 seconds" }, namespace)
+  const store = yield* storeOn(servers, { timeout: "1 minute" }, namespace)
   let adds = 0
   let conflicts = 0
   const increment: Effect.Effect<void, Error> = Effect.gen(function* () {
@@ -35,4 +35,7 @@ const contest = Effect.gen(function* () {
   process.stdout.write(`${JSON.stringify({ adds, conflicts })}\n`)
 })
 
-await Effect.runPromise(Effect.scoped(contest))
+Effect.runPromise(Effect.scoped(contest)).catch((error: unknown) => {
+  process.stderr.write(`${String(error)}\n`)
+  process.exitCode = 1
+})
