@@ -2,24 +2,34 @@
  * Each example as a reader runs it: a process of its own, its exit code, and a line that tells it did its work.
  */
 import { spawn } from "node:child_process"
-import { fileURLToPath } from "node:url"
-import { describe, expect, it } from "vitest"
+import { join } from "node:path"
+import { Effect, Exit, Scope } from "effect"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { bundles, projectRoot } from "./support/bundle.js"
 
-const root = fileURLToPath(new URL("..", import.meta.url))
+const names = ["quick-start", "method", "testing", "own-store", "observability", "demo"]
+const entry = (name: string) => join(projectRoot, `examples/${name}.ts`)
+
+const scope = Effect.runSync(Scope.make())
+let bundled: (entry: string) => string
+beforeAll(async () => {
+  bundled = await Effect.runPromise(Scope.extend(bundles(names.map(entry)), scope))
+})
+afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
 
 interface Outcome {
   readonly code: number | null
   readonly output: string
 }
 
-/** Runs the example; `whenOutput` may send it signals as its output grows. */
-const run = (
-  name: string,
-  args: ReadonlyArray<string> = [],
+/** Runs the program; `whenOutput` may send it signals as its output grows. */
+const start = (
+  command: string,
+  args: ReadonlyArray<string>,
   whenOutput: (output: string, kill: (signal: NodeJS.Signals) => void) => void = () => {}
 ): Promise<Outcome> =>
   new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ["--import", "tsx", `examples/${name}.ts`, ...args], { cwd: root })
+    const child = spawn(command, args, { cwd: projectRoot })
     let output = ""
     const collect = (chunk: string) => {
       output += chunk
@@ -30,6 +40,9 @@ const run = (
     child.on("error", reject)
     child.on("close", (code) => resolve({ code, output }))
   })
+
+const run = (name: string, ...rest: [whenOutput?: Parameters<typeof start>[2]]) =>
+  start(process.execPath, [bundled(entry(name))], ...rest)
 
 describe.concurrent("examples", { timeout: 120_000 }, () => {
   it.each([
@@ -59,7 +72,7 @@ describe.concurrent("examples", { timeout: 120_000 }, () => {
   })
 
   it("demo: names the backends there are when asked for another", async () => {
-    const { code, output } = await run("demo", ["--backend", "floppy"])
+    const { code, output } = await start("npm", ["run", "demo", "--", "--backend", "floppy"])
     expect(output).toContain('unknown backend "floppy"; there is memory, sql, memcached')
     expect(output).toContain("Usage: npm run demo")
     expect(code).toBe(2)
@@ -67,7 +80,7 @@ describe.concurrent("examples", { timeout: 120_000 }, () => {
 
   it("demo: ends at once on Ctrl-C", async () => {
     let sent = false
-    const { code, output } = await run("demo", [], (text, kill) => {
+    const { code, output } = await run("demo", (text, kill) => {
       if (sent || !text.includes("The cities of the world")) return
       sent = true
       kill("SIGINT")

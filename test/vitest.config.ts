@@ -14,6 +14,8 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/servers/postgres.setup.ts", "test/servers/memcached.setup.ts"],
+    // what a test says is of interest where it fails
+    silent: "passed-only",
     testTimeout: 30_000,
     hookTimeout: 120_000
   }

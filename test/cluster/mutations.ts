@@ -6,10 +6,10 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Console, Effect } from "effect"
-import { bundle, projectRoot, workerEntry } from "./bundle.js"
+import { bundle, projectRoot } from "../support/bundle.js"
 import { judge } from "./judge.js"
 import { planFor } from "./profiles.js"
-import { runCluster } from "./runner.js"
+import { runCluster, workerEntry } from "./runner.js"
 import { memcachedServer } from "./servers.js"
 
 interface Mutation {
@@ -67,7 +67,7 @@ const mutate = ({ broken, file, name, original }: Mutation) =>
       join(source, file),
       text.replace(original, () => broken)
     )
-    return yield* bundle(workerEntry, join(directory, "worker.cjs"), source)
+    return yield* bundle(workerEntry, source)
   })
 
 const rounds = 5

@@ -54,6 +54,8 @@ export interface Plan {
   readonly operations: number
   /** Milliseconds. */
   readonly duration: number
+  /** So many operations of each fiber are made, even where the machine is too slow for them within `duration`. */
+  readonly atLeast: number
   readonly keys: number
   readonly ttl: number
   readonly stale: number
@@ -102,6 +104,7 @@ const defaults: Omit<Plan, "seed"> = {
   fibers: 8,
   operations: 100,
   duration: 20_000,
+  atLeast: 20,
   keys: 6,
   ttl: 1_500,
   stale: 500,

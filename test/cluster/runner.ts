@@ -2,7 +2,8 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Effect, Queue, type Scope } from "effect"
+import { fileURLToPath } from "node:url"
+import { Effect, Queue, Schedule, type Scope } from "effect"
 import { type Child, child, type Watchdog, watchdog } from "./children.js"
 import { type Disturbance, type History, mergeHistories, type Pause, parseRecord, stamp } from "./history.js"
 import type { Assignment, Command, Leftovers, Report } from "./messages.js"
@@ -19,10 +20,12 @@ export interface Run {
   readonly took: number
 }
 
+export const workerEntry = fileURLToPath(new URL("worker.ts", import.meta.url))
+
 /** A worker that does not report in this time has been lost. */
-const patience = "60 seconds"
+const patience = "3 minutes"
 /** How long a process without anything to do may take to end by itself. */
-const toEnd = "5 seconds"
+const toEnd = "20 seconds"
 /** After the fault itself, how long it may take until every process has found the store again. */
 const recovery = 3_500
 
@@ -49,6 +52,17 @@ const next = <Tag extends Report["_tag"]>(
     Effect.timeoutFail({ duration: patience, onTimeout: () => new Error(`a worker was never ${tag}`) })
   )
 
+/** What is seen last, once it is right or has had ten times what it may take. */
+const eventually = <A, E>(look: Effect.Effect<A, E>, right: (seen: A) => boolean): Effect.Effect<A, E> =>
+  Effect.flatMap(look, (seen) =>
+    right(seen)
+      ? Effect.succeed(seen)
+      : Effect.repeat(look, {
+          until: right,
+          schedule: Schedule.intersect(Schedule.spaced("200 millis"), Schedule.recurUpTo("30 seconds"))
+        }).pipe(Effect.zipRight(look))
+  )
+
 const temporaryDirectory = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-cached-cluster-"))),
   (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
@@ -69,6 +83,7 @@ export const runCluster = (plan: Plan, server: Server, file: string): Effect.Eff
     const watching: Watchdog = yield* watchdog
     const names: Array<string> = []
     const pauses: Array<Pause> = []
+    const wrongClocks: Array<Omit<Pause, "end">> = []
     const disturbances: Array<Disturbance> = []
     const members: Array<Member> = []
     const lives = new Map<number, number>()
@@ -128,8 +143,7 @@ export const runCluster = (plan: Plan, server: Server, file: string): Effect.Eff
             return yield* worker.tell({ _tag: "Block", lasting: fault.lasting })
           case "Clock":
             yield* worker.tell({ _tag: "Clock", offset: fault.offset })
-            // What was written under that clock is read to the end of the run.
-            pauses.push({ process: name, begin, end: until + plan.ttl + plan.stale, cause: "clock" })
+            wrongClocks.push({ process: name, begin, cause: "clock" })
         }
       })
 
@@ -151,7 +165,10 @@ export const runCluster = (plan: Plan, server: Server, file: string): Effect.Eff
     yield* Effect.forEach(members, goOn)
     yield* faults
     yield* Effect.forEach([...members], ({ worker }) => next(worker, "Done"), { concurrency: "unbounded" })
-    const took = stamp() - started
+    const done = stamp()
+    const took = done - started
+    // what was written under a wrong clock is read to the end of the run
+    pauses.push(...wrongClocks.map((clock) => ({ ...clock, end: done + plan.ttl + plan.stale })))
 
     const leftBehind: Array<string> = []
     yield* Effect.forEach(
@@ -168,14 +185,13 @@ export const runCluster = (plan: Plan, server: Server, file: string): Effect.Eff
         }),
       { concurrency: "unbounded" }
     )
-    const connections = yield* server.connections
+    const connections = yield* eventually(server.connections, (count) => count === 0)
     if (connections > 0) leftBehind.push(`the store still has ${connections} connections`)
-    if (server.store._tag !== "memory") {
-      // By then everything that is not for ever has had its time.
-      yield* Effect.sleep(plan.ttl + plan.stale + plan.lease + 1_000)
-      const staying = (yield* server.records).filter((key) => !mayStay(key))
-      if (staying.length > 0) leftBehind.push(`the store still holds ${staying.join(", ")}`)
-    }
+    const staying = yield* eventually(
+      Effect.map(server.records, (keys) => keys.filter((key) => !mayStay(key))),
+      (keys) => keys.length === 0
+    )
+    if (staying.length > 0) leftBehind.push(`the store still holds ${staying.join(", ")}`)
 
     const histories = names
       .filter((name) => existsSync(record(name)))

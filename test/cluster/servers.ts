@@ -67,18 +67,19 @@ const forgetful = (relay: Relay): Effect.Effect<void, never, Scope.Scope> =>
 
 const relayed = (port: number) => Effect.tap(relayTo({ host: "127.0.0.1", port }), forgetful)
 
-/** How long a process waits for an answer; less where an answer may fail to come. */
-const patience = { calm: 5_000, faulty: 700 }
-
 export interface ServerOptions {
   /** Put a relay between, for what befalls the network. */
   readonly faulty: boolean
+  /** Milliseconds that a process waits for an answer; by default less where an answer may fail to come. */
+  readonly patience?: number
 }
 
-export const memcachedServer = ({ faulty }: ServerOptions): Effect.Effect<Server, unknown, Scope.Scope> =>
+const patienceOf = ({ faulty, patience = faulty ? 700 : 5_000 }: ServerOptions): number => patience
+
+export const memcachedServer = (options: ServerOptions): Effect.Effect<Server, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const server = yield* memcached({ args: ["-m", "64"] })
-    const relay = faulty ? yield* relayed(server.port) : undefined
+    const relay = options.faulty ? yield* relayed(server.port) : undefined
     const idle = yield* statistic(server.port, "curr_connections")
     const evict = Effect.flatMap(items(server.port), (all) =>
       Effect.forEach(all, ({ key }) => (Math.random() < 0.5 ? deleteItem(server.port, key) : Effect.void))
@@ -87,7 +88,7 @@ export const memcachedServer = ({ faulty }: ServerOptions): Effect.Effect<Server
       store: {
         _tag: "memcached",
         servers: relay?.address ?? server.address,
-        timeout: faulty ? patience.faulty : patience.calm
+        timeout: patienceOf(options)
       },
       harm: (how, lasting) => {
         if (how === "evict") return evict
@@ -110,11 +111,11 @@ const beginning =
 let tables = 0
 
 /** @param url of a server that runs already and may not be restarted; one of its own otherwise */
-export const sqlServer = ({ faulty }: ServerOptions, url?: string): Effect.Effect<Server, unknown, Scope.Scope> =>
+export const sqlServer = (options: ServerOptions, url?: string): Effect.Effect<Server, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const server = url === undefined ? yield* postgres : { url, embedded: undefined }
     const address = new URL(server.url)
-    const relay = faulty ? yield* relayed(Number(address.port === "" ? "5432" : address.port)) : undefined
+    const relay = options.faulty ? yield* relayed(Number(address.port === "" ? "5432" : address.port)) : undefined
     const viaRelay = new URL(server.url)
     if (relay !== undefined) {
       viaRelay.hostname = "127.0.0.1"
@@ -131,7 +132,7 @@ export const sqlServer = ({ faulty }: ServerOptions, url?: string): Effect.Effec
       _tag: "sql",
       url: viaRelay.href,
       table,
-      timeout: faulty ? patience.faulty : patience.calm
+      timeout: patienceOf(options)
     }
     // Made once here, so that the table is there for whoever looks at it first.
     yield* Effect.scoped(Layer.build(storeLayer({ ...store, url: server.url })))

@@ -153,10 +153,12 @@ export const work = (plan: Plan, index: number, life: number, recorder: Recorder
 
   const fiber = (number: number, until: number) =>
     Effect.gen(function* () {
+      let made = 0
       for (const operation of operationsOf(plan, index, life, number)) {
         yield* Effect.sleep(operation.pause)
-        if (stamp() > until) return
+        if (stamp() > until && made >= plan.atLeast) return
         yield* perform(operation)
+        made++
       }
     })
 

@@ -1,20 +1,14 @@
 /** Processes of the proof, asked one thing at a time. */
 import { join } from "node:path"
 import { Effect, Queue, type Scope } from "effect"
-import { bundle, projectRoot } from "../cluster/bundle.js"
 import { type Child, child, type Watchdog } from "../cluster/children.js"
 import { stamp } from "../cluster/history.js"
+import { bundle, projectRoot } from "../support/bundle.js"
 import type { Assignment, Command, Report } from "./messages.js"
 
 export type Process = Child<Report, Command> & { readonly name: string }
 
-/** Below the project's modules, where what can't be bundled is found. */
-export const proofWorker = bundle(
-  join(projectRoot, "test/proof/worker.ts"),
-  join(projectRoot, "node_modules/.cache/effect-cached/proof-worker.cjs"),
-  undefined,
-  ["knex"]
-)
+export const proofWorker = bundle(join(projectRoot, "test/proof/worker.ts"))
 
 export class CannotRun extends Error {}
 

@@ -1,24 +1,25 @@
 /**
  * `npm run proof`: prints the table of the README. `--only stampede,outage` takes a part of it, `--store sql|memcached` one
- * store, `--operations N` and `--seconds N` (of the hour) more or less of it; `SEED=…` repeats the random operations.
- * `--mutations` shows instead that the checkers go red when a promise is broken in a copy of the sources.
+ * store; `--operations N`, `--seconds N` (of the hour) and `--minutes N` (of the soak) more or less of it, `--profile` one kind
+ * of the soak's runs; `SEED=…` repeats the random operations and the soak's plans. `--mutations` shows instead that the
+ * checkers go red when a promise is broken in a copy of the sources.
  */
-import { rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { Console, Effect } from "effect"
-import { bundle, workerEntry } from "../cluster/bundle.js"
 import { watchdog } from "../cluster/children.js"
 import { proveMutations } from "../cluster/mutations.js"
+import { profiles } from "../cluster/profiles.js"
+import { workerEntry } from "../cluster/runner.js"
 import { memcachedServer, type ServerOptions, sqlServer } from "../cluster/servers.js"
 import { postgres } from "../servers/postgres.js"
+import { bundle } from "../support/bundle.js"
 import { proofWorker } from "./fleet.js"
 import { hour } from "./hour.js"
 import { frozenHolder, killedHolder } from "./leaseHolders.js"
 import { operations } from "./operations.js"
 import { outage } from "./outage.js"
 import type { Row, Scenario, StoreName } from "./scenario.js"
+import { soak } from "./soak.js"
 import { rivals, stampede } from "./stampede.js"
 
 const { values } = parseArgs({
@@ -27,10 +28,15 @@ const { values } = parseArgs({
     store: { type: "string" },
     operations: { type: "string" },
     seconds: { type: "string" },
+    minutes: { type: "string" },
+    profile: { type: "string" },
     mutations: { type: "boolean" }
   }
 })
 const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31))
+const minutes = Number(values.minutes ?? 2)
+const stores = (["sql", "memcached"] as const).filter((store) => values.store === undefined || values.store === store)
+const chosen = profiles.filter((one) => values.profile === undefined || values.profile === one)
 
 const scenarios: Readonly<Record<string, Scenario>> = {
   stampede,
@@ -39,27 +45,26 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   killed: killedHolder,
   frozen: frozenHolder,
   outage,
-  hour: hour(Number(values.seconds ?? 60))
+  hour: hour(Number(values.seconds ?? 60)),
+  // the time is that of all stores together
+  soak: soak({ minutes: minutes / stores.length, seed, profiles: chosen })
 }
 
 const names = values.only === undefined ? Object.keys(scenarios) : values.only.split(",")
-const stores = (["sql", "memcached"] as const).filter((store) => values.store === undefined || values.store === store)
 
 const tell = ({ kept, measured, store, what }: Row): string =>
   `| ${what} | ${store} | ${measured}${kept === false ? " **BROKEN**" : ""} |`
 
 const table = Effect.gen(function* () {
   const unknown = names.filter((name) => scenarios[name] === undefined)
-  if (unknown.length > 0 || stores.length === 0) {
-    return yield* Effect.fail(new Error(`--only takes ${Object.keys(scenarios).join(",")}; --store sql or memcached`))
+  if (unknown.length > 0 || stores.length === 0 || chosen.length === 0 || !(minutes > 0)) {
+    const takes = `--only takes ${Object.keys(scenarios).join(",")}; --store sql or memcached`
+    return yield* Effect.fail(new Error(`${takes}; --profile ${profiles.join(" or ")}; --minutes more than 0`))
   }
   const surroundings = {
     watching: yield* watchdog,
     proofWorker: yield* proofWorker,
-    clusterWorker: yield* Effect.acquireRelease(
-      bundle(workerEntry, join(tmpdir(), `effect-cached-proof-${process.pid}.cjs`)),
-      (path) => Effect.sync(() => rmSync(path, { force: true }))
-    )
+    clusterWorker: yield* bundle(workerEntry)
   }
   // One for all that do it no harm; those that do start their own.
   const shared = stores.includes("sql") ? yield* postgres : undefined

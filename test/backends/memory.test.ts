@@ -1,0 +1,8 @@
+import { MemoryBackend } from "effect-cached"
+import { cacheBackendSuite } from "effect-cached/testing"
+import { cachedSuite } from "../suites/cachedSuite.js"
+
+cacheBackendSuite("MemoryBackend, by reference", MemoryBackend.layer())
+cacheBackendSuite("MemoryBackend, copying", MemoryBackend.layer({ copy: true }))
+cachedSuite("cached on MemoryBackend, by reference", MemoryBackend.layer())
+cachedSuite("cached on MemoryBackend, copying", MemoryBackend.layer({ copy: true }))

@@ -1,0 +1,252 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Either, Exit, Metric } from "effect"
+import { CircuitOpen, PartialOutage } from "../../../src/internal/outages/outage.js"
+import { memcached } from "../../servers/memcached.js"
+import { relayTo } from "../../servers/relay.js"
+import { eventually, item, readText, storeOn } from "./support.js"
+
+const seconds = (count: number) => count * 1000
+
+/** Whether the metric says that calls skip this server. */
+const open = (address: string) =>
+  Effect.map(Metric.snapshot, (pairs) =>
+    pairs.some(
+      ({ metricKey, metricState }) =>
+        metricKey.name === "effect_cached_breaker_open" &&
+        metricKey.tags.some(({ key, value }) => key === "server" && value === address) &&
+        "value" in metricState &&
+        metricState.value === 1
+    )
+  )
+
+describe("a server in trouble", () => {
+  it.scopedLive("killed: operations fail at once; restarted: they work again within two seconds", () =>
+    Effect.gen(function* () {
+      const server = yield* memcached()
+      const store = yield* storeOn(server.address)
+      yield* store.write([item("a", "before")])
+      yield* server.kill
+      yield* Effect.sleep(50)
+      const started = performance.now()
+      for (let round = 0; round < 200; round++) {
+        expect((yield* Effect.flip(store.read(["a"]))).reason).toBe("Unavailable")
+      }
+      expect(performance.now() - started).toBeLessThan(500)
+      yield* server.start
+      // Its memory was lost with it: a miss, and never an error.
+      yield* eventually(readText(store, "a"), (text) => text === undefined, seconds(2))
+      yield* store.write([item("a", "after")])
+      expect(yield* readText(store, "a")).toBe("after")
+    })
+  )
+
+  it.scopedLive("restarted while nobody looked: the next operation works", () =>
+    Effect.gen(function* () {
+      const server = yield* memcached()
+      const store = yield* storeOn(server.address, { retryDelay: 100 })
+      yield* store.write([item("a", "before")])
+      yield* server.start
+      yield* Effect.sleep(400)
+      yield* store.write([item("a", "after")])
+      expect(yield* readText(store, "a")).toBe("after")
+    })
+  )
+
+  it.scopedLive("frozen: costs two time-outs in all, then nothing; thawed: hits within two seconds", () =>
+    Effect.gen(function* () {
+      const server = yield* memcached()
+      const store = yield* storeOn(server.address, { timeout: 200 })
+      yield* store.write([item("a", "value")])
+      yield* server.freeze
+      const outcomes = yield* Effect.forEach(
+        Array.from({ length: 64 }),
+        () => Effect.forEach(Array.from({ length: 50 }), () => Effect.flip(store.read(["a"]))),
+        { concurrency: "unbounded" }
+      )
+      // Of the 50 operations of each fiber two may wait; the others meet a server that is known to be down.
+      for (const ofFiber of outcomes) {
+        expect(ofFiber.slice(2).filter(({ description }) => !description.includes("is down"))).toEqual([])
+      }
+      expect(new Set(outcomes.flat().map(({ reason }) => reason))).toEqual(new Set(["Timeout", "Unavailable"]))
+      yield* server.thaw
+      yield* eventually(readText(store, "a"), (text) => text === "value", seconds(2))
+    })
+  )
+
+  it.scopedLive("not there when the store is built: found when it comes", () =>
+    Effect.gen(function* () {
+      const server = yield* memcached()
+      yield* server.kill
+      const store = yield* storeOn(server.address)
+      expect((yield* Effect.flip(store.read(["a"]))).reason).toBe("Unavailable")
+      yield* server.start
+      yield* eventually(readText(store, "a"), (text) => text === undefined, seconds(2))
+    })
+  )
+
+  it.scopedLive("slow: answers that come in time count, those that do not are dropped", () =>
+    Effect.gen(function* () {
+      const server = yield* memcached()
+      const relay = yield* relayTo(server)
+      const store = yield* storeOn(relay.address, { timeout: 300 })
+      yield* store.write([item("a", "A"), item("b", "B")])
+      relay.delay = 100
+      expect(yield* readText(store, "a")).toBe("A")
+      relay.delay = 600
+      expect((yield* Effect.flip(store.read(["a"]))).reason).toBe("Timeout")
+      relay.delay = 0
+      yield* eventually(readText(store, "b"), (text) => text === "B", seconds(2))
+      for (let round = 0; round < 100; round++) {
+        expect(yield* readText(store, round % 2 === 0 ? "a" : "b")).toBe(round % 2 === 0 ? "A" : "B")
+      }
+    })
+  )
+
+  it.scopedLive(
+    "that takes connections, but is too slow for any operation: known to be down, whatever connecting may take",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* memcached()
+        const relay = yield* relayTo(server)
+        const store = yield* storeOn(relay.address, { timeout: 100, connectTimeout: seconds(10), retryDelay: 50 })
+        yield* store.write([item("a", "value")])
+        relay.delay = 300
+        for (let round = 0; round < 2; round++) yield* Effect.flip(store.read(["a"]))
+        for (let round = 0; round < 50; round++) {
+          expect((yield* Effect.flip(store.read(["a"]))).description).toContain("is down")
+          yield* Effect.sleep(10)
+        }
+        relay.delay = 0
+        yield* eventually(readText(store, "a"), (text) => text === "value", seconds(2))
+      })
+  )
+
+  it.scopedLive("that breaks off every answer: connected to again once a retryDelay, not with each call", () =>
+    Effect.gen(function* () {
+      const server = yield* memcached()
+      const relay = yield* relayTo(server)
+      const store = yield* storeOn(relay.address)
+      yield* store.write([item("a", "value")])
+      const handshake = 24
+      for (let round = 0; round < 200; round++) {
+        relay.cutAfter ??= handshake + 8
+        expect((yield* Effect.flip(store.read(["a"]))).reason).toBe("Unavailable")
+      }
+      expect(relay.connections().made).toBeLessThan(5)
+      relay.cutAfter = undefined
+      yield* eventually(readText(store, "a"), (text) => text === "value", seconds(2))
+    })
+  )
+
+  it.scopedLive("is seen in a metric, and by whoever asks why", () =>
+    Effect.gen(function* () {
+      const [first, second] = [yield* memcached(), yield* memcached()]
+      const store = yield* storeOn(`${first.address},${second.address}`, { retryDelay: 50 })
+      const keys = Array.from({ length: 20 }, (_, index) => `key-${index}`)
+      const failures = Effect.map(
+        Effect.forEach(keys, (key) => Effect.either(store.read([key]))),
+        (results) => results.flatMap((result) => (Either.isLeft(result) ? [result.left.cause] : []))
+      )
+      yield* store.write(keys.map((key) => item(key, "value")))
+      expect(yield* open(first.address)).toBe(false)
+      yield* first.freeze
+      const [blamed] = yield* failures
+      expect(blamed).toBeInstanceOf(PartialOutage)
+      yield* eventually(open(first.address), (isOpen) => isOpen, seconds(2))
+      expect(yield* open(second.address)).toBe(false)
+      for (const cause of yield* failures) expect(cause).toBeInstanceOf(CircuitOpen)
+      yield* first.thaw
+      yield* eventually(open(first.address), (isOpen) => !isOpen, seconds(2))
+      yield* first.kill
+      yield* second.kill
+      yield* eventually(
+        Effect.all([open(first.address), open(second.address)]),
+        (both) => both.every((isOpen) => isOpen),
+        seconds(2)
+      )
+    })
+  )
+
+  it.scopedLive("behind a network that cuts, resets and swallows: every answer is right or an error", () =>
+    Effect.gen(function* () {
+      const server = yield* memcached()
+      const relay = yield* relayTo(server)
+      const store = yield* storeOn(relay.address, { timeout: 150, retryDelay: 50 })
+      const keys = Array.from({ length: 40 }, (_, index) => `key-${index}`)
+      const valueOf = (key: string) => `${key}:`.repeat(1 + Number(key.slice(4)) * 20)
+      yield* store.write(keys.map((key) => item(key, valueOf(key))))
+      let right = 0
+      let failed = 0
+      let stop = false
+      const reader = (seed: number) =>
+        Effect.gen(function* () {
+          for (let round = seed; !stop; round++) {
+            const key = keys[(round * 7) % keys.length] ?? ""
+            const result = yield* Effect.exit(readText(store, key))
+            if (Exit.isSuccess(result)) {
+              expect(result.value).toBe(valueOf(key))
+              right += 1
+            } else {
+              failed += 1
+              yield* Effect.sleep(5)
+            }
+          }
+        })
+      const faults = Effect.gen(function* () {
+        for (let round = 0; round < 30; round++) {
+          yield* Effect.sleep(60)
+          if (round % 3 === 0) relay.cutAfter = (round * 137) % 3000
+          else if (round % 3 === 1) yield* relay.reset
+          else {
+            relay.pieces = 7
+            relay.swallow = round % 2 === 0
+            yield* Effect.sleep(30)
+            relay.swallow = false
+            relay.pieces = undefined
+          }
+        }
+        relay.cutAfter = undefined
+        stop = true
+      })
+      yield* Effect.all([faults, ...Array.from({ length: 16 }, (_, seed) => reader(seed))], {
+        concurrency: "unbounded",
+        discard: true
+      })
+      expect(right).toBeGreaterThan(500)
+      expect(failed).toBeGreaterThan(0)
+      yield* eventually(readText(store, "key-1"), (text) => text === valueOf("key-1"), seconds(2))
+    })
+  )
+
+  it.scopedLive("something else on the port: an error, not a hang", () =>
+    Effect.gen(function* () {
+      const server = yield* memcached({ args: ["-B", "ascii"] })
+      const store = yield* storeOn(server.address)
+      const started = performance.now()
+      expect(["Unavailable", "Timeout"]).toContain((yield* Effect.flip(store.read(["a"]))).reason)
+      expect(performance.now() - started).toBeLessThan(1_500)
+    })
+  )
+
+  it.scopedLive("the scope's end closes the sockets and fails what is under way", () =>
+    Effect.gen(function* () {
+      const server = yield* memcached()
+      const relay = yield* relayTo(server)
+      const late = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const store = yield* storeOn(relay.address)
+          yield* store.write([item("a", "value")])
+          expect(relay.connections().open).toBe(1)
+          relay.swallow = true
+          const pending = yield* Effect.forkDaemon(Effect.flip(store.read(["a"])))
+          yield* Effect.sleep(20)
+          return { store, pending }
+        })
+      )
+      expect((yield* late.pending).reason).toBe("Unavailable")
+      expect((yield* Effect.flip(late.store.read(["a"]))).reason).toBe("Unavailable")
+      yield* Effect.sleep(50)
+      expect(relay.connections().open).toBe(0)
+    })
+  )
+})

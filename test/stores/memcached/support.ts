@@ -1,0 +1,85 @@
+import { Effect, Logger, LogLevel, Option, type Scope } from "effect"
+import { Client } from "memjs"
+import type { ByteItem, ByteRecord, ByteStore, StoredBytes } from "../../../src/ByteStore.js"
+import type { CacheError } from "../../../src/CacheError.js"
+import * as MemcachedStore from "../../../src/internal/stores/memcached/MemcachedStore.js"
+import type { MemcachedOptions } from "../../../src/internal/stores/memcached/settings.js"
+
+export const minute = 60_000
+
+export const record = (text: string | Uint8Array, lifetime = minute): ByteRecord => ({
+  bytes: typeof text === "string" ? Buffer.from(text) : text,
+  lifetime
+})
+
+export const item = (key: string, text: string | Uint8Array, lifetime = minute): ByteItem => ({
+  key,
+  record: record(text, lifetime)
+})
+
+export const textOf = (stored: StoredBytes | undefined): string | undefined =>
+  stored === undefined ? undefined : Buffer.from(stored.bytes).toString()
+
+export const readTexts = (store: ByteStore, ...keys: ReadonlyArray<string>) =>
+  Effect.map(store.read(keys), (records) => records.map(textOf))
+
+export const readText = (store: ByteStore, key: string) => Effect.map(store.read([key]), ([stored]) => textOf(stored))
+
+/** Reads a record that must be there. */
+export const readRecord = (store: ByteStore, key: string): Effect.Effect<StoredBytes, CacheError> =>
+  Effect.flatMap(store.read([key]), ([stored]) =>
+    stored === undefined ? Effect.dieMessage(`no record under ${key}`) : Effect.succeed(stored)
+  )
+
+/** The ways of writing one item. */
+export const ways = [["alone", (store: ByteStore, lone: ByteItem) => store.write([lone])]] as const
+
+export const added = (store: ByteStore, key: string, text: string) =>
+  Effect.map(store.add(key, record(text)), Option.isSome)
+
+/** Outages are what many tests are about; what is said of them would drown the rest. */
+const quietly = Logger.withMinimumLogLevel(LogLevel.None)
+
+/** A namespace that no other test uses, also not on servers that outlive the run. */
+export const freshNamespace = (): string => `test-${process.pid}-${Math.random().toString(36).slice(2)}`
+
+export const storeOn = (
+  servers: string,
+  options: Omit<Partial<MemcachedOptions>, "servers"> = {},
+  namespace = freshNamespace()
+): Effect.Effect<ByteStore, CacheError, Scope.Scope> => quietly(MemcachedStore.make({ servers, ...options }, namespace))
+
+/** memjs as it comes, for what is wrong with it. */
+export const bareMemjs = (servers: string, options: ConstructorParameters<typeof Client>[1] = {}) =>
+  Effect.acquireRelease(
+    Effect.sync(() => Client.create(servers, { logger: { log: () => {} }, ...options })),
+    (client) => Effect.sync(() => client.close())
+  )
+
+/** What becomes of a promise within the time: most of memjs's faults are promises that never settle. */
+export const outcome = (
+  promise: () => Promise<unknown>,
+  millis: number
+): Effect.Effect<"settled" | "failed" | "hangs"> =>
+  Effect.tryPromise(promise).pipe(
+    Effect.as("settled" as const),
+    Effect.catchAll(() => Effect.succeed("failed" as const)),
+    Effect.timeoutTo({ duration: millis, onSuccess: (result) => result, onTimeout: () => "hangs" as const })
+  )
+
+/** Repeats until the result is as wanted; how long that took, in milliseconds. */
+export const eventually = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  wanted: (result: A) => boolean,
+  within: number
+): Effect.Effect<number, Error, R> =>
+  Effect.suspend(() => {
+    const start = performance.now()
+    const attempt: Effect.Effect<number, Error, R> = Effect.flatMap(Effect.option(effect), (result) => {
+      const elapsed = performance.now() - start
+      if (Option.isSome(result) && wanted(result.value)) return Effect.succeed(elapsed)
+      if (elapsed > within) return Effect.fail(new Error(`not within ${within} ms`))
+      return Effect.delay(attempt, 20)
+    })
+    return attempt
+  })

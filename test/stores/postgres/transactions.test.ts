@@ -1,0 +1,113 @@
+import { SqlClient } from "@effect/sql/SqlClient"
+import { describe, expect, layer } from "@effect/vitest"
+import { Deferred, Duration, Effect, Fiber, Option } from "effect"
+import { transactionTests } from "../../suites/sql/transactions.js"
+import { client, heldTransaction as held, key, postgres, record, store, text } from "./support.js"
+
+/** On a connection of the pool. */
+const heldTransaction = <A, E>(work: Effect.Effect<A, E>) => Effect.flatMap(SqlClient, (sql) => held(sql, work))
+
+describe("transactions on PostgreSQL", () => transactionTests(postgres))
+
+layer(client({ connections: 12 }), { excludeTestServices: true })("transactions that meet", (it) => {
+  it.scoped("who leased before the commit can't publish after it; who leases after it can", () =>
+    Effect.gen(function* () {
+      const cache = yield* store()
+      const early = yield* cache.add(key(1), record("lease"))
+      const held = yield* heldTransaction(cache.remove([key(1), key(2)]))
+      const pending = yield* cache.add(key(2), record("lease"))
+      // published before the commit: stored, and dead with it
+      expect(Option.isSome(yield* cache.replace(key(2), Option.getOrThrow(pending), record("old")))).toBe(true)
+      yield* held.end
+      expect(yield* cache.replace(key(1), Option.getOrThrow(early), record("old"))).toEqual(Option.none())
+      expect(yield* cache.read([key(1), key(2)])).toEqual([undefined, undefined])
+      for (const name of [key(1), key(2)]) {
+        const lease = yield* cache.add(name, record("lease"))
+        expect(yield* cache.add(name, record("lease"))).toEqual(Option.none())
+        expect(Option.isSome(yield* cache.replace(name, Option.getOrThrow(lease), record("new")))).toBe(true)
+      }
+      expect((yield* cache.read([key(1), key(2)])).map(text)).toEqual(["new", "new"])
+    })
+  )
+
+  it.scoped("of two that set the same key without seeing each other, neither is believed", () =>
+    Effect.gen(function* () {
+      const cache = yield* store()
+      const one = yield* heldTransaction(cache.write([{ key: key(1), record: record("one") }]))
+      const two = yield* heldTransaction(cache.write([{ key: key(1), record: record("two") }]))
+      yield* two.end
+      expect((yield* cache.read([key(1)])).map(text)).toEqual(["two"])
+      yield* one.end
+      expect(yield* cache.read([key(1)])).toEqual([undefined])
+      yield* cache.write([{ key: key(1), record: record("three") }])
+      expect((yield* cache.read([key(1)])).map(text)).toEqual(["three"])
+    })
+  )
+
+  it.scoped("clear inside hides what is stored while it is pending", () =>
+    Effect.gen(function* () {
+      const cache = yield* store({ purgeEvery: Duration.millis(20) })
+      yield* cache.write([{ key: key(1), record: record("old") }])
+      const lease = yield* cache.add(key(2), record("lease"))
+      const held = yield* heldTransaction(cache.clear)
+      yield* cache.write([{ key: key(3), record: record("meanwhile") }])
+      expect((yield* cache.read([key(1), key(3)])).map(text)).toEqual(["old", "meanwhile"])
+      yield* held.end
+      expect(yield* cache.replace(key(2), Option.getOrThrow(lease), record("old"))).toEqual(Option.none())
+      expect(yield* cache.read([key(1), key(2), key(3)])).toEqual([undefined, undefined, undefined])
+      expect(Option.isSome(yield* cache.add(key(1), record("new")))).toBe(true)
+      yield* Effect.sleep("150 millis")
+      expect((yield* cache.read([key(1), key(2), key(3)])).map(text)).toEqual(["new", undefined, undefined])
+    })
+  )
+
+  it.scoped("what is held exclusively delays nobody but those who write the same key", () =>
+    Effect.gen(function* () {
+      const cache = yield* store()
+      const held = yield* heldTransaction(cache.add(key(1), record("mine")))
+      expect(Option.isSome(held.result)).toBe(true)
+      expect(yield* cache.add(key(1), record("other"))).toEqual(Option.none())
+      const waiting = yield* Effect.forkScoped(cache.write([{ key: key(1), record: record("waits") }]))
+      const removing = yield* Effect.forkScoped(cache.remove([key(1)]))
+      yield* Effect.sleep("50 millis")
+      const quick = Effect.gen(function* () {
+        yield* cache.write([{ key: key(2), record: record("quick") }])
+        yield* cache.remove([key(3)])
+        return (yield* cache.read([key(1), key(2)])).map(text)
+      })
+      expect(yield* Effect.timeout(quick, "2 seconds")).toEqual([undefined, "quick"])
+      expect(yield* Fiber.poll(waiting)).toEqual(Option.none())
+      yield* held.end
+      expect(yield* Fiber.join(waiting)).toEqual([])
+      expect(yield* Fiber.join(removing)).toBeLessThanOrEqual(1)
+    })
+  )
+
+  it.scoped("two transactions that add the same keys in opposite orders both go on", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const cache = yield* store()
+      const both = (first: string, second: string, meet: Effect.Effect<unknown>) =>
+        sql.withTransaction(
+          Effect.gen(function* () {
+            const one = yield* cache.add(first, record("x"))
+            yield* meet
+            return [one, yield* cache.add(second, record("x"))].map(Option.isSome)
+          })
+        )
+      for (let round = 0; round < 10; round++) {
+        const [a, b] = [key(`a${round}`), key(`b${round}`)]
+        const [left, right] = yield* Effect.all([Deferred.make<void>(), Deferred.make<void>()])
+        const meet = (mine: typeof left, other: typeof left) =>
+          Effect.zipRight(Deferred.succeed(mine, undefined), Deferred.await(other))
+        const results = yield* Effect.all([both(a, b, meet(left, right)), both(b, a, meet(right, left))], {
+          concurrency: 2
+        })
+        expect(results).toEqual([
+          [true, false],
+          [true, false]
+        ])
+      }
+    })
+  )
+})

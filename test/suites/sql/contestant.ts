@@ -1,0 +1,53 @@
+/**
+ * One of several processes that compete for the same records of one table: fibers that add, and count up by reading and
+ * replacing. Says what it won.
+ */
+import { Duration, Effect, Option } from "effect"
+import { clientOn, type Dialect, key, record, storeOn, text } from "./ground.js"
+
+/** What a process is told to do. */
+export interface Contest {
+  readonly dialect: Dialect
+  readonly url: string
+  readonly table: string
+  readonly fibers: number
+  readonly rounds: number
+}
+
+// written by whoever holds the contest
+const { fibers, rounds, table, ...database } = JSON.parse(process.argv[2] ?? "") as Contest
+
+const contest = Effect.gen(function* () {
+  // what is counted here is who wins, however long a busy machine makes all of them wait
+  const cache = yield* storeOn(yield* clientOn(database), table, { timeout: Duration.minutes(1) })
+  const won: Array<number> = []
+  let conflicts = 0
+  const increment: Effect.Effect<void, Error> = Effect.gen(function* () {
+    const [found] = yield* cache.read([key("counter")])
+    const replaced = yield* cache.replace(key("counter"), found?.token, record(`${Number(text(found)) + 1}`))
+    if (Option.isSome(replaced)) return
+    conflicts += 1
+    yield* increment
+  })
+  const fiber = Effect.gen(function* () {
+    for (let round = 0; round < rounds; round++) {
+      if (Option.isSome(yield* cache.add(key(`prize-${round}`), record(`${process.pid}`)))) won.push(round)
+      yield* increment
+    }
+  })
+  process.stdout.write("ready\n")
+  // The starting signal: all processes are up when it is written.
+  while ((yield* cache.read([key("start")]))[0] === undefined) yield* Effect.sleep(5)
+  yield* Effect.all(
+    Array.from({ length: fibers }, () => fiber),
+    { concurrency: "unbounded", discard: true }
+  )
+  const prizes = yield* cache.read(won.map((round) => key(`prize-${round}`)))
+  const stolen = prizes.filter((prize) => text(prize) !== `${process.pid}`).length
+  process.stdout.write(`${JSON.stringify({ adds: won.length, conflicts, stolen })}\n`)
+})
+
+Effect.runPromise(Effect.scoped(contest)).catch((error: unknown) => {
+  process.stderr.write(`${String(error)}\n`)
+  process.exitCode = 1
+})

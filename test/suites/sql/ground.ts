@@ -1,0 +1,122 @@
+/** What the suites of the SQL store stand on: a database, tables in it, stores on them, and transactions that are held open. */
+import { SqlClient, TransactionConnection } from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
+import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { Context, Deferred, Duration, Effect, Fiber, Layer, Redacted, type Scope } from "effect"
+import type { ByteStore } from "../../../src/ByteStore.js"
+import { libsqlTransactionKey } from "../../../src/internal/runtime/transaction.js"
+import * as SqlStore from "../../../src/internal/stores/sql/SqlStore.js"
+
+/** A key of the store's namespace. */
+export const key = (name: string | number) => `v1:app:${name}`
+
+export const record = (text: string, lifetime = 60_000) => ({ bytes: new TextEncoder().encode(text), lifetime })
+
+export const text = (stored: { readonly bytes: Uint8Array } | undefined) =>
+  stored === undefined ? undefined : new TextDecoder().decode(stored.bytes)
+
+export type Dialect = "pg" | "sqlite"
+
+/** Where a table may stand that no other test uses. */
+export interface Place {
+  readonly dialect: Dialect
+  readonly url: string
+  readonly table: string
+  /** From then on the database refuses each record whose value is this text. */
+  readonly refuse: (sql: SqlClient, value: string) => Effect.Effect<unknown, SqlError>
+}
+
+export interface Database {
+  readonly name: string
+  readonly place: Effect.Effect<Place, never, Scope.Scope>
+  /** A schema in which tables may stand. */
+  readonly schema: string
+  /** Literals of values that no version of the library writes. */
+  readonly poison: ReadonlyArray<string>
+  /** How often many want the same record, and how many: as many as the database lets write at once. */
+  readonly contest: { readonly rounds: number; readonly stores: number }
+}
+
+/** As another process would have it: a client shares nothing with the others but the database. */
+export const clientOn = (
+  { dialect, url }: Pick<Place, "dialect" | "url">,
+  connections = 4
+): Effect.Effect<SqlClient, never, Scope.Scope> => {
+  const layer: Layer.Layer<SqlClient, unknown> =
+    dialect === "pg"
+      ? PgClient.layer({ url: Redacted.make(url), maxConnections: connections })
+      : LibsqlClient.layer({ url })
+  return Effect.map(Effect.orDie(Layer.build(layer)), (context) => Context.get(context, SqlClient))
+}
+
+export const storeOn = (
+  sql: SqlClient,
+  table: string,
+  options: Partial<SqlStore.SqlStoreOptions> = {}
+): Effect.Effect<ByteStore, Effect.Effect.Error<ReturnType<typeof SqlStore.make>>, Scope.Scope> =>
+  Effect.provideService(
+    SqlStore.make({
+      table,
+      namespace: "app",
+      maxEntries: undefined,
+      purgeEvery: Duration.minutes(10),
+      unlogged: true,
+      createTable: true,
+      prepare: true,
+      timeout: Duration.seconds(5),
+      ...options
+    }),
+    SqlClient,
+    sql
+  )
+
+/** Two clients on one table, with a store each. */
+export const twoStores = (database: Database, options: Partial<SqlStore.SqlStoreOptions> = {}) =>
+  Effect.gen(function* () {
+    const place = yield* database.place
+    const [sql, otherSql] = [yield* clientOn(place), yield* clientOn(place)]
+    return {
+      place,
+      table: place.table,
+      sql,
+      cache: yield* storeOn(sql, place.table, options),
+      otherSql,
+      other: yield* storeOn(otherSql, place.table, options)
+    }
+  })
+
+export const countOf = (sql: SqlClient, table: string): Effect.Effect<number, SqlError> =>
+  Effect.map(sql<{ readonly n: number | string }>`SELECT count(*) AS n FROM ${sql(table)}`, (rows) =>
+    Number(rows[0]?.n ?? 0)
+  )
+
+/** A transaction that holds its locks until told to end. */
+export const heldTransaction = <A, E>(
+  sql: SqlClient,
+  work: Effect.Effect<A, E>,
+  ending: Effect.Effect<void, string> = Effect.void
+) =>
+  Effect.gen(function* () {
+    const worked = yield* Deferred.make<A, E>()
+    const end = yield* Deferred.make<void>()
+    const fiber = yield* Effect.intoDeferred(work, worked).pipe(
+      Effect.zipRight(Deferred.await(end)),
+      Effect.zipRight(ending),
+      sql.withTransaction,
+      Effect.forkScoped
+    )
+    const result = yield* Deferred.await(worked)
+    return { fiber, result, end: Effect.zipRight(Deferred.succeed(end, undefined), Fiber.await(fiber)) }
+  })
+
+const transactionKeys = [TransactionConnection.key, libsqlTransactionKey]
+
+/** As another fiber that is not part of the transaction. */
+export const outsideTransaction = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.mapInputContext(effect, (context: Context.Context<R>) => {
+    const services = new Map(context.unsafeMap)
+    for (const transactionKey of transactionKeys) services.delete(transactionKey)
+    // the tag is in the context of whoever runs in a transaction, but in no one's requirements
+    return Context.unsafeMake(services) as Context.Context<R>
+  })
