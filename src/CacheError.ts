@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Data } from "effect"
+import { type Cause, Data } from "effect"
 
 /**
  * Why a cache operation failed.
@@ -32,6 +32,13 @@ export type CacheErrorReason =
   | "InvalidOption"
   | "NotNumeric"
 
+type TaggedErrorClass<Tag extends string> = new <A extends Readonly<Record<string, unknown>>>(
+  fields: A
+) => Cause.YieldableError & { readonly _tag: Tag } & Readonly<A>
+
+/** By its own type, `Data.TaggedError` would put a type into our declarations that older versions of `effect` lack. */
+const taggedError = Data.TaggedError as <Tag extends string>(tag: Tag) => TaggedErrorClass<Tag>
+
 /**
  * A cache operation failed. `operation` is what was asked (`get`, `set`, `invalidate`, …), `key` the key as the
  * caller knows it, `description` a sentence for people, `cause` the error underneath.
@@ -39,7 +46,7 @@ export type CacheErrorReason =
  * @since 0.1.0
  * @category errors
  */
-export class CacheError extends Data.TaggedError("CacheError")<{
+export class CacheError extends taggedError("CacheError")<{
   readonly reason: CacheErrorReason
   readonly operation: string
   readonly description: string
@@ -58,7 +65,7 @@ export class CacheError extends Data.TaggedError("CacheError")<{
  * @since 0.1.0
  * @category errors
  */
-export class NoCachedValue extends Data.TaggedError("NoCachedValue")<{ readonly key: string }> {
+export class NoCachedValue extends taggedError("NoCachedValue")<{ readonly key: string }> {
   override get message(): string {
     return `no cached value under ${this.key}`
   }
