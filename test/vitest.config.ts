@@ -16,7 +16,8 @@ export default defineConfig({
     globalSetup: ["test/servers/postgres.setup.ts", "test/servers/memcached.setup.ts"],
     // what a test says is of interest where it fails
     silent: "passed-only",
-    testTimeout: 30_000,
-    hookTimeout: 120_000
+    // what hangs is to be told; what is slow on a busy machine is not
+    testTimeout: 120_000,
+    hookTimeout: 240_000
   }
 })
