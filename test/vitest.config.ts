@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
+import { sized } from "./support/size.js"
 
 const source = (path: string) => fileURLToPath(new URL(`../src/${path}`, import.meta.url))
 
@@ -17,7 +18,7 @@ export default defineConfig({
     // what a test says is of interest where it fails
     silent: "passed-only",
     // what hangs is to be told; what is slow on a busy machine is not
-    testTimeout: 120_000,
+    testTimeout: sized(120_000, 3_600_000),
     hookTimeout: 240_000
   }
 })

@@ -74,7 +74,7 @@ const isOutage = (cause: Cause.Cause<unknown>) =>
   )
 
 /** Most of their time they wait. */
-const atOnce = { concurrent: true, timeout: 120_000 }
+const atOnce = { concurrent: true }
 
 layer(client({ connections: 20, name: "observer" }), { excludeTestServices: true })("storms", (it) => {
   const deadlocks = Effect.gen(function* () {
