@@ -44,7 +44,7 @@ const start = (
 const run = (name: string, ...rest: [whenOutput?: Parameters<typeof start>[2]]) =>
   start(process.execPath, [bundled(entry(name))], ...rest)
 
-describe.concurrent("examples", { timeout: 120_000 }, () => {
+describe.concurrent("examples", () => {
   it.each([
     ["quick-start", ["1,002 calls, 2 queries", 'after invalidation: 3 queries; the key is city("lisbon")']],
     ["method", ["4 calls, 2 look-ups; 1 EUR = 1.25 USD", "after both invalidations: 4 look-ups"]],

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
+import { sized } from "./support/size.js"
 
 const source = (path: string) => fileURLToPath(new URL(`../src/${path}`, import.meta.url))
 
@@ -16,7 +17,8 @@ export default defineConfig({
     globalSetup: ["test/servers/postgres.setup.ts", "test/servers/memcached.setup.ts"],
     // what a test says is of interest where it fails
     silent: "passed-only",
-    testTimeout: 30_000,
-    hookTimeout: 120_000
+    // what hangs is to be told; what is slow on a busy machine is not
+    testTimeout: sized(120_000, 3_600_000),
+    hookTimeout: 240_000
   }
 })

@@ -3,7 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { Effect, Queue, Schedule, type Scope } from "effect"
+import { Effect, Queue, type Scope } from "effect"
+import { until } from "../support/until.js"
 import { type Child, child, type Watchdog, watchdog } from "./children.js"
 import { type Disturbance, type History, mergeHistories, type Pause, parseRecord, stamp } from "./history.js"
 import type { Assignment, Command, Leftovers, Report } from "./messages.js"
@@ -52,17 +53,6 @@ const next = <Tag extends Report["_tag"]>(
     Effect.timeoutFail({ duration: patience, onTimeout: () => new Error(`a worker was never ${tag}`) })
   )
 
-/** What is seen last, once it is right or has had ten times what it may take. */
-const eventually = <A, E>(look: Effect.Effect<A, E>, right: (seen: A) => boolean): Effect.Effect<A, E> =>
-  Effect.flatMap(look, (seen) =>
-    right(seen)
-      ? Effect.succeed(seen)
-      : Effect.repeat(look, {
-          until: right,
-          schedule: Schedule.intersect(Schedule.spaced("200 millis"), Schedule.recurUpTo("30 seconds"))
-        }).pipe(Effect.zipRight(look))
-  )
-
 const temporaryDirectory = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-cached-cluster-"))),
   (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
@@ -87,7 +77,7 @@ export const runCluster = (plan: Plan, server: Server, file: string): Effect.Eff
     const disturbances: Array<Disturbance> = []
     const members: Array<Member> = []
     const lives = new Map<number, number>()
-    let until = 0
+    let ending = 0
 
     const record = (name: string) => join(directory, `${name}.jsonl`)
 
@@ -103,7 +93,7 @@ export const runCluster = (plan: Plan, server: Server, file: string): Effect.Eff
         return { worker, name }
       })
 
-    const goOn = ({ worker }: Member) => worker.tell({ _tag: "Run", until })
+    const goOn = ({ worker }: Member) => worker.tell({ _tag: "Run", until: ending })
 
     const memberOf = (index: number) =>
       Effect.suspend(() => {
@@ -149,7 +139,7 @@ export const runCluster = (plan: Plan, server: Server, file: string): Effect.Eff
 
     const faults = Effect.forEach(
       [...plan.faults].sort((one, other) => one.at - other.at),
-      (fault) => Effect.delay(inflict(fault), Math.max(0, until - plan.duration + fault.at - stamp())),
+      (fault) => Effect.delay(inflict(fault), Math.max(0, ending - plan.duration + fault.at - stamp())),
       { discard: true }
     )
 
@@ -161,7 +151,7 @@ export const runCluster = (plan: Plan, server: Server, file: string): Effect.Eff
       ))
     )
     const started = stamp()
-    until = started + plan.duration
+    ending = started + plan.duration
     yield* Effect.forEach(members, goOn)
     yield* faults
     yield* Effect.forEach([...members], ({ worker }) => next(worker, "Done"), { concurrency: "unbounded" })
@@ -185,9 +175,9 @@ export const runCluster = (plan: Plan, server: Server, file: string): Effect.Eff
         }),
       { concurrency: "unbounded" }
     )
-    const connections = yield* eventually(server.connections, (count) => count === 0)
+    const connections = yield* until(server.connections, (count) => count === 0)
     if (connections > 0) leftBehind.push(`the store still has ${connections} connections`)
-    const staying = yield* eventually(
+    const staying = yield* until(
       Effect.map(server.records, (keys) => keys.filter((key) => !mayStay(key))),
       (keys) => keys.length === 0
     )

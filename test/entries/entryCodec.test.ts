@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import type { Entry } from "../../src/CacheStore.js"
 import { decodeEntry, encodeEntry } from "../../src/internal/records/entryCodec.js"
+import { runs } from "../support/size.js"
 
 const time = fc.oneof(
   fc.double({ noNaN: true }),
@@ -56,7 +57,7 @@ describe("encodeEntry", () => {
           comparable(original)
         )
       }),
-      { numRuns: 1000 }
+      { numRuns: runs(200) }
     )
   })
 
@@ -165,7 +166,7 @@ describe("decodeEntry", () => {
         if (bytes.length >= 9) bytes.writeUInt32LE(bytes.length, 3)
         assert.isTrue(isEntry(decodeEntry(bytes)))
       }),
-      { numRuns: 10_000 }
+      { numRuns: runs(2_000) }
     )
   })
 
@@ -177,7 +178,7 @@ describe("decodeEntry", () => {
         record[index] = (record[index] ?? 0) ^ (1 << bit)
         assert.isTrue(isEntry(decodeEntry(record)))
       }),
-      { numRuns: 5000 }
+      { numRuns: runs(1_000) }
     )
   })
 })

@@ -3,6 +3,7 @@ import { Either } from "effect"
 import * as fc from "fast-check"
 import { CacheError } from "../../src/CacheError.js"
 import { finishKey, groupKey, keyPrefix, validatePrefix } from "../../src/internal/keys/finishKey.js"
+import { runs } from "../support/size.js"
 
 const prefix = keyPrefix(3, "shop")
 
@@ -39,7 +40,7 @@ describe("keyPrefix", () => {
           version === otherVersion && namespace === otherNamespace
         )
       }),
-      { numRuns: 3000 }
+      { numRuns: runs(600) }
     )
   })
 
@@ -71,7 +72,7 @@ describe("finishKey", () => {
         assert.isAtMost(key.length, 250)
         assert.isTrue(key.startsWith(prefix))
       }),
-      { numRuns: 1000 }
+      { numRuns: runs(200) }
     )
   })
 
@@ -93,7 +94,7 @@ describe("finishKey", () => {
       fc.property(fc.oneof(near, fc.tuple(text, text)), ([left, right]) => {
         assert.strictEqual(finishKey(prefix, left) === finishKey(prefix, right), left === right)
       }),
-      { numRuns: 3000 }
+      { numRuns: runs(600) }
     )
   })
 
@@ -141,7 +142,7 @@ describe("groupKey", () => {
           assert.notStrictEqual(groupKey(prefix, name), finishKey(prefix, `%group:${name}`))
         }
       ),
-      { numRuns: 1000 }
+      { numRuns: runs(200) }
     )
   })
 
@@ -152,7 +153,7 @@ describe("groupKey", () => {
         assert.strictEqual(groupKey(prefix, left) === groupKey(prefix, right), left === right)
         assert.isAtMost(String(groupKey(prefix, left)).length, 250)
       }),
-      { numRuns: 1000 }
+      { numRuns: runs(200) }
     )
   })
 

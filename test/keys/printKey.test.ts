@@ -24,6 +24,7 @@ import {
   printEscapedCall,
   printKey
 } from "../../src/internal/keys/printKey.js"
+import { runs } from "../support/size.js"
 import { argument, argumentList, rebuilt, replacedAt } from "./arbitraryArguments.js"
 import { structurallyEqual } from "./structurallyEqual.js"
 
@@ -166,7 +167,7 @@ describe("printArguments", () => {
         assert.strictEqual(printArguments(left) === printArguments(right), same)
         assert.isString(printArguments(left))
       }),
-      { numRuns: 5000 }
+      { numRuns: runs(1_000) }
     )
     assert.isAbove(equal, 10)
   })
@@ -178,7 +179,7 @@ describe("printArguments", () => {
         assert.isTrue(structurallyEqual(original, copy))
         assert.strictEqual(printArguments([copy]), printArguments([original]))
       }),
-      { numRuns: 2000 }
+      { numRuns: runs(400) }
     )
   })
 
@@ -191,7 +192,7 @@ describe("printArguments", () => {
         if (!same) different++
         assert.strictEqual(printArguments([original]) === printArguments([mutated]), same)
       }),
-      { numRuns: 5000 }
+      { numRuns: runs(1_000) }
     )
     assert.isAbove(different, 1000)
   })
@@ -298,7 +299,7 @@ describe("printCall", () => {
       fc.property(call, call, (left, right) => {
         assert.strictEqual(print(left) === print(right), structurallyEqual(left, right))
       }),
-      { numRuns: 5000 }
+      { numRuns: runs(1_000) }
     )
   })
 })
@@ -340,7 +341,7 @@ describe("printKey", () => {
       fc.property(fc.oneof(key, spelledLikeArray), fc.oneof(key, spelledLikeArray), (left, right) => {
         assert.strictEqual(printed(printKey(left)) === printed(printKey(right)), structurallyEqual(left, right))
       }),
-      { numRuns: 10_000 }
+      { numRuns: runs(2_000) }
     )
   })
 

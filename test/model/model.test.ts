@@ -5,6 +5,7 @@ import * as MemcachedBackend from "effect-cached/MemcachedBackend"
 import * as SqlBackend from "effect-cached/SqlBackend"
 import { inject } from "vitest"
 import { addresses, memcachedPool } from "../servers/memcached.js"
+import { runs } from "../support/size.js"
 import { modelSuite } from "./modelSuite.js"
 
 const onMemcached = (servers: number) => () =>
@@ -14,15 +15,15 @@ const onMemcached = (servers: number) => () =>
     )
   )
 
-modelSuite("memory, by reference", () => MemoryBackend.layer(), { runs: 3_000, longest: 40 })
-modelSuite("memory, copied", () => MemoryBackend.layer({ copy: true }), { runs: 1_000, longest: 40 })
-modelSuite("one memcached", onMemcached(1), { runs: 200, longest: 25 })
-modelSuite("three memcacheds", onMemcached(3), { runs: 200, longest: 25 })
+modelSuite("memory, by reference", () => MemoryBackend.layer(), { numRuns: runs(600), longest: 40 })
+modelSuite("memory, copied", () => MemoryBackend.layer({ copy: true }), { numRuns: runs(200), longest: 40 })
+modelSuite("one memcached", onMemcached(1), { numRuns: runs(60), longest: 25 })
+modelSuite("three memcacheds", onMemcached(3), { numRuns: runs(60), longest: 25 })
 modelSuite(
   "PostgreSQL",
   () =>
     SqlBackend.layer({ table: `model_${process.pid}` }).pipe(
       Layer.provide(PgClient.layer({ url: Redacted.make(inject("postgresUrl")) }))
     ),
-  { runs: 150, longest: 25 }
+  { numRuns: runs(50), longest: 25 }
 )

@@ -9,6 +9,7 @@ import { asyncStore } from "../support/asyncStore.js"
 import { endOf, exitIn, memoryStore, rigIn, runIn } from "../support/backend.js"
 import { breathe } from "../support/breathe.js"
 import { Simulation, seeded } from "../support/simulation.js"
+import { runs } from "../support/size.js"
 
 type Recursive = CachedFunction<[], number, never, never>
 
@@ -70,7 +71,7 @@ for (const kind of ["memory", "network", "unreachable", "noop"] as const) {
             for (const fiber of fibers) assert.isTrue(isCycle(endOf(simulation, fiber, "a caller hears of the cycle")))
             simulation.until(() => flights() === 0, "no flight is left", 100)
           }),
-          { numRuns: 30 }
+          { numRuns: runs(15) }
         ))
     }
 

@@ -18,6 +18,7 @@ import { asyncStore, type Trip } from "../support/asyncStore.js"
 import { memoryStore, type Rig, rigIn, runIn } from "../support/backend.js"
 import { breathe } from "../support/breathe.js"
 import { type Process, Simulation, seeded } from "../support/simulation.js"
+import { runs } from "../support/size.js"
 
 const reads = ["cached", "requireCache", "get", "getMany", "getOrSet"] as const
 const invalidations = ["invalidate", "invalidateGroup", "delete", "clear", "set", "forceRecalc"] as const
@@ -212,11 +213,11 @@ const plans: fc.Arbitrary<Plan> = fc.record({
 
 describe("no read that begins after an invalidation returned yields what was made before it began", () => {
   const worlds: Record<string, World & { readonly runs: number }> = {
-    "in one process": { backends: 1, network: false, faults: 0, runs: 600 },
-    "behind a network": { backends: 1, network: true, faults: 0, runs: 600 },
-    "two processes, some of them frozen for a while": { backends: 2, network: true, faults: 0, runs: 800 },
-    "behind a network that fails": { backends: 1, network: true, faults: 45, runs: 800 },
-    "two processes, one with a failing network": { backends: 2, network: true, faults: 45, runs: 600 }
+    "in one process": { backends: 1, network: false, faults: 0, runs: 150 },
+    "behind a network": { backends: 1, network: true, faults: 0, runs: 150 },
+    "two processes, some of them frozen for a while": { backends: 2, network: true, faults: 0, runs: 200 },
+    "behind a network that fails": { backends: 1, network: true, faults: 45, runs: 200 },
+    "two processes, one with a failing network": { backends: 2, network: true, faults: 45, runs: 150 }
   }
   for (const [name, world] of Object.entries(worlds)) {
     it(name, () =>
@@ -225,7 +226,7 @@ describe("no read that begins after an invalidation returned yields what was mad
           judge(world, play(world, plan))
           await breathe()
         }),
-        { numRuns: world.runs }
+        { numRuns: runs(world.runs) }
       )
     )
   }

@@ -4,6 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Either } from "effect"
 import * as fc from "fast-check"
 import { decodePlain, encodePlain } from "../../src/internal/values/plainData.js"
+import { runs } from "../support/size.js"
 import { jsonData, plainData, poisonedData, unstorable } from "./arbitraryData.js"
 
 const encoded = (value: unknown): Uint8Array =>
@@ -28,7 +29,7 @@ describe("encodePlain", () => {
       fc.property(plainData, (value) => {
         deepStrictEqual(roundTrip(value), value)
       }),
-      { numRuns: 3000 }
+      { numRuns: runs(600) }
     )
   })
 
@@ -37,7 +38,7 @@ describe("encodePlain", () => {
       fc.property(poisonedData, (value) => {
         assert.isTrue(Either.isLeft(encodePlain(value)))
       }),
-      { numRuns: 2000 }
+      { numRuns: runs(400) }
     )
   })
 
@@ -230,7 +231,7 @@ describe("decodePlain", () => {
       fc.property(marked, ([mark, bytes]) => {
         assert.isTrue(Either.isEither(decodePlain(Uint8Array.from([...mark, ...bytes]))))
       }),
-      { numRuns: 5000 }
+      { numRuns: runs(1_000) }
     )
     fc.assert(
       fc.property(plainData, fc.nat(), fc.nat(7), fc.boolean(), (value, at, bit, cut) => {
@@ -239,7 +240,7 @@ describe("decodePlain", () => {
         bytes[index] = (bytes[index] ?? 0) ^ (1 << bit)
         assert.isTrue(Either.isEither(decodePlain(cut ? bytes.subarray(0, index) : bytes)))
       }),
-      { numRuns: 3000 }
+      { numRuns: runs(600) }
     )
   })
 })

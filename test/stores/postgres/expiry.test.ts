@@ -1,7 +1,7 @@
 import { SqlClient } from "@effect/sql/SqlClient"
 import { expect, layer } from "@effect/vitest"
 import { Duration, Effect } from "effect"
-import { until } from "../../suites/sql/purge.js"
+import { until } from "../../support/until.js"
 import { client, freshTable, key, record, store } from "./support.js"
 
 layer(client({ connections: 4 }), { excludeTestServices: true })("when a record is purged", (it) => {

@@ -8,6 +8,7 @@ import { Deferred, Duration, Effect, Exit, Fiber, Option, Queue, type Scope } fr
 import * as fc from "fast-check"
 import type { ByteStore } from "../../../src/ByteStore.js"
 import type { Token } from "../../../src/CacheStore.js"
+import { runs } from "../../support/size.js"
 import { client, freshTable, key, record, store, text } from "./support.js"
 
 const keys = [key("a"), key("b"), key("c")]
@@ -209,13 +210,13 @@ layer(client({ connections: 12 }), { excludeTestServices: true })("interleavings
     "no read is older than a commit that invalidated, or that an invalidation followed",
     [fc.array(step, { minLength: 40, maxLength: 120 })],
     ([steps]) => scenario(steps, Duration.minutes(10)),
-    { fastCheck: { numRuns: 60, endOnFailure: true }, timeout: 60_000 }
+    { fastCheck: { numRuns: runs(20), endOnFailure: true } }
   )
 
   it.effect.prop(
     "nor while the purge folds the changes in",
     [fc.array(step, { minLength: 40, maxLength: 120 })],
     ([steps]) => scenario(steps, Duration.millis(2)),
-    { fastCheck: { numRuns: 30, endOnFailure: true }, timeout: 60_000 }
+    { fastCheck: { numRuns: runs(10), endOnFailure: true } }
   )
 })

@@ -3,7 +3,8 @@ import { describe, expect, layer } from "@effect/vitest"
 import { Context, Duration, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import * as SqlBackend from "../../../src/SqlBackend.js"
 import { countOf } from "../../suites/sql/ground.js"
-import { purgeTests, until } from "../../suites/sql/purge.js"
+import { purgeTests } from "../../suites/sql/purge.js"
+import { until } from "../../support/until.js"
 import { client, connectionsOf, freshTable, key, outsideTransaction, postgres, record, store, text } from "./support.js"
 
 describe("the purge on PostgreSQL", () => purgeTests(postgres))

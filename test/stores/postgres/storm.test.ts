@@ -4,8 +4,8 @@ import { expect, layer } from "@effect/vitest"
 import { Cause, Chunk, Context, Duration, Effect, Exit, Fiber, Layer, Option, Random, Schedule, Scope } from "effect"
 import type { ByteStore } from "../../../src/ByteStore.js"
 import { CacheError } from "../../../src/CacheError.js"
-import { until } from "../../suites/sql/purge.js"
 import { sized } from "../../support/size.js"
+import { until } from "../../support/until.js"
 import { client, connectionsOf, freshTable, key, outsideTransaction, record, store, text } from "./support.js"
 
 const names = Array.from({ length: 12 }, (_, index) => key(index))
@@ -74,7 +74,7 @@ const isOutage = (cause: Cause.Cause<unknown>) =>
   )
 
 /** Most of their time they wait. */
-const atOnce = { concurrent: true, timeout: 120_000 }
+const atOnce = { concurrent: true }
 
 layer(client({ connections: 20, name: "observer" }), { excludeTestServices: true })("storms", (it) => {
   const deadlocks = Effect.gen(function* () {

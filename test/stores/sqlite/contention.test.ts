@@ -1,9 +1,16 @@
 /** What the store does when another connection holds the lock, and what the driver leaves behind when it does. */
 import { existsSync, readdirSync } from "node:fs"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Option } from "effect"
 import { driverOf } from "../../../src/internal/stores/sqlite/driver.js"
-import { heldTransaction, key, record, text, twoStores } from "./support.js"
+import { heldTransaction, key, record, storeOn, text, twoStores } from "./support.js"
+
+setFlagsFromString("--expose-gc")
+const gc: () => void = runInNewContext("gc")
+/** Until then a statement that the driver left in progress keeps its lock, and without a log all writers out. */
+const collectGarbage = Effect.sync(gc)
 
 /** Where the system tells. */
 const openFiles = () => (existsSync("/proc/self/fd") ? readdirSync("/proc/self/fd").length : 0)
@@ -47,12 +54,12 @@ for (const mode of ["WAL", "DELETE"] as const) {
       "a write that waits for too long is given up, and so is one that is interrupted: neither happens",
       () =>
         Effect.gen(function* () {
-          const { cache, other, otherSql } = yield* twoStores({ mode, timeout: Duration.millis(200) })
+          const { cache, other, otherSql, sql } = yield* twoStores({ mode, timeout: Duration.millis(200) })
+          const patient = yield* storeOn(sql, "cache", { timeout: Duration.minutes(10) })
           const held = yield* heldTransaction(otherSql, other.remove([key(1)]))
-          const interrupted = yield* Effect.fork(cache.add(key(1), record("x")))
+          const interrupted = yield* Effect.fork(patient.add(key(1), record("x")))
           yield* Effect.sleep("50 millis")
-          const [interrupting] = yield* Effect.timed(Fiber.interrupt(interrupted))
-          expect(Duration.toMillis(interrupting)).toBeLessThan(50)
+          yield* Fiber.interrupt(interrupted)
           const errors = yield* Effect.all(
             [
               Effect.flip(cache.write([{ key: key(1), record: record("x") }])),
@@ -99,6 +106,7 @@ for (const mode of ["WAL", "DELETE"] as const) {
       () =>
         Effect.gen(function* () {
           const { cache, other, otherSql, sql } = yield* twoStores({ mode })
+          yield* Effect.forkScoped(Effect.forever(Effect.delay(collectGarbage, "50 millis")))
           yield* sql`CREATE TABLE mine (id INTEGER)`
           for (const first of ["write", "read"]) {
             yield* other.write([{ key: key(1), record: record("old") }])

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
 import { countOf } from "../../suites/sql/ground.js"
-import { purgeTests, until } from "../../suites/sql/purge.js"
-import { heldTransaction, key, record, sqlite, twoStores } from "./support.js"
+import { purgeTests } from "../../suites/sql/purge.js"
+import { until } from "../../support/until.js"
+import { heldTransaction, key, record, sqlite, text, twoStores } from "./support.js"
 
 describe("the purge on SQLite", () => {
   purgeTests(sqlite())
@@ -38,12 +39,15 @@ describe("the purge on SQLite", () => {
         purgeEvery: Duration.millis(10),
         timeout: Duration.millis(30)
       })
-      yield* cache.write([{ key: key(1), record: record("x", 50) }])
-      const held = yield* heldTransaction(otherSql, other.remove([key(2)]))
+      const items = [
+        { key: key("short"), record: record("x", 1) },
+        { key: key("long"), record: record("y") }
+      ]
+      const held = yield* heldTransaction(otherSql, other.write(items))
       yield* Effect.sleep("150 millis")
-      expect(yield* countOf(sql, "cache").pipe(Effect.timeout("1 second"))).toBe(1)
       yield* held.end
-      expect(yield* until(countOf(sql, "cache"), (count) => count === 0)).toBe(0)
+      expect(yield* until(countOf(sql, "cache"), (count) => count === 1)).toBe(1)
+      expect((yield* cache.read(items.map((item) => item.key))).map(text)).toEqual([undefined, "y"])
     })
   )
 })

@@ -202,8 +202,7 @@ export const primitiveTests = (database: Database): void => {
           expect(winners.length).toBe(1)
           expect((yield* reader.read([key(round)])).map(text)).toEqual(winners)
         }
-      }),
-    120_000
+      })
   )
 
   it.scopedLive("of as many that replace with one token, one wins", () =>

@@ -1,14 +1,8 @@
 /** What a purge promises, whatever the database. */
 import { expect, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Option, Schedule, Scope } from "effect"
+import { Duration, Effect, Exit, Option, Scope } from "effect"
+import { until } from "../../support/until.js"
 import { clientOn, countOf, type Database, key, record, storeOn, text, twoStores } from "./ground.js"
-
-/** Looks again and again until it is so, however long a busy machine takes for it; fails with what it saw last. */
-export const until = <A, E, R>(look: Effect.Effect<A, E, R>, expected: (seen: A) => boolean): Effect.Effect<A, E, R> =>
-  Effect.repeat(look, {
-    until: expected,
-    schedule: Schedule.intersect(Schedule.spaced("20 millis"), Schedule.recurs(1_000))
-  }).pipe(Effect.zipRight(look))
 
 export const purgeTests = (database: Database): void => {
   it.scopedLive("several at once remove all that has expired and nothing else", () =>
