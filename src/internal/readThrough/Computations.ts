@@ -167,16 +167,21 @@ export class Computations {
   ): Effect.Effect<Outcome<A, E>> {
     // In an uninterruptible region this is all that `ensuring` does.
     return Effect.matchCauseEffect(landing, {
-      // One key has one type: whoever flies for it computes what this caller would.
-      onSuccess: (landed) => Effect.as(this.leave(flight, asking), landed as Outcome<A, E>),
-      onFailure: (cause) => Effect.zipRight(this.leave(flight, asking), Effect.failCause(cause))
+      onSuccess: (landed) => {
+        // One key has one type: whoever flies for it computes what this caller would.
+        const outcome = landed as Outcome<A, E>
+        const ending = this.leave(flight, asking)
+        return ending === undefined ? Effect.succeed(outcome) : Effect.as(ending, outcome)
+      },
+      onFailure: (cause) => Effect.zipRight(this.leave(flight, asking) ?? Effect.void, Effect.failCause(cause))
     })
   }
 
-  private leave(flight: Flight, asking: Flight | undefined): Effect.Effect<void> {
+  /** What ends the flight, if this was the last one who waited for it. */
+  private leave(flight: Flight, asking: Flight | undefined): Effect.Effect<void> | undefined {
     asking?.unwait(flight)
     flight.waiters--
-    if (flight.waiters > 0 || flight.background || flight.phase === "landed") return Effect.void
+    if (flight.waiters > 0 || flight.background || flight.phase === "landed") return undefined
     this.flights.abandon(flight)
     return this.end(flight)
   }

@@ -2,17 +2,17 @@
  * The lease of one computation in the store: acquired, renewed, and ended with a value or without. Every write is a
  * compare-and-set over the one before it, so a lease that was lost is noticed and nothing is overwritten.
  */
-import { Cause, Effect, Option, Random } from "effect"
+import { Cause, Effect, Either, Option, Random } from "effect"
 import type { CacheError } from "../../CacheError.js"
-import type { Entry, Token } from "../../CacheStore.js"
+import type { Entry, GroupVersion, StoredEntry, Token } from "../../CacheStore.js"
 import type { EntryReader, Snapshot } from "../entries/EntryReader.js"
 import { leasedEntry, lifespan, stateOf, tombstone, valueEntry } from "../entries/entryState.js"
 import { isOutage } from "../outages/outage.js"
 import { storeFailed } from "../outages/storeFailure.js"
-import { now } from "../runtime/fiber.js"
+import { now, nowMillis, withFiber } from "../runtime/fiber.js"
 import { logAction } from "../runtime/logs.js"
 import type { Flight } from "./Flight.js"
-import type { MemoRequest } from "./request.js"
+import type { MemoRequest, Policy } from "./request.js"
 
 /** What a flight holds in the store. Each of its writes moves the token; without one the lease is lost. */
 export interface HeldLease {
@@ -29,6 +29,10 @@ export type Acquired =
 
 const withoutStore: Acquired = { _tag: "WithoutStore", lease: undefined }
 const lost: Acquired = { _tag: "Lost" }
+
+const noJitter: Effect.Effect<number> = Effect.succeed(0)
+
+const jitterOf = <A>({ jitter }: Policy<A>): Effect.Effect<number> => (jitter === 0 ? noJitter : Random.next)
 
 export class Leases {
   constructor(private readonly reader: EntryReader) {}
@@ -47,24 +51,12 @@ export class Leases {
     seen: Snapshot | undefined
   ): Effect.Effect<Acquired> {
     const snapshot = seen === undefined ? this.reader.snapshot(request.key, request.groups) : Effect.succeed(seen)
-    const attempt: Effect.Effect<Acquired, CacheError> = Effect.flatMap(snapshot, ({ stored, versions }) =>
-      Effect.flatMap(
-        Effect.zip(now, versions === undefined ? this.reader.capture(request.groups) : Effect.succeed(versions)),
-        ([time, current]) => {
-          const state = stateOf(stored?.entry, current, time)
-          const kept = keepsValue && (state._tag === "Fresh" || state._tag === "Stale") ? state.value : undefined
-          const entry = leasedEntry(kept, { id: flight.id, until: time + request.policy.lease }, current)
-          const { store } = this.reader
-          return Effect.flatMap(
-            stored === undefined ? store.add(request.key, entry) : store.replace(request.key, stored.token, entry),
-            Option.match({
-              onSome: (token) => Effect.succeed<Acquired>({ _tag: "Held", lease: { token, entry } }),
-              onNone: () =>
-                insists ? this.acquire(request, flight, keepsValue, insists, undefined) : Effect.succeed(lost)
-            })
+    const attempt = Effect.flatMap(snapshot, ({ stored, versions }) =>
+      versions === undefined
+        ? Effect.flatMap(this.reader.capture(request.groups), (captured) =>
+            this.acquireOver(request, flight, keepsValue, insists, stored, captured)
           )
-        }
-      )
+        : this.acquireOver(request, flight, keepsValue, insists, stored, versions)
     )
     return Effect.catchAll(attempt, (error) =>
       Effect.as(
@@ -72,6 +64,30 @@ export class Leases {
         withoutStore
       )
     )
+  }
+
+  private acquireOver<A, E, R>(
+    request: MemoRequest<A, E, R>,
+    flight: Flight,
+    keepsValue: boolean,
+    insists: boolean,
+    stored: StoredEntry | undefined,
+    versions: ReadonlyArray<GroupVersion>
+  ): Effect.Effect<Acquired, CacheError> {
+    return withFiber((fiber) => {
+      const time = nowMillis(fiber)
+      const state = stateOf(stored?.entry, versions, time)
+      const kept = keepsValue && (state._tag === "Fresh" || state._tag === "Stale") ? state.value : undefined
+      const entry = leasedEntry(kept, { id: flight.id, until: time + request.policy.lease }, versions)
+      const { store } = this.reader
+      return Effect.flatMap(
+        stored === undefined ? store.add(request.key, entry) : store.replace(request.key, stored.token, entry),
+        (token): Effect.Effect<Acquired> => {
+          if (Option.isSome(token)) return Effect.succeed({ _tag: "Held", lease: { token: token.value, entry } })
+          return insists ? this.acquire(request, flight, keepsValue, insists, undefined) : Effect.succeed(lost)
+        }
+      )
+    })
   }
 
   renew<A, E, R>(request: MemoRequest<A, E, R>, held: HeldLease): Effect.Effect<void> {
@@ -132,19 +148,19 @@ export class Leases {
     value: A,
     computeMillis: number
   ): Effect.Effect<boolean> {
-    const { policy, codec, counters, printed } = request
-    const storing = Effect.gen(this, function* () {
-      const ttl = policy.cacheWhen(value) ? yield* policy.ttl(value, request.args) : 0
-      if (ttl <= 0) return yield* this.drop(request, held)
-      const payload = yield* codec.encode(value)
-      const time = yield* now
-      const random = policy.jitter === 0 ? 0 : yield* Random.next
-      const times = lifespan(time, ttl, policy.stale, policy.jitter, random)
-      const entry = valueEntry({ payload, computeMillis, ...times }, held.entry.groups)
-      const stored = yield* this.rewrite(request, held, entry)
-      yield* counters.count(stored ? "stored" : "discarded")
-      yield* logAction(stored ? "SET" : "DISCARD", printed)
-      return stored
+    const { args, codec, counters, policy, printed } = request
+    const storing = withFiber((fiber) => {
+      const ttl = policy.cacheWhen(value) ? policy.ttl(value, args) : Either.right(0)
+      if (Either.isLeft(ttl)) return Effect.fail(ttl.left)
+      if (ttl.right <= 0) return this.drop(request, held)
+      return Effect.flatMap(Effect.zip(codec.encode(value), jitterOf(policy)), ([payload, random]) => {
+        const times = lifespan(nowMillis(fiber), ttl.right, policy.stale, policy.jitter, random)
+        const entry = valueEntry({ payload, computeMillis, ...times }, held.entry.groups)
+        return Effect.flatMap(this.rewrite(request, held, entry), (stored) => {
+          counters.countOn(fiber, stored ? "stored" : "discarded")
+          return Effect.as(logAction(stored ? "SET" : "DISCARD", printed), stored)
+        })
+      })
     })
     return Effect.catchAllCause(storing, (cause) =>
       Effect.zipRight(

@@ -61,7 +61,7 @@ export class ReadThrough {
   requireCache<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, CacheError | NoCachedValue> {
     return Effect.flatMap(this.see(request), (seen) =>
       seen.found === undefined
-        ? Effect.zipRight(this.missed(request), Effect.fail(new NoCachedValue({ key: request.printed })))
+        ? this.missed(request, Effect.fail(new NoCachedValue({ key: request.printed })))
         : this.serve(request, seen.state, seen.found.value)
     )
   }
@@ -76,8 +76,15 @@ export class ReadThrough {
     })
   }
 
-  private missed<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<void> {
-    return Effect.zipRight(request.counters.count("misses"), logAction("MISS", request.printed))
+  /** Counts the miss; what follows is run in any case. */
+  private missed<A, E, R, B, E2, R2>(
+    request: MemoRequest<A, E, R>,
+    then: Effect.Effect<B, E2, R2>
+  ): Effect.Effect<B, E2, R2> {
+    return withFiber((fiber) => {
+      request.counters.countOn(fiber, "misses")
+      return debugIsOn(fiber) ? Effect.zipRight(logAction("MISS", request.printed), then) : then
+    })
   }
 
   private see<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<Seen<A>, CacheError> {
@@ -148,7 +155,7 @@ export class ReadThrough {
     if (seen.found !== undefined)
       return this.serveOrRefresh(fiber, request, seen.snapshot, seen.state, seen.found.value)
     const missing = this.miss(fiber, request, seen.snapshot, seen.state, tries, waited)
-    return tries === 0 ? Effect.zipRight(this.missed(request), missing) : missing
+    return tries === 0 ? this.missed(request, missing) : missing
   }
 
   private serveOrRefresh<A, E, R>(
@@ -289,7 +296,7 @@ export class ReadThrough {
         Effect.zipRight(storeFailed(request.counters, unavailable(request), error), this.computations.alone(request)),
       onSuccess: (seen) =>
         seen.found === undefined
-          ? Effect.zipRight(this.missed(request), this.computations.alone(request))
+          ? this.missed(request, this.computations.alone(request))
           : this.serve(request, seen.state, seen.found.value)
     })
   }

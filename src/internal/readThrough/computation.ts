@@ -70,7 +70,11 @@ export class Computation {
       return Effect.flatMap(
         // Without a lease there is nothing to renew and nothing to give back: no second fiber is needed.
         lease === undefined ? Effect.exit(computing) : this.supervised(request, lease, computing),
-        (exit) => Effect.as(this.settle(request, flight, lease, exit, nowMillis(fiber) - begun), { _tag: "Done", exit })
+        (exit) => {
+          if (Exit.isSuccess(exit)) request.counters.computedOn(fiber, nowMillis(fiber) - begun)
+          else if (!flight.abandoned) request.counters.countOn(fiber, "failed")
+          return Effect.as(this.settle(request, flight, lease, exit, nowMillis(fiber) - begun), { _tag: "Done", exit })
+        }
       )
     })
   }
@@ -119,25 +123,16 @@ export class Computation {
     lease: HeldLease | undefined,
     exit: Exit.Exit<A, E>,
     computeMillis: number
-  ): Effect.Effect<void> {
+  ): Effect.Effect<unknown> {
     if (Exit.isFailure(exit)) {
       return flight.abandoned
         ? this.leases.giveBack(request, lease)
-        : Effect.zipRight(
-            request.counters.count("failed"),
-            this.leases.afterFailure(request, flight, lease, exit.cause)
-          )
+        : this.leases.afterFailure(request, flight, lease, exit.cause)
     }
-    const counted = request.counters.computed(computeMillis)
-    if (lease === undefined) {
-      return flight.forced ? Effect.zipRight(counted, this.invalidation.removeQuietly(request)) : counted
-    }
-    return Effect.zipRight(
-      counted,
-      Effect.flatMap(this.leases.publish(request, lease, exit.value, computeMillis), (replaced) =>
-        // What a forced recalculation was to replace must not outlive it, whoever has the lease or has written it.
-        replaced || !flight.forced ? Effect.void : this.invalidation.removeQuietly(request)
-      )
-    )
+    const replaced =
+      lease === undefined ? Effect.succeed(false) : this.leases.publish(request, lease, exit.value, computeMillis)
+    if (!flight.forced) return replaced
+    // What a forced recalculation was to replace must not outlive it, whoever has the lease or has written it.
+    return Effect.flatMap(replaced, (done) => (done ? Effect.void : this.invalidation.removeQuietly(request)))
   }
 }

@@ -79,12 +79,9 @@ export class Counters {
     })
   }
 
-  computed(millis: number): Effect.Effect<void> {
-    return withFiber((fiber) => {
-      this.countOn(fiber, "computed")
-      this.computeTime.unsafeUpdate(millis, fiber.getFiberRef(FiberRef.currentMetricLabels))
-      return Effect.void
-    })
+  computedOn(fiber: CallingFiber, millis: number): void {
+    this.countOn(fiber, "computed")
+    this.computeTime.unsafeUpdate(millis, fiber.getFiberRef(FiberRef.currentMetricLabels))
   }
 }
 
