@@ -7,7 +7,7 @@ import type { StoredBytes } from "../../../ByteStore.js"
 import type { Found } from "../Store.js"
 import { prepareStandIn } from "./client/exchange.js"
 import type { Pool, Route } from "./client/Pool.js"
-import { split } from "./client/split.js"
+import { sharedRoute, split } from "./client/split.js"
 import type { Listener } from "./commands/Command.js"
 import type { Problem } from "./commands/Problem.js"
 import { ReadCommand } from "./commands/ReadCommand.js"
@@ -75,17 +75,6 @@ class Assembly {
 const askOne = ({ primary, server }: Route, keys: ReadonlyArray<string>, listener: Listener<Records>) =>
   server.ask(new ReadCommand(primary, server.index, keys), listener)
 
-/** The route that all keys share, if they do. */
-const sharedRoute = (pool: Pool, keys: ReadonlyArray<string>): Route | undefined => {
-  const route = pool.route(keys[0] ?? "")
-  if (pool.connections.length === 1) return route
-  for (let index = 1; index < keys.length; index++) {
-    const { primary, server } = pool.route(keys[index] ?? "")
-    if (primary !== route.primary || server !== route.server) return undefined
-  }
-  return route
-}
-
 const self = (key: string): string => key
 
 /** Asks the servers of all keys. Returns how to abandon the commands that wait for a connection. */
@@ -94,7 +83,7 @@ const askAll = (
   keys: ReadonlyArray<string>,
   caller: Listener<Records>
 ): Effect.Effect<void> | undefined => {
-  const shared = sharedRoute(pool, keys)
+  const shared = sharedRoute(pool, keys, self)
   if (shared !== undefined) return askOne(shared, keys, caller)
   const parts = split(pool, keys, self)
   const assembly = new Assembly(keys.length, parts.length, caller)

@@ -4,13 +4,12 @@ import type { ByteItem } from "../../../ByteStore.js"
 import type { CacheError } from "../../../CacheError.js"
 import type { RejectedItem } from "../../../CacheStore.js"
 import { exchange, exchangeUnderGeneration } from "./client/exchange.js"
-import type { Pool } from "./client/Pool.js"
-import { type Part, split } from "./client/split.js"
+import type { Pool, Route } from "./client/Pool.js"
+import { type Part, sharedRoute, split } from "./client/split.js"
 import type { Problem } from "./commands/Problem.js"
 import { RemoveCommand } from "./commands/RemoveCommand.js"
 import { type Rejection, WriteCommand } from "./commands/WriteCommand.js"
 
-type Rejections = ReadonlyArray<Rejection>
 type Rejected = ReadonlyArray<RejectedItem>
 type ErrorOf = (problem: Problem, key?: string) => CacheError
 
@@ -18,33 +17,57 @@ type ErrorOf = (problem: Problem, key?: string) => CacheError
  * Removes what stands under the keys of the rejected items. memcached deletes the item that a value too large for it was to
  * replace; a server that is only compatible with memcached may leave it there, to be served as current.
  */
-const removeRejected = (part: Part<ByteItem>, rejections: Rejections): Effect.Effect<void> => {
-  const lastOf = (key: string) => part.elements.findLast((item) => item.key === key)
+const removeRejected = (
+  route: Route,
+  items: ReadonlyArray<ByteItem>,
+  rejections: ReadonlyArray<Rejection>
+): Effect.Effect<void> => {
+  const lastOf = (key: string) => items.findLast((item) => item.key === key)
   const keys = rejections.filter(({ item }) => lastOf(item.key) === item).map(({ item }) => item.key)
-  return keys.length === 0
-    ? Effect.void
-    : Effect.ignore(exchange(part.route, () => new RemoveCommand(part.route.primary, keys)))
+  return keys.length === 0 ? Effect.void : Effect.ignore(exchange(route, () => new RemoveCommand(route.primary, keys)))
 }
 
 const none: Effect.Effect<Rejected> = Effect.succeed([])
 
-const writePart = <E>(
-  part: Part<ByteItem>,
+/** Writes items whose keys share a route. */
+const writeTo = <E>(
+  route: Route,
+  items: ReadonlyArray<ByteItem>,
   errorOf: ErrorOf,
   onFailure: (problem: Problem) => Effect.Effect<Rejected, E>
 ): Effect.Effect<Rejected, E> =>
   exchangeUnderGeneration(
-    part.route,
-    () => new WriteCommand(part.route.primary, part.elements),
-    (rejections: Rejections): Effect.Effect<Rejected> =>
+    route,
+    () => new WriteCommand(route.primary, items),
+    (rejections: ReadonlyArray<Rejection>): Effect.Effect<Rejected> =>
       rejections.length === 0
         ? none
         : Effect.as(
-            removeRejected(part, rejections),
+            removeRejected(route, items, rejections),
             rejections.map(({ item: { key }, problem }) => ({ key, error: errorOf(problem, key) }))
           ),
     onFailure
   )
+
+/** Writes items to several servers. Fails when none of them could be asked. */
+const writeParts = (parts: ReadonlyArray<Part<ByteItem>>, errorOf: ErrorOf): Effect.Effect<Rejected, CacheError> => {
+  const writes = parts.map(({ elements, route }) => Effect.either(writeTo(route, elements, errorOf, Effect.fail)))
+  return Effect.flatMap(
+    Effect.all(writes, { concurrency: "unbounded" }),
+    (results): Effect.Effect<Rejected, CacheError> => {
+      const failed = results.find(Either.isLeft)
+      if (failed !== undefined && results.every(Either.isLeft)) return Effect.fail(errorOf(failed.left))
+      const rejected = results.flatMap((result, index) =>
+        Either.isRight(result)
+          ? result.right
+          : (parts[index]?.elements ?? []).map(({ key }) => ({ key, error: errorOf(result.left, key) }))
+      )
+      return Effect.succeed(rejected)
+    }
+  )
+}
+
+const keyOf = ({ key }: ByteItem): string => key
 
 /** Fails when no server could be asked. The items of some that could not be asked are among the rejected. */
 export const write = (
@@ -52,24 +75,11 @@ export const write = (
   items: ReadonlyArray<ByteItem>,
   errorOf: ErrorOf
 ): Effect.Effect<Rejected, CacheError> =>
-  Effect.suspend(() => {
-    const parts = split(pool, items, ({ key }) => key)
-    const [only] = parts
-    if (only === undefined) return none
-    const keyOfAll = items.length === 1 ? items[0]?.key : undefined
-    const fail = (problem: Problem) => Effect.fail(errorOf(problem, keyOfAll))
-    if (parts.length === 1) return writePart(only, errorOf, fail)
-    const results = Effect.forEach(parts, (part) => Effect.either(writePart(part, errorOf, Effect.fail)), {
-      concurrency: "unbounded"
-    })
-    return Effect.flatMap(results, (results): Effect.Effect<Rejected, CacheError> => {
-      const failed = results.find(Either.isLeft)
-      if (failed !== undefined && results.every(Either.isLeft)) return fail(failed.left)
-      const rejected = results.flatMap((result, index) =>
-        Either.isRight(result)
-          ? result.right
-          : (parts[index]?.elements ?? []).map(({ key }) => ({ key, error: errorOf(result.left, key) }))
-      )
-      return Effect.succeed(rejected)
-    })
-  })
+  items.length === 0
+    ? none
+    : Effect.suspend(() => {
+        const route = sharedRoute(pool, items, keyOf)
+        if (route === undefined) return writeParts(split(pool, items, keyOf), errorOf)
+        const loneKey = items.length === 1 ? items[0]?.key : undefined
+        return writeTo(route, items, errorOf, (problem) => Effect.fail(errorOf(problem, loneKey)))
+      })
