@@ -48,12 +48,16 @@ const quietly = Logger.withMinimumLogLevel(LogLevel.None)
 /** A namespace that no other test uses, also not on servers that outlive the run. */
 export const freshNamespace = (): string => `test-${process.pid}-${Math.random().toString(36).slice(2)}`
 
-export const storeOn = (
+export const fusedStoreOn = (
   servers: string,
   options: Omit<Partial<MemcachedOptions>, "servers"> = {},
   namespace = freshNamespace()
-): Effect.Effect<ByteStore, CacheError, Scope.Scope> =>
-  quietly(Effect.map(MemcachedStore.make({ servers, ...options }, namespace), plain))
+): Effect.Effect<FusedByteStore, CacheError, Scope.Scope> =>
+  quietly(MemcachedStore.make({ servers, ...options }, namespace))
+
+export const storeOn = (
+  ...options: Parameters<typeof fusedStoreOn>
+): Effect.Effect<ByteStore, CacheError, Scope.Scope> => Effect.map(fusedStoreOn(...options), plain)
 
 /** memjs as it comes, for what is wrong with it. */
 export const bareMemjs = (servers: string, options: ConstructorParameters<typeof Client>[1] = {}) =>
