@@ -9,7 +9,6 @@ import type { CacheError } from "./CacheError.js"
 import { backendLayer } from "./internal/backend/layer.js"
 import { defaultNamespace } from "./internal/backend/options.js"
 import { fromBytes } from "./internal/stores/fromBytes.js"
-import { fuse } from "./internal/stores/legacy.js"
 import * as MemcachedStore from "./internal/stores/memcached/MemcachedStore.js"
 import type { MemcachedOptions } from "./internal/stores/memcached/settings.js"
 import type * as StoreBackend from "./StoreBackend.js"
@@ -45,10 +44,7 @@ export interface MemcachedBackendOptions
  * @category layers
  */
 export const layer = (options: MemcachedBackendOptions): Layer.Layer<CacheBackend, CacheError> =>
-  backendLayer(
-    Effect.map(MemcachedStore.make(options, options.namespace ?? defaultNamespace), (store) => fromBytes(fuse(store))),
-    options
-  )
+  backendLayer(Effect.map(MemcachedStore.make(options, options.namespace ?? defaultNamespace), fromBytes), options)
 
 const fromEnvironment = {
   servers: Config.string("MEMCACHED_SERVERS"),

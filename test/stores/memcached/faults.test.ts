@@ -1,9 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either, Exit, Metric } from "effect"
 import { CircuitOpen, PartialOutage } from "../../../src/internal/outages/outage.js"
+import { withFiber } from "../../../src/internal/runtime/fiber.js"
 import { memcached } from "../../servers/memcached.js"
 import { relayTo } from "../../servers/relay.js"
-import { eventually, item, readText, storeOn } from "./support.js"
+import { eventually, fusedStoreOn, item, readText, storeOn, textOf } from "./support.js"
 
 const seconds = (count: number) => count * 1000
 
@@ -247,6 +248,28 @@ describe("a server in trouble", () => {
       expect((yield* Effect.flip(late.store.read(["a"]))).reason).toBe("Unavailable")
       yield* Effect.sleep(50)
       expect(relay.connections().open).toBe(0)
+    })
+  )
+
+  it.scopedLive("does not matter to others that one caller throws over its answer", () =>
+    Effect.gen(function* () {
+      const relay = yield* relayTo(yield* memcached())
+      const store = yield* fusedStoreOn(relay.address, { timeout: 200 })
+      yield* store.write([item("a", "value")])
+      const throws = (): never => {
+        throw new Error("no use for it")
+      }
+      const read = <A>(onFound: (text: string | undefined) => Effect.Effect<A>, onFailure: () => Effect.Effect<A>) =>
+        withFiber((fiber) => store.read(fiber, ["a"], ([found]) => onFound(textOf(found)), onFailure))
+      const peaceful = read<string | undefined>(Effect.succeed, () => Effect.succeed("failed"))
+      const outcomes = Effect.all([peaceful, read(throws, throws), peaceful].map(Effect.exit), {
+        concurrency: "unbounded"
+      })
+      const died = Exit.die(new Error("no use for it"))
+      expect(yield* outcomes).toEqual([Exit.succeed("value"), died, Exit.succeed("value")])
+      expect(relay.connections().made).toBe(1)
+      relay.swallow = true
+      expect(yield* outcomes).toEqual([Exit.succeed("failed"), died, Exit.succeed("failed")])
     })
   )
 })

@@ -166,19 +166,19 @@ describe("cached, with one server of three", () => {
     const ring = makeRing(yield* parseServers(addresses(servers)))
     const namespace = freshNamespace()
     const names = Keyspace.under(namespace, 1)
-    const homeOf = (key: string) => ring.home(names.finish(key))
-    const keysOf = (home: number) => steadyKeys.filter((key) => homeOf(key) === home)
-    const index = [0, 1, 2].reduce((most, home) => (keysOf(home).length > keysOf(most).length ? home : most))
+    const primaryOf = (key: string) => ring.primary(names.finish(key))
+    const keysOf = (server: number) => steadyKeys.filter((key) => primaryOf(key) === server)
+    const index = [0, 1, 2].reduce((most, server) => (keysOf(server).length > keysOf(most).length ? server : most))
     const server = servers[index]
     if (server === undefined) return yield* Effect.dieMessage("no server")
     const groups = Array.from({ length: 100 }, (_, number) => `group-${number}`)
-    const onServer = (group: string) => Effect.map(names.group("test", group), (key) => ring.home(key) === index)
+    const onServer = (group: string) => Effect.map(names.group("test", group), (key) => ring.primary(key) === index)
     return {
       servers: addresses(servers),
       namespace,
       server,
       own: keysOf(index),
-      others: steadyKeys.filter((key) => homeOf(key) !== index),
+      others: steadyKeys.filter((key) => primaryOf(key) !== index),
       group: yield* Effect.flatten(Effect.findFirst(groups, onServer))
     }
   })

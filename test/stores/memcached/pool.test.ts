@@ -12,7 +12,7 @@ const keysOf = (servers: ReadonlyArray<MemcachedServer>, index: number, count: n
   Effect.map(parseServers(addresses(servers)), (parsed) => {
     const ring = makeRing(parsed)
     return Array.from({ length: 1_000 }, (_, key) => `key-${key}`)
-      .filter((key) => ring.home(key) === index)
+      .filter((key) => ring.primary(key) === index)
       .slice(0, count)
   })
 

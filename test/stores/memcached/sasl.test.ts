@@ -11,7 +11,7 @@ import { Effect, Inspectable, Logger, LogLevel, Redacted } from "effect"
 import * as MemcachedStore from "../../../src/internal/stores/memcached/MemcachedStore.js"
 import { memcached } from "../../servers/memcached.js"
 import { relayTo } from "../../servers/relay.js"
-import { freshNamespace, item, readText } from "./support.js"
+import { freshNamespace, item, plain, readText } from "./support.js"
 
 const user = "alice"
 const password = "correct horse é"
@@ -57,13 +57,16 @@ const guarded = Effect.gen(function* () {
 })
 
 const store = (servers: string, given: string | undefined) =>
-  MemcachedStore.make(
-    {
-      servers,
-      username: given === undefined ? undefined : user,
-      password: given === undefined ? undefined : Redacted.make(given)
-    },
-    freshNamespace()
+  Effect.map(
+    MemcachedStore.make(
+      {
+        servers,
+        username: given === undefined ? undefined : user,
+        password: given === undefined ? undefined : Redacted.make(given)
+      },
+      freshNamespace()
+    ),
+    plain
   )
 
 describe("user and password", () => {
@@ -102,7 +105,7 @@ describe("user and password", () => {
           { servers: relay.address, username: user, password: Redacted.make(password) },
           freshNamespace()
         )
-        const opened = MemcachedStore.over(pool)
+        const opened = plain(MemcachedStore.over(pool))
         yield* opened.write([item("a", "value")])
         lines.push(pool.connections.map((connection) => Inspectable.toStringUnknown({ ...connection })))
         // The relay goes on taking connections, and each attempt would send them again.

@@ -2,8 +2,10 @@ import { Effect, Logger, LogLevel, Option, type Scope } from "effect"
 import { Client } from "memjs"
 import type { ByteItem, ByteRecord, ByteStore, StoredBytes } from "../../../src/ByteStore.js"
 import type { CacheError } from "../../../src/CacheError.js"
+import { withFiber } from "../../../src/internal/runtime/fiber.js"
 import * as MemcachedStore from "../../../src/internal/stores/memcached/MemcachedStore.js"
 import type { MemcachedOptions } from "../../../src/internal/stores/memcached/settings.js"
+import type { FusedByteStore } from "../../../src/internal/stores/Store.js"
 
 export const minute = 60_000
 
@@ -31,11 +33,14 @@ export const readRecord = (store: ByteStore, key: string): Effect.Effect<StoredB
     stored === undefined ? Effect.dieMessage(`no record under ${key}`) : Effect.succeed(stored)
   )
 
-/** The ways of writing one item. */
-export const ways = [["alone", (store: ByteStore, lone: ByteItem) => store.write([lone])]] as const
-
 export const added = (store: ByteStore, key: string, text: string) =>
   Effect.map(store.add(key, record(text)), Option.isSome)
+
+/** The store with a read that gives an Effect of its own, as a driver of another party has it. */
+export const plain = (store: FusedByteStore): ByteStore => ({
+  ...store,
+  read: (keys) => withFiber((fiber) => store.read(fiber, keys, Effect.succeed, Effect.fail))
+})
 
 /** Outages are what many tests are about; what is said of them would drown the rest. */
 const quietly = Logger.withMinimumLogLevel(LogLevel.None)
@@ -43,11 +48,16 @@ const quietly = Logger.withMinimumLogLevel(LogLevel.None)
 /** A namespace that no other test uses, also not on servers that outlive the run. */
 export const freshNamespace = (): string => `test-${process.pid}-${Math.random().toString(36).slice(2)}`
 
-export const storeOn = (
+export const fusedStoreOn = (
   servers: string,
   options: Omit<Partial<MemcachedOptions>, "servers"> = {},
   namespace = freshNamespace()
-): Effect.Effect<ByteStore, CacheError, Scope.Scope> => quietly(MemcachedStore.make({ servers, ...options }, namespace))
+): Effect.Effect<FusedByteStore, CacheError, Scope.Scope> =>
+  quietly(MemcachedStore.make({ servers, ...options }, namespace))
+
+export const storeOn = (
+  ...options: Parameters<typeof fusedStoreOn>
+): Effect.Effect<ByteStore, CacheError, Scope.Scope> => Effect.map(fusedStoreOn(...options), plain)
 
 /** memjs as it comes, for what is wrong with it. */
 export const bareMemjs = (servers: string, options: ConstructorParameters<typeof Client>[1] = {}) =>

@@ -1,11 +1,7 @@
-/**
- * What can be configured of the connections to memcached.
- *
- * @since 0.1.0
- */
+/** The options of the connections to memcached. */
 import { Duration, Either, type Redacted } from "effect"
 import { CacheError } from "../../../CacheError.js"
-import type { PoolSettings } from "./client/Pool.js"
+import type { PoolSettings } from "./client/PoolSettings.js"
 import { parseServers } from "./client/Servers.js"
 
 /**
@@ -54,6 +50,7 @@ export const poolSettings = (options: MemcachedOptions, namespace: string): Eith
   Either.gen(function* () {
     const servers = yield* parseServers(options.servers)
     const timeout = yield* milliseconds("timeout", options.timeout, 500)
+    const { password, username } = options
     return {
       servers,
       namespace,
@@ -61,7 +58,6 @@ export const poolSettings = (options: MemcachedOptions, namespace: string): Eith
       connectTimeout: yield* milliseconds("connectTimeout", options.connectTimeout, timeout),
       retryDelay: yield* milliseconds("retryDelay", options.retryDelay, 1000),
       failover: options.failover ?? false,
-      username: options.username,
-      password: options.password
+      credentials: username === undefined || password === undefined ? undefined : { username, password }
     }
   })

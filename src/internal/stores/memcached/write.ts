@@ -1,125 +1,85 @@
-/**
- * Writes items to all servers concerned at once.
- *
- * @since 0.1.0
- */
+/** Writes items to all servers concerned at once. */
 import { Effect, Either } from "effect"
 import type { ByteItem } from "../../../ByteStore.js"
 import type { CacheError } from "../../../CacheError.js"
 import type { RejectedItem } from "../../../CacheStore.js"
-import type { Asker, Writing } from "../legacy.js"
 import { exchange, exchangeUnderGeneration } from "./client/exchange.js"
 import type { Pool, Route } from "./client/Pool.js"
-import { type Part, split } from "./client/split.js"
-import { type Listener, type Problem, type Superseded, superseded } from "./commands/Command.js"
-import { RemoveCall } from "./commands/RemoveCommand.js"
-import { type Rejection, WriteCall } from "./commands/WriteCommand.js"
+import { type Part, sharedRoute, split } from "./client/split.js"
+import type { Problem } from "./commands/Problem.js"
+import { RemoveCommand } from "./commands/RemoveCommand.js"
+import { type Rejection, WriteCommand } from "./commands/WriteCommand.js"
+
+type Rejected = ReadonlyArray<RejectedItem>
+type ErrorOf = (problem: Problem, key?: string) => CacheError
 
 /**
- * memcached deletes the record that a value too large for it was to replace; what is compatible with memcached may leave
- * it there, to be served as current.
+ * Removes what stands under the keys of the rejected items. memcached deletes the item that a value too large for it was to
+ * replace; a server that is only compatible with memcached may leave it there, to be served as current.
  */
-const forget = (part: Part<ByteItem>, rejections: ReadonlyArray<Rejection>): Effect.Effect<void> => {
-  const lastOf = (key: string) => part.elements.findLast((item) => item.key === key)
+const removeRejected = (
+  route: Route,
+  items: ReadonlyArray<ByteItem>,
+  rejections: ReadonlyArray<Rejection>
+): Effect.Effect<void> => {
+  const lastOf = (key: string) => items.findLast((item) => item.key === key)
   const keys = rejections.filter(({ item }) => lastOf(item.key) === item).map(({ item }) => item.key)
-  const { holder, home } = part.route
-  return keys.length === 0
-    ? Effect.void
-    : Effect.ignore(exchange<number>({ holder, home }, (listener) => new RemoveCall(home, keys, listener)))
+  return keys.length === 0 ? Effect.void : Effect.ignore(exchange(route, () => new RemoveCommand(route.primary, keys)))
 }
 
-const writePart = (part: Part<ByteItem>): Effect.Effect<ReadonlyArray<Rejection>, Problem> =>
+const none: Effect.Effect<Rejected> = Effect.succeed([])
+
+/** Writes items whose keys share a route. */
+const writeTo = <E>(
+  route: Route,
+  items: ReadonlyArray<ByteItem>,
+  errorOf: ErrorOf,
+  onFailure: (problem: Problem) => Effect.Effect<Rejected, E>
+): Effect.Effect<Rejected, E> =>
   exchangeUnderGeneration(
-    part.route,
-    (listener: ConstructorParameters<typeof WriteCall>[2]) => new WriteCall(part.route.home, part.elements, listener)
+    route,
+    () => new WriteCommand(route.primary, items),
+    (rejections: ReadonlyArray<Rejection>): Effect.Effect<Rejected> =>
+      rejections.length === 0
+        ? none
+        : Effect.as(
+            removeRejected(route, items, rejections),
+            rejections.map(({ item: { key }, problem }) => ({ key, error: errorOf(problem, key) }))
+          ),
+    onFailure
   )
 
-const nothing: ReadonlyArray<RejectedItem> = []
-const none: Effect.Effect<ReadonlyArray<RejectedItem>> = Effect.succeed(nothing)
-
-type ToError = (key: string, problem: Problem) => CacheError
-
-/** Says what became of a lone item. */
-class LoneItem implements Listener<ReadonlyArray<Rejection> | Superseded> {
-  constructor(
-    private readonly pool: Pool,
-    private readonly route: Route,
-    private readonly items: readonly [ByteItem],
-    private readonly toError: ToError,
-    private readonly asker: Asker<ReadonlyArray<RejectedItem>>
-  ) {}
-
-  done(result: ReadonlyArray<Rejection> | Superseded): void {
-    if (result === superseded) this.asker.failed(writeAgain(this.pool, this.items, this.toError))
-    else if (result.length === 0) this.asker.answered(nothing)
-    else {
-      const part = { route: this.route, elements: [...this.items], positions: [0] }
-      this.asker.failed(Effect.as(forget(part, result), rejectedItems(result, this.toError)))
+/** Writes items to several servers. Fails when none of them could be asked. */
+const writeParts = (parts: ReadonlyArray<Part<ByteItem>>, errorOf: ErrorOf): Effect.Effect<Rejected, CacheError> => {
+  const writes = parts.map(({ elements, route }) => Effect.either(writeTo(route, elements, errorOf, Effect.fail)))
+  return Effect.flatMap(
+    Effect.all(writes, { concurrency: "unbounded" }),
+    (results): Effect.Effect<Rejected, CacheError> => {
+      const failed = results.find(Either.isLeft)
+      if (failed !== undefined && results.every(Either.isLeft)) return Effect.fail(errorOf(failed.left))
+      const rejected = results.flatMap((result, index) =>
+        Either.isRight(result)
+          ? result.right
+          : (parts[index]?.elements ?? []).map(({ key }) => ({ key, error: errorOf(result.left, key) }))
+      )
+      return Effect.succeed(rejected)
     }
-  }
-
-  failed(problem: Problem): void {
-    this.asker.failed(Effect.fail(this.toError(this.items[0].key, problem)))
-  }
+  )
 }
 
-const writeAgain = (pool: Pool, items: readonly [ByteItem], toError: ToError): Writing =>
-  Effect.mapError(writeMany(pool, items, toError), (problem) => toError(items[0].key, problem))
+const keyOf = ({ key }: ByteItem): string => key
 
-/**
- * One item, by far the most usual write, by callbacks, which nobody can give up on. Where it can't be sent at once, under a
- * generation that is known, tells what to do in its place.
- */
-export const writeOne = (
-  pool: Pool,
-  item: ByteItem,
-  toError: ToError,
-  asker: Asker<ReadonlyArray<RejectedItem>>
-): Writing | undefined => {
-  const items = [item] as const
-  const route = pool.route(item.key)
-  const { holder, home } = route
-  if (!holder.isReady || holder.generations.current(home) === undefined) return writeAgain(pool, items, toError)
-  holder.ask(new WriteCall(home, items, new LoneItem(pool, route, items, toError, asker)))
-  return undefined
-}
-
-const rejectedItems = (rejections: ReadonlyArray<Rejection>, toError: ToError): ReadonlyArray<RejectedItem> =>
-  rejections.map(({ item, problem }) => ({ key: item.key, error: toError(item.key, problem) }))
-
-/** Fails when no server could be asked; the items of some that could not are among the rejected. */
-export const writeMany = (
+/** Fails when no server could be asked. The items of some that could not be asked are among the rejected. */
+export const write = (
   pool: Pool,
   items: ReadonlyArray<ByteItem>,
-  toError: ToError
-): Effect.Effect<ReadonlyArray<RejectedItem>, Problem> =>
-  Effect.suspend(() => {
-    const parts = split(pool, items, (item) => item.key)
-    const rejected = (rejections: ReadonlyArray<Rejection>) => rejectedItems(rejections, toError)
-    const [only] = parts
-    if (only === undefined) return none
-    if (parts.length === 1) {
-      return Effect.flatMap(writePart(only), (rejections) =>
-        rejections.length === 0 ? none : Effect.as(forget(only, rejections), rejected(rejections))
-      )
-    }
-    return Effect.flatMap(
-      Effect.forEach(
-        parts,
-        (part) => Effect.either(Effect.tap(writePart(part), (rejections) => forget(part, rejections))),
-        { concurrency: "unbounded" }
-      ),
-      (results): Effect.Effect<ReadonlyArray<RejectedItem>, Problem> => {
-        const failed = results.find(Either.isLeft)
-        if (failed !== undefined && results.every(Either.isLeft)) return Effect.fail(failed.left)
-        return Effect.succeed(
-          results.flatMap((result, index) =>
-            Either.match(result, {
-              onLeft: (problem) => rejected((parts[index]?.elements ?? []).map((item) => ({ item, problem }))),
-              onRight: rejected
-            })
-          )
-        )
-      }
-    )
-  })
+  errorOf: ErrorOf
+): Effect.Effect<Rejected, CacheError> =>
+  items.length === 0
+    ? none
+    : Effect.suspend(() => {
+        const route = sharedRoute(pool, items, keyOf)
+        if (route === undefined) return writeParts(split(pool, items, keyOf), errorOf)
+        const loneKey = items.length === 1 ? items[0]?.key : undefined
+        return writeTo(route, items, errorOf, (problem) => Effect.fail(errorOf(problem, loneKey)))
+      })

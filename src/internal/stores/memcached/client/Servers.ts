@@ -1,8 +1,4 @@
-/**
- * The `servers` option: `host:port:weight`, separated by commas.
- *
- * @since 0.1.0
- */
+/** The `servers` option: `host:port:weight`, separated by commas. */
 import { Either } from "effect"
 import { CacheError } from "../../../../CacheError.js"
 

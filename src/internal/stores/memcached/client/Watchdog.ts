@@ -1,8 +1,6 @@
 /**
- * One timer a connection, not one a request: it sleeps until the earliest deadline and looks what has become of it. A
- * Node timer, as the callbacks of a socket know no fiber.
- *
- * @since 0.1.0
+ * One timer a connection, not one a request: it sleeps until the earliest deadline, and then looks whether that has passed. It is
+ * a Node timer, because the callbacks of a socket know no fiber.
  */
 export class Watchdog {
   private timer: NodeJS.Timeout | undefined
@@ -31,7 +29,7 @@ export class Watchdog {
   }
 
   private readonly look = (): void => {
-    // A process that was busy for long has the answers in its socket, unread: they come first.
+    // A process that was busy for long has the answers in its socket, unread. They are read first.
     if (this.deadline() <= performance.now()) setImmediate(this.decide)
     else this.again()
   }

@@ -1,70 +1,74 @@
-/**
- * Calls as Effects: interruptible at any point, and with the generation that they need.
- *
- * @since 0.1.0
- */
+/** Commands as Effects: interruptible at any point, and under the generation that they need. */
 import { Effect } from "effect"
-import { type Call, type Listener, Problem, type Superseded, superseded } from "../commands/Command.js"
-import { GenerationCall } from "../generation/GenerationCommand.js"
+import { type Command, type Superseded, superseded } from "../commands/Command.js"
+import { GenerationCommand } from "../commands/GenerationCommand.js"
+import { Problem } from "../commands/Problem.js"
+import type { Generation } from "../generation/Generation.js"
 import type { Route } from "./Pool.js"
 
 /**
- * Makes a call and waits for its result. After an interruption what the server still answers is read and dropped, and the
- * connection stays as good as it was.
+ * Sends a command and waits for its result. After an interruption the answers are still read, and dropped, so the connection
+ * stays good.
  */
-export const exchange = <A>(route: Route, make: (listener: Listener<A>) => Call): Effect.Effect<A, Problem> =>
-  Effect.async<A, Problem>((resume) => {
-    const call = make({
+export const exchange = <A>({ server }: Route, make: () => Command<A>): Effect.Effect<A, Problem> =>
+  Effect.async<A, Problem>((resume) =>
+    server.ask(make(), {
       done: (result) => resume(Effect.succeed(result)),
       failed: (problem) => resume(Effect.fail(problem))
     })
-    return route.holder.ask(call)
-  })
+  )
 
-const generation = (route: Route, home: number, how: "ensure" | "renew") =>
-  exchange(route, (listener) => new GenerationCall(home, how, route.holder.generations.key(home), listener))
+/** Writes the record of a generation on the server of the route, and reads it. */
+export const establish = (route: Route, primary: number, how: "ensure" | "renew"): Effect.Effect<Generation, Problem> =>
+  exchange(route, () => new GenerationCommand(primary, how, route.server.generations.key(primary)))
 
 /**
- * Makes sure that what a stand-in kept for the same server in an earlier outage is not read. No round trip once that is
- * done.
+ * Makes sure that a stand-in server gives out nothing that it kept for the same primary server in an earlier outage. No round
+ * trip once that is done.
  */
-export const standIn = (route: Route): Effect.Effect<void, Problem> => {
-  const { holder, home } = route
-  if (holder.generations.standsInFor(home)) return Effect.void
-  return Effect.zipRight(generation(route, holder.index, "ensure"), generation(route, home, "renew"))
+export const prepareStandIn = (route: Route): Effect.Effect<void, Problem> => {
+  const { primary, server } = route
+  if (server.generations.isPreparedFor(primary)) return Effect.void
+  return Effect.zipRight(establish(route, server.index, "ensure"), establish(route, primary, "renew"))
 }
 
-/** Makes sure that the generation under which to write is known, when its record is missing. */
-const prepare = (route: Route): Effect.Effect<void, Problem> => {
-  const { holder, home } = route
-  return holder.generations.standsInFor(home)
-    ? Effect.asVoid(generation(route, holder.index, "ensure"))
-    : standIn(route)
-}
+/** Makes sure that the generation under which to write is known. */
+const learnGeneration = (route: Route): Effect.Effect<void, Problem> =>
+  route.server.generations.isPreparedFor(route.primary)
+    ? Effect.asVoid(establish(route, route.server.index, "ensure"))
+    : prepareStandIn(route)
 
 const attempts = 8
 
-/** Makes a call that writes under the present generation, again if another process changed that in between. */
-export const exchangeUnderGeneration = <A>(
-  route: Route,
-  make: (listener: Listener<A | Superseded>) => Call,
-  left = attempts
-): Effect.Effect<A, Problem> =>
-  Effect.suspend(() => {
-    const { holder, home } = route
-    const again = left > 1 ? Effect.suspend(() => exchangeUnderGeneration(route, make, left - 1)) : clearedAllTheTime
-    const call = Effect.async<A, Problem>((resume) =>
-      holder.ask(
-        make({
-          // The symbol is no A: no caller uses it as a result of its own.
-          done: (result) => resume(result === superseded ? again : Effect.succeed(result as A)),
-          failed: (problem) => resume(Effect.fail(problem))
-        })
-      )
-    )
-    return holder.generations.current(home) === undefined ? Effect.zipRight(prepare(route), call) : call
-  })
+const clearedAllTheTime = (): Problem =>
+  new Problem("StoreFailed", "the namespace was cleared again and again while this was written")
 
-const clearedAllTheTime = Effect.suspend(() =>
-  Effect.fail(new Problem("StoreFailed", "the namespace was cleared again and again while this was written"))
-)
+/**
+ * Sends a command that writes under the present generation, again if another process changed that in between. Goes on in the
+ * callback of the socket with what the caller makes of the result.
+ */
+export const exchangeUnderGeneration = <A, B, E>(
+  route: Route,
+  make: () => Command<A | Superseded>,
+  onDone: (result: A) => Effect.Effect<B, E>,
+  onFailure: (problem: Problem) => Effect.Effect<B, E>,
+  left = attempts
+): Effect.Effect<B, E> => {
+  const { primary, server } = route
+  const send = (resume: (effect: Effect.Effect<B, E>) => void) =>
+    server.ask(make(), {
+      done: (result) => {
+        // The symbol is no A: no command has it as a result of its own.
+        if (result !== superseded) resume(onDone(result as A))
+        else if (left > 1) resume(exchangeUnderGeneration(route, make, onDone, onFailure, left - 1))
+        else resume(Effect.suspend(() => onFailure(clearedAllTheTime())))
+      },
+      failed: (problem) => resume(onFailure(problem))
+    })
+  return Effect.async<B, E>((resume) => {
+    if (server.generations.current(primary) !== undefined) return send(resume)
+    const learned = { onFailure, onSuccess: () => Effect.async<B, E>((resume) => send(resume)) }
+    resume(Effect.matchEffect(learnGeneration(route), learned))
+    return undefined
+  })
+}

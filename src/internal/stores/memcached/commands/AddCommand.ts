@@ -1,23 +1,21 @@
 /**
- * Writes a record only where none lives. A GET goes ahead of the ADD, in the same batch: where a record stands, it tells
- * a living one from one that a cleared generation left behind.
- *
- * @since 0.1.0
+ * Writes an item only where none lives. A GET goes ahead of the ADD, in the same pipeline: where an item stands, it tells a
+ * living one from one of an earlier generation.
  */
 import type { ByteRecord } from "../../../../ByteStore.js"
-import type { Answer } from "../client/AnswerReader.js"
-import { noBody, Opcode, requestLength, Status, writeRequest } from "../client/protocol.js"
 import { type Generation, noGeneration } from "../generation/Generation.js"
-import { Token } from "../Token.js"
-import { Call, type Listener, type Opaques, type Problem, problemOf, type Superseded, superseded } from "./Command.js"
+import type { Answer } from "../protocol/AnswerReader.js"
+import { Opcode, Status } from "../protocol/constants.js"
+import { noBody, type Opaques, requestLength, writeRequest } from "../protocol/request.js"
+import { Command, type Superseded, superseded } from "./Command.js"
 import { itemLength, writeItem } from "./itemBody.js"
-import { isLiving, tokenIn } from "./ReadCommand.js"
+import { isLiving, Token, tokenIn } from "./Token.js"
 
 /**
- * - `added`: by this call
- * - `taken`: a living record stands there
+ * - `added`: by this command
+ * - `taken`: a living item stands there
  * - `dead`: what stands there is dead, and may be replaced through its token
- * - `unknown`: a record appeared between the GET and the ADD
+ * - `unknown`: an item appeared between the GET and the ADD
  */
 export type AddOutcome =
   | { readonly _tag: "added"; readonly token: Token }
@@ -27,23 +25,22 @@ export type AddOutcome =
 
 const addRequest = 1
 
-export class AddCall extends Call {
+export class AddCommand extends Command<AddOutcome | Superseded> {
   readonly requests = 2
   readonly length: number
   private assumed: Generation | undefined
-  private present: Token | undefined
   private added: Token | undefined
-  private problem: Problem | undefined
-  private seen: Token | undefined
+  /** What the GET found, and whether it is an item of this library. */
+  private present: Token | undefined
+  private isOurs = false
 
   constructor(
-    home: number,
+    primary: number,
     private readonly server: number,
     private readonly key: string,
-    private readonly record: ByteRecord,
-    private readonly listener: Listener<AddOutcome | Superseded>
+    private readonly record: ByteRecord
   ) {
-    super(home)
+    super(primary)
     this.length = requestLength(key, noBody) + itemLength(key, record)
   }
 
@@ -55,35 +52,28 @@ export class AddCall extends Call {
 
   answer(index: number, answer: Answer): void {
     const { status } = answer
-    if (index === addRequest && status === Status.success) {
+    if (status === Status.success && index === addRequest) {
       this.added = new Token(this.server, this.assumed ?? noGeneration, answer.casHigh, answer.casLow)
-    } else if (index !== addRequest && status === Status.success) {
-      this.seen = tokenIn(answer, this.server)
-      this.present = this.seen ?? new Token(this.server, noGeneration, answer.casHigh, answer.casLow)
+    } else if (status === Status.success) {
+      const found = tokenIn(answer, this.server)
+      this.isOurs = found !== undefined
+      this.present = found ?? new Token(this.server, noGeneration, answer.casHigh, answer.casLow)
     } else if (status !== Status.exists && status !== Status.notFound && status !== Status.notStored) {
-      this.problem ??= problemOf(answer)
+      this.unexpected(answer)
     }
   }
 
-  settle(generation: Generation | undefined): void {
-    if (this.problem !== undefined) this.listener.failed(this.problem)
-    else this.listener.done(this.outcome(generation))
-  }
-
-  private outcome(generation: Generation | undefined): AddOutcome | Superseded {
-    if (this.added !== undefined) {
-      if (generation !== undefined && this.added.generation.equals(generation)) {
-        return { _tag: "added", token: this.added }
-      }
-      // Ours, but dead at birth: it is replaced like any dead record, so that another's add may still win over it.
-      return generation === undefined ? superseded : { _tag: "dead", over: this.added, generation }
-    }
+  protected result(generation: Generation | undefined): AddOutcome | Superseded {
     if (generation === undefined) return superseded
-    if (isLiving(this.seen, generation)) return { _tag: "taken" }
-    return this.present === undefined ? { _tag: "unknown" } : { _tag: "dead", over: this.present, generation }
-  }
-
-  fail(problem: Problem): void {
-    this.listener.failed(problem)
+    const { added, present } = this
+    if (added !== undefined) {
+      if (isLiving(added, generation)) return { _tag: "added", token: added }
+      // Ours, but of an earlier generation. It is replaced like any dead item, so another caller's add may win over it.
+      return { _tag: "dead", over: added, generation }
+    }
+    if (present === undefined) return { _tag: "unknown" }
+    return this.isOurs && isLiving(present, generation)
+      ? { _tag: "taken" }
+      : { _tag: "dead", over: present, generation }
   }
 }

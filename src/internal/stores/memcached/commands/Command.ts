@@ -1,91 +1,74 @@
 /**
- * One operation of the store on one server: some requests, which go out together with those of other fibers.
+ * One operation of the store on one server: some requests, and what their answers mean. This base class holds what all
+ * commands share: who waits for the result, the first unexpected answer, and how the command ends.
  *
- * @since 0.1.0
+ * A command is used once. It goes out in a pipeline, together with the commands of other fibers.
  */
-import type { Answer } from "../client/AnswerReader.js"
-import { Status } from "../client/protocol.js"
 import type { Generation } from "../generation/Generation.js"
+import type { Answer } from "../protocol/AnswerReader.js"
+import type { Opaques } from "../protocol/request.js"
+import { Problem, problemOf } from "./Problem.js"
 
-/** Why a call has no result; becomes a `CacheError` where operation and key are known. */
-export class Problem extends Error {
-  constructor(
-    readonly reason: "Unavailable" | "Timeout" | "StoreFailed" | "TooLarge",
-    message: string,
-    options?: ErrorOptions
-  ) {
-    super(message, options)
-  }
+/** Who waits for a command. One of the two methods is called, once, unless the command was abandoned. */
+export interface Listener<Result> {
+  done(result: Result): void
+  failed(problem: Problem): void
 }
 
-/** How a caller hears of a result: once, unless it abandoned the call. */
-export interface Listener<A> {
-  readonly done: (result: A) => void
-  readonly failed: (problem: Problem) => void
-}
-
-/** The generation was not what the call assumed; what it wrote is dead, and the call is to be made again. */
+/**
+ * The result of a command that wrote under a generation which was not the present one. What it wrote is dead; the command is
+ * to be made again.
+ */
 export const superseded = Symbol("superseded")
 export type Superseded = typeof superseded
 
-export abstract class Call {
-  /** The server that the call's keys belong to: another than the one that is asked while that one is down. */
-  readonly home: number
-  /** Nobody waits any more: what was not sent yet is not sent. */
-  abandoned = false
+export abstract class Command<Result> {
+  private listener: Listener<Result> | undefined
+  private problem: Problem | undefined
 
-  constructor(home: number) {
-    this.home = home
-  }
+  /** @param primary the server that the keys belong to; while it is down, a stand-in server is asked for them */
+  constructor(readonly primary: number) {}
 
-  /** How many requests the call makes, each with its own number. */
+  /** How many requests the command makes. Each gets a number. */
   abstract readonly requests: number
-  /** The bytes that `encode` writes. */
+  /** How many bytes `encode` writes. */
   abstract readonly length: number
-  abstract encode(into: Buffer, at: number, opaque: Opaques, generation: Generation): void
-  /** An answer to the call's request number `index`; a request that was sent quietly may get none. */
+  /** Writes the requests. `generation` is the one that the server is assumed to have. */
+  abstract encode(into: Buffer, at: number, opaques: Opaques, generation: Generation): void
+  /** Takes the answer to the command's request number `index`. A request that is sent quietly may get none. */
   abstract answer(index: number, answer: Answer): void
-  /** All answers are in; `generation` is what stood in the generation record when the last one was given. */
-  abstract settle(generation: Generation | undefined): void
-  abstract fail(problem: Problem): void
-}
+  /**
+   * What the answers mean, once all are in. `generation` is the one that the server had when it gave the last answer. Not called
+   * after an unexpected answer.
+   */
+  protected abstract result(generation: Generation | undefined): Result | Problem
 
-/** Request numbers, which stay below 2^31 for ever: memjs's own turn negative there, and every call throws. */
-export class Opaques {
-  private upcoming: number
-
-  constructor(first: number) {
-    this.upcoming = first & Opaques.mask
+  listen(listener: Listener<Result>): void {
+    this.listener = listener
   }
 
-  static readonly mask = 0x7f_ff_ff_ff
-
-  next(): number {
-    const opaque = this.upcoming
-    this.upcoming = (opaque + 1) & Opaques.mask
-    return opaque
+  /** Nobody waits any more. What was not sent yet is not sent. */
+  abandon(): void {
+    this.listener = undefined
   }
 
-  peek(): number {
-    return this.upcoming
+  get isAbandoned(): boolean {
+    return this.listener === undefined
   }
 
-  /** How far `opaque` is past `first`. */
-  static distance(first: number, opaque: number): number {
-    return (opaque - first) & Opaques.mask
+  /** All answers are in. */
+  settle(generation: Generation | undefined): void {
+    const result = this.problem ?? this.result(generation)
+    if (result instanceof Problem) this.fail(result)
+    else this.listener?.done(result)
   }
-}
 
-const problemTexts: Record<number, string> = {
-  [Status.notStored]: "the server did not store the item",
-  [Status.authenticationFailed]: "the server wants a user and a password, or other ones",
-  [Status.outOfMemory]: "the server has no memory left for the item"
-}
+  fail(problem: Problem): void {
+    this.listener?.failed(problem)
+  }
 
-/** What an unexpected status means. */
-export const problemOf = (answer: Answer): Problem => {
-  if (answer.status === Status.tooLarge) return new Problem("TooLarge", "the value is over the server's item size")
-  const said = answer.buffer.toString("latin1", answer.start, Math.min(answer.end, answer.start + 100))
-  const text = problemTexts[answer.status] ?? `the server answered with status 0x${answer.status.toString(16)}`
-  return new Problem("StoreFailed", said === "" ? text : `${text} (${said})`)
+  /** The command has no result. The first unexpected answer says why. */
+  protected unexpected(answer: Answer): void {
+    this.problem ??= problemOf(answer)
+  }
 }

@@ -1,25 +1,23 @@
 /**
- * Deletes one record if it is still the one that was read: what a value too large for the server was to replace must
- * not be served as current. memcached drops it by itself, what is compatible with it may not.
- *
- * @since 0.1.0
+ * Deletes an item if it is still the one that was read. A value too large for the server was to replace it, so it must not be
+ * served as current. memcached deletes it by itself; a server that is only compatible with memcached may not.
  */
-import type { Answer } from "../client/AnswerReader.js"
-import { noBody, Opcode, requestLength, writeRequest } from "../client/protocol.js"
-import type { Token } from "../Token.js"
-import { Call, type Listener, type Opaques, type Problem } from "./Command.js"
+import type { Answer } from "../protocol/AnswerReader.js"
+import { Opcode } from "../protocol/constants.js"
+import { noBody, type Opaques, requestLength, writeRequest } from "../protocol/request.js"
+import { Command } from "./Command.js"
+import type { Token } from "./Token.js"
 
-export class DiscardCall extends Call {
+export class DiscardCommand extends Command<void> {
   readonly requests = 1
   readonly length: number
 
   constructor(
-    home: number,
+    primary: number,
     private readonly key: string,
-    private readonly token: Token,
-    private readonly listener: Listener<void>
+    private readonly token: Token
   ) {
-    super(home)
+    super(primary)
     this.length = requestLength(key, noBody)
   }
 
@@ -29,14 +27,10 @@ export class DiscardCall extends Call {
   }
 
   answer(_index: number, _answer: Answer): void {
-    // Whatever the answer: the record that was read does not stand there any more.
+    // Whatever the answer: the item that was read does not stand there any more.
   }
 
-  settle(): void {
-    this.listener.done()
-  }
-
-  fail(problem: Problem): void {
-    this.listener.failed(problem)
+  protected result(): void {
+    // Nobody asks for more than that it was answered.
   }
 }

@@ -1,37 +1,31 @@
-/**
- * Compare-and-set: a SET that carries the number of the record that was read. memjs has none, but memcached takes it in
- * the header of any SET.
- *
- * @since 0.1.0
- */
+/** Compare-and-set: a SET whose header carries the compare-and-set number of the item that was read. */
 import { Option } from "effect"
 import type { ByteRecord } from "../../../../ByteStore.js"
-import type { Answer } from "../client/AnswerReader.js"
-import { Opcode, Status } from "../client/protocol.js"
 import type { Generation } from "../generation/Generation.js"
-import { Token } from "../Token.js"
-import { Call, type Listener, type Opaques, type Problem, problemOf } from "./Command.js"
+import type { Answer } from "../protocol/AnswerReader.js"
+import { Opcode, Status } from "../protocol/constants.js"
+import type { Opaques } from "../protocol/request.js"
+import { Command } from "./Command.js"
 import { itemLength, writeItem } from "./itemBody.js"
+import { Token } from "./Token.js"
 
-export class ReplaceCall extends Call {
+export class ReplaceCommand extends Command<Option.Option<Token>> {
   readonly requests = 1
   readonly length: number
-  private problem: Problem | undefined
   private written: Token | undefined
 
   /**
-   * `over` is the record to replace, `generation` the one that the new record belongs to: the same, unless the record
-   * to replace is dead.
+   * @param over the item to replace
+   * @param generation of the new item: that of the item to replace, unless that one is dead
    */
   constructor(
-    home: number,
+    primary: number,
     private readonly key: string,
     private readonly over: Token,
     private readonly generation: Generation,
-    private readonly record: ByteRecord,
-    private readonly listener: Listener<Option.Option<Token>>
+    private readonly record: ByteRecord
   ) {
-    super(home)
+    super(primary)
     this.length = itemLength(key, record)
   }
 
@@ -43,18 +37,13 @@ export class ReplaceCall extends Call {
     if (answer.status === Status.success) {
       this.written = new Token(this.over.server, this.generation, answer.casHigh, answer.casLow)
     } else if (answer.status !== Status.exists && answer.status !== Status.notFound) {
-      this.problem = problemOf(answer)
+      this.unexpected(answer)
     }
   }
 
-  settle(generation: Generation | undefined): void {
-    // After a clear the record that was read is gone, even if its compare-and-set number still fits.
-    const current = generation?.equals(this.generation) === true
-    if (this.problem !== undefined) this.listener.failed(this.problem)
-    else this.listener.done(current ? Option.fromNullable(this.written) : Option.none())
-  }
-
-  fail(problem: Problem): void {
-    this.listener.failed(problem)
+  protected result(generation: Generation | undefined): Option.Option<Token> {
+    // After a clear the item that was read is gone, even if its compare-and-set number still fits.
+    const isCurrent = generation?.equals(this.generation) === true
+    return isCurrent ? Option.fromNullable(this.written) : Option.none()
   }
 }

@@ -1,32 +1,30 @@
-/**
- * Writes items whatever was there: a quiet SET each, so that only those which failed are answered.
- *
- * @since 0.1.0
- */
+/** Writes items whatever was there: a quiet SET each, so only those which failed are answered. */
 import type { ByteItem } from "../../../../ByteStore.js"
-import type { Answer } from "../client/AnswerReader.js"
-import { Opcode, Status } from "../client/protocol.js"
 import type { Generation } from "../generation/Generation.js"
-import { Call, type Listener, type Opaques, type Problem, problemOf, type Superseded, superseded } from "./Command.js"
+import type { Answer } from "../protocol/AnswerReader.js"
+import { Opcode, Status } from "../protocol/constants.js"
+import type { Opaques } from "../protocol/request.js"
+import { Command, type Superseded, superseded } from "./Command.js"
 import { itemLength, writeItem } from "./itemBody.js"
+import { type Problem, problemOf } from "./Problem.js"
 
+/** An item that the server did not store. */
 export interface Rejection {
   readonly item: ByteItem
   readonly problem: Problem
 }
 
-export class WriteCall extends Call {
+export class WriteCommand extends Command<ReadonlyArray<Rejection> | Superseded> {
   readonly requests: number
   readonly length: number
   private assumed: Generation | undefined
   private readonly rejected: Array<Rejection> = []
 
   constructor(
-    home: number,
-    private readonly items: ReadonlyArray<ByteItem>,
-    private readonly listener: Listener<ReadonlyArray<Rejection> | Superseded>
+    primary: number,
+    private readonly items: ReadonlyArray<ByteItem>
   ) {
-    super(home)
+    super(primary)
     this.requests = items.length
     let length = 0
     for (const { key, record } of items) length += itemLength(key, record)
@@ -47,12 +45,8 @@ export class WriteCall extends Call {
     this.rejected.push({ item, problem: problemOf(answer) })
   }
 
-  settle(generation: Generation | undefined): void {
-    const current = generation !== undefined && this.assumed?.equals(generation) === true
-    this.listener.done(current ? this.rejected : superseded)
-  }
-
-  fail(problem: Problem): void {
-    this.listener.failed(problem)
+  protected result(generation: Generation | undefined): ReadonlyArray<Rejection> | Superseded {
+    const isCurrent = generation !== undefined && this.assumed?.equals(generation) === true
+    return isCurrent ? this.rejected : superseded
   }
 }

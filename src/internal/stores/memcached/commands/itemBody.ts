@@ -1,12 +1,9 @@
-/**
- * What an item holds beside its key: flags and expiry, and the generation in front of the bytes.
- *
- * @since 0.1.0
- */
+/** What an item holds beside its key: flags and expiry, and the generation in front of the bytes. */
 import type { ByteRecord } from "../../../../ByteStore.js"
-import { headerLength, type RequestBody, requestLength, writeRequest } from "../client/protocol.js"
-import { expiryField } from "../expiry.js"
 import { type Generation, generationLength, writeGeneration } from "../generation/Generation.js"
+import { headerLength } from "../protocol/constants.js"
+import { type RequestBody, requestLength, writeRequest } from "../protocol/request.js"
+import { expiryField } from "./expiry.js"
 
 /** Anything that carries a compare-and-set number. */
 interface Cas {
@@ -27,8 +24,8 @@ const itemBody = (record: ByteRecord, cas: Cas): RequestBody => ({
 export const itemLength = (key: string, record: ByteRecord): number => requestLength(key, itemBody(record, anyCas))
 
 /**
- * Writes a SET or ADD of the record and says where it ends. The flags repeat half of the generation, because an answer to
- * TOUCH has them and not the value.
+ * Writes a SET or ADD of the record. Returns where it ends. The flags repeat half of the generation, because the answer to a
+ * TOUCH has the flags and not the value.
  */
 export const writeItem = (
   into: Buffer,

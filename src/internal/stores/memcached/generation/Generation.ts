@@ -1,8 +1,6 @@
 /**
- * A namespace's generation on one server: 64 random bits, kept in a record of their own and in front of every item. An
- * item counts only while the two agree, so that writing one new generation clears the whole namespace.
- *
- * @since 0.1.0
+ * A namespace's generation on one server: 64 random bits. They stand in a record of their own and in front of every item. An
+ * item counts only while the two agree, so writing one new generation clears the whole namespace.
  */
 import { createHash, randomFillSync } from "node:crypto"
 
@@ -16,7 +14,7 @@ export class Generation {
     return this.high === that.high && this.low === that.low
   }
 
-  /** The generation of an item that depends on both: it changes with either. */
+  /** The generation of an item that depends on both. It changes with either. */
   with(that: Generation): Generation {
     return new Generation((this.high ^ that.high) >>> 0, (this.low ^ that.low) >>> 0)
   }
@@ -24,10 +22,10 @@ export class Generation {
 
 export const generationLength = 8
 
-/** Stands in no item and no record: whatever is written under it is dead. */
+/** No item and no record has this generation. Whatever is written under it is dead. */
 export const noGeneration = new Generation(0, 0)
 
-// Not Effect's Random: two processes with the same seed must not agree.
+// Not Effect's Random: two processes with the same seed must not make the same generation.
 export const randomGeneration = (): Generation => {
   const bytes = randomFillSync(Buffer.alloc(generationLength))
   const generation = new Generation(bytes.readUInt32BE(0), bytes.readUInt32BE(4))
@@ -52,8 +50,9 @@ const spelled = (text: string): string => {
 }
 
 /**
- * The key of a generation record. `home` names the server whose keys the holder keeps for the time of an outage;
- * `undefined` is the holder's own.
+ * The key of a generation's record.
+ *
+ * @param primary the server that the holder of the record stands in for; `undefined` for the holder's own keys
  */
-export const generationKey = (namespace: string, home: string | undefined): string =>
-  `effect-cached!generation:${spelled(namespace)}${home === undefined ? "" : `@${spelled(home)}`}`
+export const generationKey = (namespace: string, primary: string | undefined): string =>
+  `effect-cached!generation:${spelled(namespace)}${primary === undefined ? "" : `@${spelled(primary)}`}`

@@ -1,39 +1,40 @@
-/**
- * The generations that one server is known to hold: its own, and one for each server that it stands in for.
- *
- * @since 0.1.0
- */
+/** The generations that one server is known to have: its own, and one for each server that it stands in for. */
 import type { Generation } from "./Generation.js"
 
 export class Generations {
   private own: Generation | undefined
   private readonly standIns = new Map<number, Generation>()
 
+  /** @param keys of the generations' records on this server, by primary server */
   constructor(
     private readonly server: number,
     private readonly keys: ReadonlyArray<string>
   ) {}
 
-  /** The key of the record of a home's generation on this server. */
-  key(home: number): string {
-    return this.keys[home] ?? ""
+  /** The key of the record on this server. */
+  key(primary: number): string {
+    return this.keys[primary] ?? ""
   }
 
-  /** The generation that an item of this home has to carry here. */
-  current(home: number): Generation | undefined {
-    if (home === this.server || this.own === undefined) return this.own
-    const standIn = this.standIns.get(home)
+  /** The generation that an item of this primary server has to carry here. */
+  current(primary: number): Generation | undefined {
+    if (primary === this.server || this.own === undefined) return this.own
+    const standIn = this.standIns.get(primary)
     return standIn === undefined ? undefined : this.own.with(standIn)
   }
 
-  saw(home: number, generation: Generation | undefined): void {
-    if (home === this.server) this.own = generation
-    else if (generation === undefined) this.standIns.delete(home)
-    else this.standIns.set(home, generation)
+  /** Takes what a record was seen to hold; `undefined` if it is missing, or not to be trusted any more. */
+  learn(primary: number, generation: Generation | undefined): void {
+    if (primary === this.server) this.own = generation
+    else if (generation === undefined) this.standIns.delete(primary)
+    else this.standIns.set(primary, generation)
   }
 
-  /** Whether the records kept for that home are known to stem from its present outage. */
-  standsInFor(home: number): boolean {
-    return home === this.server || this.standIns.has(home)
+  /**
+   * Whether items of this primary server may be read here. On a stand-in server they may once its generation was renewed in the
+   * present outage, so no item of an earlier outage counts.
+   */
+  isPreparedFor(primary: number): boolean {
+    return primary === this.server || this.standIns.has(primary)
   }
 }

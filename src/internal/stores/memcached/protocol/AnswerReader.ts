@@ -1,16 +1,13 @@
 /**
- * Cuts what a socket delivers into answers. memjs copies everything it has not parsed yet with every chunk, which is
- * quadratic in the size of an answer; here each byte is copied at most once.
- *
- * @since 0.1.0
+ * Cuts what a socket delivers into answers. Each byte is copied at most once: memjs copies all bytes that it has not parsed
+ * yet with every chunk, which is quadratic in the size of an answer.
  */
-import { headerLength } from "./protocol.js"
+import { answerMagic, headerLength } from "./constants.js"
 
-const answerMagic = 0x81
-/** More than memcached's largest item: a length above it is not memcached's. */
+/** More than memcached's largest item. What says that it is longer does not come from memcached. */
 const longestAnswer = 2 ** 30 + 2 ** 20
 
-/** The answer being read: one object for all of them, so only valid until the next, as is what it holds. */
+/** The answer that was just read. One object serves all answers: it and its buffer are valid until the next one is read. */
 export class Answer {
   opcode = 0
   status = 0
@@ -22,10 +19,10 @@ export class Answer {
   extras = 0
   start = 0
   end = 0
-  /** Whether the socket writes over `buffer` with what it reads next. */
+  /** Whether `buffer` is the socket's own, which the next read overwrites. */
   private isLent = false
 
-  /** The bytes from `start` to the end of the value, to be kept. */
+  /** The bytes from `start` to the end of the value. The caller may keep them. */
   keep(start: number): Buffer {
     if (!this.isLent) return this.buffer.subarray(start, this.end)
     const kept = Buffer.allocUnsafe(this.end - start)
@@ -49,21 +46,22 @@ export class Answer {
 
 export class AnswerReader {
   private readonly answer = new Answer()
-  /** A header or a whole answer of which only the first `filled` bytes are here. */
+  /** A header, or a whole answer, of which only the first `filled` bytes have arrived. */
   private partial: Buffer | undefined
   private filled = 0
   private stopped = false
 
   constructor(private readonly onAnswer: (answer: Answer) => void) {}
 
-  /** Drops whatever comes after the answer being handled. */
+  /** Drops all bytes after the answer that is being handled. */
   stop(): void {
     this.stopped = true
     this.partial = undefined
   }
 
   /**
-   * Reads the first `length` bytes of a chunk, which may be written over afterwards. Throws when they are not memcached's.
+   * Reads the first `length` bytes of a chunk. The chunk may be overwritten afterwards. Throws when the bytes do not come from
+   * memcached.
    */
   push(chunk: Buffer, length: number): void {
     let at = 0
@@ -73,7 +71,7 @@ export class AnswerReader {
     }
   }
 
-  /** Handles an answer that lies whole in the chunk, and says how long it is; 0 when more has to come. */
+  /** Handles an answer that lies whole in the chunk. Returns its length, or 0 when more bytes have to come. */
   private begin(chunk: Buffer, at: number, end: number): number {
     const available = end - at
     const length = available < headerLength ? headerLength : answerLength(chunk, at)

@@ -1,0 +1,75 @@
+/** One TCP connection to a server, from its opening to its end: bytes out, answers in. */
+import { connect, type Socket } from "node:net"
+import { Problem } from "../commands/Problem.js"
+import { type Answer, AnswerReader } from "../protocol/AnswerReader.js"
+import type { ServerAddress } from "./Servers.js"
+
+/** What a transport tells. Nothing after `close`, nor after `broke`. */
+export interface TransportListener {
+  readonly opened: () => void
+  /** May throw, when the answer does not fit to what was asked: then the transport is broken. */
+  readonly answered: (answer: Answer) => void
+  readonly broke: (problem: Problem) => void
+}
+
+const keepAliveDelay = 30_000
+/** How many bytes the socket reads at most at a time. */
+const chunkLength = 65_536
+
+export class Transport {
+  private readonly socket: Socket
+  private readonly reader: AnswerReader
+  private isOpen = true
+
+  constructor(
+    { host, port }: ServerAddress,
+    private readonly listener: TransportListener
+  ) {
+    this.reader = new AnswerReader(listener.answered)
+    this.socket = connect({
+      host,
+      port,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: keepAliveDelay,
+      // Past Node's stream, which would allocate 64 KB a chunk and cost an answer more than reading it does.
+      onread: {
+        buffer: Buffer.allocUnsafeSlow(chunkLength),
+        // The buffer above, so a Buffer.
+        callback: (length, chunk) => this.received(chunk as Buffer, length)
+      }
+    })
+    this.socket.on("connect", () => {
+      if (this.isOpen) listener.opened()
+    })
+    this.socket.on("error", (cause) => this.break(new Problem("Unavailable", cause.message, { cause })))
+    this.socket.on("close", () => this.break(new Problem("Unavailable", "the server closed the connection")))
+  }
+
+  write(request: Buffer): void {
+    this.socket.write(request)
+  }
+
+  /** Drops the answers that are still to come. */
+  close(): void {
+    this.isOpen = false
+    this.reader.stop()
+    this.socket.destroy()
+  }
+
+  private break(problem: Problem): void {
+    if (!this.isOpen) return
+    this.close()
+    this.listener.broke(problem)
+  }
+
+  /** Tells the socket to go on reading. */
+  private received(chunk: Buffer, length: number): boolean {
+    try {
+      if (this.isOpen) this.reader.push(chunk, length)
+    } catch (cause) {
+      this.break(new Problem("Unavailable", cause instanceof Error ? cause.message : String(cause), { cause }))
+    }
+    return true
+  }
+}
