@@ -45,8 +45,14 @@ export const plain = (store: FusedByteStore): ByteStore => ({
 /** Outages are what many tests are about; what is said of them would drown the rest. */
 const quietly = Logger.withMinimumLogLevel(LogLevel.None)
 
-/** A namespace that no other test uses, also not on servers that outlive the run. */
-export const freshNamespace = (): string => `test-${process.pid}-${Math.random().toString(36).slice(2)}`
+/**
+ * A namespace that no other test uses, also not on servers that outlive the run. Always of one length: what memcached evicts goes
+ * by the size of items, keys included.
+ */
+export const freshNamespace = (): string => {
+  const random = Math.random().toString(36).slice(2, 12).padEnd(10, "0")
+  return `test-${`${process.pid}`.padStart(7, "0")}-${random}`
+}
 
 export const fusedStoreOn = (
   servers: string,

@@ -103,15 +103,16 @@ export const fusedRead = <A, E, R>(
 ): Effect.Effect<A, E, R> =>
   Effect.async<A, E, R>((resume) => askAll(pool, keys, new Caller(resume, onFound, onFailure)))
 
-/** The same where stand-in servers may have to be prepared first. */
+/** Reads at least one key where stand-in servers may have to be prepared first. */
 export const readWithStandIns = (pool: Pool, keys: ReadonlyArray<string>): Effect.Effect<Records, Problem> =>
-  Effect.suspend(() => {
+  // In one step with the look at what is prepared: an Effect in between would let a server go down.
+  Effect.async<Records, Problem>((resume) => {
     const unprepared = split(pool, keys, self).filter(
       ({ route: { primary, server } }) => !server.generations.isPreparedFor(primary)
     )
-    return unprepared.length === 0
-      ? fusedRead<Records, Problem, never>(pool, keys, Effect.succeed, Effect.fail)
-      : Effect.zipRight(prepareStandIns(unprepared.map(({ route }) => route)), readWithStandIns(pool, keys))
+    if (unprepared.length === 0) return askAll(pool, keys, new Caller(resume, Effect.succeed, Effect.fail))
+    resume(Effect.zipRight(prepareStandIns(unprepared.map(({ route }) => route)), readWithStandIns(pool, keys)))
+    return undefined
   })
 
 const prepareStandIns = (routes: ReadonlyArray<Route>): Effect.Effect<void, Problem> =>

@@ -67,8 +67,7 @@ export const exchangeUnderGeneration = <A, B, E>(
     })
   return Effect.async<B, E>((resume) => {
     if (server.generations.current(primary) !== undefined) return send(resume)
-    const learned = { onFailure, onSuccess: () => Effect.async<B, E>((resume) => send(resume)) }
-    resume(Effect.matchEffect(learnGeneration(route), learned))
+    resume(Effect.matchEffect(learnGeneration(route), { onFailure, onSuccess: () => Effect.async<B, E>(send) }))
     return undefined
   })
 }
