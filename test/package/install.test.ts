@@ -12,11 +12,9 @@ import { formatMessage } from "publint/utils"
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest"
 import { memcachedServers } from "../servers/memcached.js"
 import { installLines, Project, pack, readme } from "./project.js"
+import { oldest } from "./versions.js"
 
 const [firstLine = "", ...furtherLines] = installLines
-
-/** The oldest versions that the README and the peer dependencies name. */
-const oldest = { effect: "3.13.0", effectForSql: "3.19.16", sql: "0.49.0", sqlPg: "0.50.3" }
 
 const memoryWorks = { code: 0, output: "42 by 1 computation, the other ended: true" }
 const sqlWorks = { code: 0, output: "1 2 42" }
@@ -127,16 +125,17 @@ describe.concurrent("the packed library", { timeout: 240_000 }, () => {
     const project = empty()
     await project.install(firstLine.replace("effect@3", `effect@${oldest.effect}`))
     expect(await project.run("memory.mjs")).toEqual(memoryWorks)
+    expect(await project.run("outage.mjs")).toEqual({ code: 0, output: "3" })
     expect(await project.compile("consumer.ts")).toEqual(compiles)
   })
 
   it("works on PostgreSQL with the oldest @effect/sql and @effect/sql-pg", async () => {
-    expect(readme).toContain(
-      `\`effect@${oldest.effectForSql}\`, \`@effect/sql@${oldest.sql}\` and \`@effect/sql-pg@${oldest.sqlPg}\``
-    )
+    const named = (...names: ReadonlyArray<keyof typeof oldest.sql>) =>
+      names.map((name) => `${name}@${oldest.sql[name]}`)
+    const [effect = "", sql, client] = named("effect", "@effect/sql", "@effect/sql-pg")
+    expect(readme.replaceAll("\n", " ")).toContain(`\`${effect}\`, \`${sql}\` and \`${client}\``)
     const project = empty()
-    await project.install(firstLine.replace("effect@3", `effect@${oldest.effectForSql}`))
-    await project.install(`npm install @effect/sql@${oldest.sql} @effect/sql-pg@${oldest.sqlPg}`)
+    await project.install(`${firstLine.replace("effect@3", effect)} ${sql} ${client}`)
     expect(await project.run("sql.mjs", { DATABASE_URL: inject("postgresUrl") })).toEqual(sqlWorks)
   })
 
@@ -146,7 +145,7 @@ describe.concurrent("the packed library", { timeout: 240_000 }, () => {
     )
     expect(peerDependencies).toEqual({
       effect: `^${oldest.effect}`,
-      "@effect/sql": `>=${oldest.sql} <0.53.0`,
+      "@effect/sql": `>=${oldest.sql["@effect/sql"]} <0.53.0`,
       memjs: expect.any(String)
     })
   })
