@@ -1,6 +1,6 @@
 /** Projects in empty folders that install the packed library, as a reader of the README would. */
 import { execFile } from "node:child_process"
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -77,11 +77,6 @@ export class Project {
     const [npm = "", ...words] = line.split(/\s+/)
     const args = words.map((word) => (word === "effect-cached" ? this.tarball : word))
     return succeeding(run(this.folder, npm, [...args, ...npmFlags, ...flags]))
-  }
-
-  /** Takes over what another project has installed. */
-  copy(other: Project): void {
-    cpSync(other.folder, this.folder, { recursive: true })
   }
 
   /** Runs one of the programs beside this file. */

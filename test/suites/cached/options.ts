@@ -1,6 +1,6 @@
 /** The options of `cached` that say what is kept, and for how long. */
 import { expect } from "@effect/vitest"
-import { Cause, Duration, Effect, Exit, Option, Random, Schema, TestClock } from "effect"
+import { Cause, Duration, Effect, Exit, Option, Schema, TestClock } from "effect"
 import { CacheError, cached, invalidateGroup } from "effect-cached"
 import { ground, type It } from "./ground.js"
 
@@ -10,10 +10,13 @@ class City extends Schema.Class<City>("City")({
   mayor: Schema.Option(Schema.String)
 }) {}
 
+/** As `Random.fixed`, which older versions of `effect` lack. */
 const withRandom =
   (value: number) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    Effect.withRandom(effect, Random.fixed([value]))
+    Effect.flatMap(Effect.random, (random) =>
+      Effect.withRandom(effect, Object.create(random, { next: { value: Effect.succeed(value) } }))
+    )
 
 export const optionTests = (it: It): void => {
   it.effect("ttl: a duration", () =>

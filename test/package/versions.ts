@@ -1,0 +1,13 @@
+/** The oldest versions of what the library builds on: named by its peer dependencies and by the README. */
+export const oldest = {
+  effect: "3.14.0",
+  /** All that a program on PostgreSQL and on SQLite has installed. */
+  sql: {
+    effect: "3.19.17",
+    "@effect/sql": "0.49.0",
+    "@effect/sql-pg": "0.50.3",
+    "@effect/sql-libsql": "0.39.0",
+    "@effect/platform": "0.94.5",
+    "@effect/experimental": "0.58.0"
+  }
+}
