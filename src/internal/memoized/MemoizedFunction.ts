@@ -31,6 +31,8 @@ interface Binding<A> {
   readonly groups: ReadonlyArray<string> | CacheError | undefined
   /** Set only for a local store with fixed groups and no early refresh: a hit then needs only the remembered entry. */
   readonly localHits: LocalHits | undefined
+  /** The names of calls, where their entries can't be remembered. */
+  readonly names: ArgumentMemory<Name>
 }
 
 interface LocalHits {
@@ -68,6 +70,8 @@ class Request<A, E, R> implements MemoRequest<A, E, R> {
 
 /** So many local hits in a row before other fibers have their turn: the runtime gives about as many operations. */
 const hitsInARow = 1_024
+
+const rememberedNames = 10_000
 
 const keyIsEmpty = new CacheError({
   reason: "InvalidKey",
@@ -193,11 +197,21 @@ export class MemoizedFunction<A, E, R> {
     const definition = this.definition
     if (Either.isLeft(definition)) return definition.left
     const binding = this.bindingTo(backend, definition.right)
+    const name = this.nameOf(binding, args)
+    if (name instanceof CacheError) return name
+    const groups = binding.groups ?? this.groupsOf(binding.engine, definition.right, args)
+    return groups instanceof CacheError ? groups : new Request(binding, name, groups, args, computing)
+  }
+
+  private nameOf(binding: Binding<A>, args: Arguments): Name | CacheError {
+    const remembers = this.options.keyArgs === undefined && binding.localHits === undefined
+    const known = remembers ? binding.names.get(args) : undefined
+    if (known !== undefined) return known
     const printed = this.printed(args)
     if (printed instanceof CacheError) return printed
     const name = { printed, finished: binding.engine.keyspace.finish(printed) }
-    const groups = binding.groups ?? this.groupsOf(binding.engine, definition.right, args)
-    return groups instanceof CacheError ? groups : new Request(binding, name, groups, args, computing)
+    if (remembers) binding.names.remember(args, name)
+    return name
   }
 
   private bindingTo(backend: CacheBackendService, definition: Definition<A, Arguments>): Binding<A> {
@@ -224,7 +238,8 @@ export class MemoizedFunction<A, E, R> {
       codec: codecFor(payloads, definition.schema),
       policy: policyOf(definition, inside.defaultTtl),
       groups,
-      localHits: remembers ? { local, groups, entries: new ArgumentMemory(local.capacity) } : undefined
+      localHits: remembers ? { local, groups, entries: new ArgumentMemory(local.capacity) } : undefined,
+      names: new ArgumentMemory(rememberedNames)
     }
   }
 
