@@ -140,22 +140,26 @@ export const ownConnection =
     )
 
 /**
+ * One semaphore a transaction. Savepoints nest: a fiber that rolls back to its own one also undoes what another fiber of the
+ * transaction did since, so they take turns. They are known by the connection alone, because several layers may use it.
+ */
+const turns = new WeakMap<Connection, Effect.Semaphore>()
+
+const turnOn = (connection: Connection) => {
+  const turn = turns.get(connection) ?? Effect.unsafeMakeSemaphore(1)
+  turns.set(connection, turn)
+  return turn.withPermits(1)
+}
+
+/**
  * Statements on the caller's transaction, inside a savepoint, so that one that fails takes nothing with it. They can't be
  * interrupted: the driver cancels through a second connection, and its signal may hit the transaction's next statement.
  * The savepoint is released at once, which `withTransaction` would leave to the commit: a transaction of a thousand cache
  * operations would nest a thousand deep.
  */
-export const onTransaction = (preparation: Preparation) => {
-  // fibers of one transaction share its connection: their savepoints must not come between each other's
-  const turns = new WeakMap<Connection, Effect.Semaphore>()
-  const turnOf = (connection: Connection): Effect.Semaphore => {
-    const known = turns.get(connection)
-    if (known !== undefined) return known
-    const turn = Effect.unsafeMakeSemaphore(1)
-    turns.set(connection, turn)
-    return turn
-  }
-  return <A>(
+export const onTransaction =
+  (preparation: Preparation) =>
+  <A>(
     connection: Connection,
     operation: string,
     use: (run: Run) => Effect.Effect<A, CacheError>
@@ -179,9 +183,8 @@ export const onTransaction = (preparation: Preparation) => {
           })
         )
       )
-      .pipe(Effect.uninterruptible, turnOf(connection).withPermits(1))
+      .pipe(Effect.uninterruptible, turnOn(connection))
   }
-}
 
 /** One way where the calling fiber is inside `sql.withTransaction`, another where it is not. */
 export const whereTransaction = <A>(options: {
