@@ -4,14 +4,15 @@
  *
  * Inside `sql.withTransaction`, what is set, deleted or invalidated takes effect with the commit and vanishes with the
  * rollback. On PostgreSQL such changes wait for no lock, so they can't dead-lock, in whatever order they are made. On
- * SQLite the transaction holds the file's one lock for writing: other writers ask again until it ends, for up to `timeout`.
+ * SQLite the transaction holds the file's one lock for writing: other writers try again until it ends, for up to `timeout`.
  *
- * When the layer closes, statements of PostgreSQL that are under way have half a second to end. A database that holds them up
- * longer delays the close by the 6 seconds, at most, that cancelling them may take.
+ * When the layer closes, statements of PostgreSQL that are under way have half a second to end. Then they are cancelled, which
+ * delays the close by at most 6 seconds.
  *
  * @since 0.1.0
  */
-import type { SqlClient } from "@effect/sql/SqlClient"
+import type { ResolvedMigration } from "@effect/sql/Migrator"
+import { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Config, type ConfigError, Duration, Effect, Layer } from "effect"
 import type { CacheBackend } from "./CacheBackend.js"
@@ -20,11 +21,13 @@ import { backendLayer } from "./internal/backend/layer.js"
 import { defaultNamespace } from "./internal/backend/options.js"
 import { durationMillis, positiveInteger } from "./internal/options.js"
 import { fromBytes } from "./internal/stores/fromBytes.js"
-import { fuse } from "./internal/stores/legacy.js"
-import * as SqlStore from "./internal/stores/sql/SqlStore.js"
+import * as PostgresStore from "./internal/stores/postgres/PostgresStore.js"
+import * as Postgres from "./internal/stores/postgres/table.js"
+import type { SqlStoreOptions } from "./internal/stores/sql/options.js"
+import { parseTable } from "./internal/stores/sql/table.js"
+import * as SqliteStore from "./internal/stores/sqlite/SqliteStore.js"
+import * as Sqlite from "./internal/stores/sqlite/table.js"
 import type * as StoreBackend from "./StoreBackend.js"
-
-export { migration, printDefinition } from "./internal/stores/postgres/table.js"
 
 /**
  * @since 0.1.0
@@ -60,6 +63,24 @@ export interface SqlBackendOptions extends StoreBackend.BackendOptions, StoreBac
   readonly timeout?: Duration.DurationInput
 }
 
+const defaultTable = "effect_cache"
+
+const storeOf = (options: SqlStoreOptions) =>
+  Effect.flatMap(SqlClient, (sql) =>
+    sql.onDialectOrElse({
+      pg: () => PostgresStore.make(options),
+      sqlite: () => SqliteStore.make(options),
+      orElse: () =>
+        Effect.fail(
+          new CacheError({
+            reason: "InvalidOption",
+            operation: "layer",
+            description: "the SQL backend needs the SqlClient of @effect/sql-pg or of @effect/sql-libsql"
+          })
+        )
+    })
+  )
+
 const positive = (name: string, input: Duration.DurationInput) =>
   Effect.filterOrFail(
     durationMillis("layer", name, input),
@@ -92,8 +113,8 @@ const positive = (name: string, input: Duration.DurationInput) =>
 export const layer = (options: SqlBackendOptions = {}): Layer.Layer<CacheBackend, CacheError | SqlError, SqlClient> =>
   backendLayer(
     Effect.gen(function* () {
-      const store = yield* SqlStore.make({
-        table: options.table ?? "effect_cache",
+      const store = yield* storeOf({
+        table: options.table ?? defaultTable,
         namespace: options.namespace ?? defaultNamespace,
         maxEntries:
           options.maxEntries === undefined
@@ -105,7 +126,7 @@ export const layer = (options: SqlBackendOptions = {}): Layer.Layer<CacheBackend
         prepare: options.prepare ?? true,
         timeout: Duration.millis(yield* positive("timeout", options.timeout ?? "5 seconds"))
       })
-      return fromBytes(fuse(store))
+      return fromBytes(store)
     }),
     options
   )
@@ -120,3 +141,62 @@ export const layerConfig = (
   options: Config.Config.Wrap<SqlBackendOptions>
 ): Layer.Layer<CacheBackend, CacheError | ConfigError.ConfigError | SqlError, SqlClient> =>
   Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))
+
+interface DefinitionOptions {
+  /** Default `effect_cache`. */
+  readonly table?: string
+  /** Nothing on SQLite: see `SqlBackendOptions`. Default true. */
+  readonly unlogged?: boolean
+}
+
+/**
+ * The definition of the table as SQL text, for those who run their migrations by hand: for PostgreSQL, unless `dialect` is
+ * `sqlite`. Fails with `InvalidOption` for a table name that would need more than quotes.
+ *
+ * @example
+ * import { Console, Effect } from "effect"
+ * import { printDefinition } from "effect-cached/SqlBackend"
+ *
+ * Effect.runPromise(Effect.flatMap(printDefinition({ table: "shop.cache" }), Console.log))
+ *
+ * @since 0.1.0
+ * @category migrations
+ */
+export const printDefinition = (
+  options: DefinitionOptions & { readonly dialect?: "pg" | "sqlite" } = {}
+): Effect.Effect<string, CacheError> =>
+  Effect.map(parseTable(options.table ?? defaultTable), (table) =>
+    (options.dialect === "sqlite" ? Sqlite.definition(table) : Postgres.definition(table, options.unlogged ?? true))
+      .map((statement) => `${statement};\n`)
+      .join("\n")
+  )
+
+/**
+ * The definition of the table as one migration for the `Migrator` of `@effect/sql`, for the database that it runs on.
+ *
+ * @example
+ * import * as Migrator from "@effect/sql/Migrator"
+ * import { Effect } from "effect"
+ * import { migration } from "effect-cached/SqlBackend"
+ *
+ * // creates the table as migration number 7
+ * const migrate = Migrator.make({})({ loader: Effect.succeed([migration(7)]) })
+ *
+ * @since 0.1.0
+ * @category migrations
+ */
+export const migration = (
+  id: number,
+  options: DefinitionOptions & { readonly name?: string } = {}
+): ResolvedMigration => [
+  id,
+  options.name ?? "create_effect_cache",
+  Effect.succeed({
+    default: Effect.flatMap(Effect.all([SqlClient, parseTable(options.table ?? defaultTable)]), ([sql, table]) =>
+      sql.onDialectOrElse({
+        sqlite: () => Sqlite.migrateTable(table),
+        orElse: () => Postgres.createTable(table, options.unlogged ?? true)
+      })
+    )
+  })
+]

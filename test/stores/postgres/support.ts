@@ -4,7 +4,7 @@ import { SqlClient } from "@effect/sql/SqlClient"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Effect, Redacted } from "effect"
 import { inject } from "vitest"
-import type { SqlStoreOptions } from "../../../src/internal/stores/sql/SqlStore.js"
+import type { SqlStoreOptions } from "../../../src/internal/stores/sql/options.js"
 import { type Database, storeOn } from "../../suites/sql/ground.js"
 import { sized } from "../../support/size.js"
 

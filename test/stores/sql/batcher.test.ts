@@ -1,34 +1,34 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, FiberId, Option, Scope, TestClock } from "effect"
-import * as Gather from "../../../src/internal/stores/sql/batcher.js"
-import * as Running from "../../../src/internal/stores/sql/Running.js"
+import * as Batcher from "../../../src/internal/stores/sql/batcher.js"
+import * as StatementFibers from "../../../src/internal/stores/sql/StatementFibers.js"
 
 interface Sent {
   readonly requests: ReadonlyArray<number>
   readonly sender: FiberId.FiberId
-  readonly answer: Deferred.Deferred<Gather.Outcomes<number, string, string>, string>
+  readonly answer: Deferred.Deferred<Batcher.Outcomes<number, string, string>, string>
 }
 
 const defective = 666
 
-/** A gatherer whose batches are answered by hand. */
+const fibers = (timeout: number) =>
+  StatementFibers.make({ timeout, timedOut: () => "timed out", closed: () => "closed" })
+
+/** A batcher whose batches are answered by hand. */
 const manual = (
   options: { readonly concurrency?: number; readonly maxSize?: number; readonly interruptible?: boolean } = {}
 ) =>
   Effect.gen(function* () {
     const sent: Array<Sent> = []
     let interrupted = 0
-    const gatherer = yield* Gather.make<number, string, string>({
+    const batcher = yield* Batcher.make<number, string, string>({
       maxSize: options.maxSize ?? 3,
       concurrency: options.concurrency ?? 1,
-      timeout: 1_000,
       sizeOf: () => 1,
-      timedOut: () => "timed out",
-      closed: () => "closed",
-      running: yield* Running.make(yield* Effect.clock),
+      fibers: yield* fibers(1_000),
       run: (requests) =>
         Effect.gen(function* () {
-          const answer = yield* Deferred.make<Gather.Outcomes<number, string, string>, string>()
+          const answer = yield* Deferred.make<Batcher.Outcomes<number, string, string>, string>()
           sent.push({ requests, answer, sender: yield* Effect.fiberId })
           const answered = Effect.onInterrupt(Deferred.await(answer), () => Effect.sync(() => interrupted++))
           return yield* options.interruptible === false ? Effect.uninterruptible(answered) : answered
@@ -43,8 +43,8 @@ const manual = (
       })
     }
     return {
-      ask: gatherer.request,
-      byCallback: gatherer.ask,
+      ask: batcher.request,
+      byCallback: batcher.ask,
       answer,
       sent,
       interrupted: () => interrupted,
@@ -55,7 +55,7 @@ const manual = (
 
 const settle = Effect.forEach([1, 2, 3, 4, 5], () => Effect.yieldNow())
 
-describe("gather", () => {
+describe("batcher", () => {
   it.scoped("a lone caller is sent at once, without a timer", () =>
     Effect.gen(function* () {
       const { answer, ask, batches } = yield* manual()
@@ -108,26 +108,6 @@ describe("gather", () => {
       yield* answer(0)
       yield* answer(2)
       expect(yield* Effect.forEach(fibers, Fiber.join)).toEqual(["1", "2", "3", "4", "5", "6", "7"])
-    })
-  )
-
-  it.scoped("of many, half are sent at once and the rest right after them; who comes later goes together", () =>
-    Effect.gen(function* () {
-      const { answer, ask, batches } = yield* manual({ concurrency: 4, maxSize: 100 })
-      const asking = (from: number, to: number) =>
-        Effect.forEach(
-          Array.from({ length: to - from }, (_, index) => from + index),
-          (one) => Effect.fork(ask(one))
-        )
-      const first = yield* asking(0, 41)
-      yield* settle
-      expect(batches().map((batch) => batch.length)).toEqual([21, 20])
-      const second = yield* asking(41, 81)
-      yield* settle
-      expect(batches().map((batch) => batch.length)).toEqual([21, 20, 40])
-      for (const index of [2, 0, 1]) yield* answer(index)
-      const answers = yield* Effect.forEach([...first, ...second], Fiber.join)
-      expect(answers).toEqual(Array.from({ length: 81 }, (_, one) => `${one}`))
     })
   )
 
@@ -335,14 +315,11 @@ describe("gather", () => {
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const { request } = yield* Effect.gen(function* () {
-        return yield* Gather.make<number, string, string>({
+        return yield* Batcher.make<number, string, string>({
           maxSize: 1,
           concurrency: 1,
-          timeout: 2_000,
           sizeOf: () => 1,
-          timedOut: () => "timed out",
-          closed: () => "closed",
-          running: yield* Running.make(yield* Effect.clock),
+          fibers: yield* fibers(2_000),
           run: () => Effect.uninterruptible(Effect.never)
         })
       }).pipe(Scope.extend(scope))

@@ -7,7 +7,7 @@ import { join } from "node:path"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
 import { Effect, Layer, type Scope } from "effect"
-import type { SqlStoreOptions } from "../../../src/internal/stores/sql/SqlStore.js"
+import type { SqlStoreOptions } from "../../../src/internal/stores/sql/options.js"
 import * as Ground from "../../suites/sql/ground.js"
 import { sized } from "../../support/size.js"
 

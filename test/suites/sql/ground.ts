@@ -5,8 +5,13 @@ import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Context, Deferred, Duration, Effect, Fiber, Layer, Redacted, type Scope } from "effect"
 import type { ByteStore } from "../../../src/ByteStore.js"
+import type { CacheError } from "../../../src/CacheError.js"
+import { withFiber } from "../../../src/internal/runtime/fiber.js"
 import { libsqlTransactionKey } from "../../../src/internal/runtime/transaction.js"
-import * as SqlStore from "../../../src/internal/stores/sql/SqlStore.js"
+import * as PostgresStore from "../../../src/internal/stores/postgres/PostgresStore.js"
+import type { FusedByteStore } from "../../../src/internal/stores/Store.js"
+import type { SqlStoreOptions } from "../../../src/internal/stores/sql/options.js"
+import * as SqliteStore from "../../../src/internal/stores/sqlite/SqliteStore.js"
 
 /** A key of the store's namespace. */
 export const key = (name: string | number) => `v1:app:${name}`
@@ -50,29 +55,37 @@ export const clientOn = (
   return Effect.map(Effect.orDie(Layer.build(layer)), (context) => Context.get(context, SqlClient))
 }
 
+/** The store with the plain read of a `ByteStore`. */
+const byteStore = (store: FusedByteStore): ByteStore => ({
+  ...store,
+  read: (keys) => withFiber((fiber) => store.read(fiber, keys, Effect.succeed, Effect.fail))
+})
+
 export const storeOn = (
   sql: SqlClient,
   table: string,
-  options: Partial<SqlStore.SqlStoreOptions> = {}
-): Effect.Effect<ByteStore, Effect.Effect.Error<ReturnType<typeof SqlStore.make>>, Scope.Scope> =>
-  Effect.provideService(
-    SqlStore.make({
-      table,
-      namespace: "app",
-      maxEntries: undefined,
-      purgeEvery: Duration.minutes(10),
-      unlogged: true,
-      createTable: true,
-      prepare: true,
-      timeout: Duration.seconds(5),
-      ...options
-    }),
-    SqlClient,
-    sql
-  )
+  options: Partial<SqlStoreOptions> = {}
+): Effect.Effect<ByteStore, CacheError | SqlError, Scope.Scope> => {
+  const complete: SqlStoreOptions = {
+    table,
+    namespace: "app",
+    maxEntries: undefined,
+    purgeEvery: Duration.minutes(10),
+    unlogged: true,
+    createTable: true,
+    prepare: true,
+    timeout: Duration.seconds(5),
+    ...options
+  }
+  const store: Effect.Effect<FusedByteStore, CacheError | SqlError, SqlClient | Scope.Scope> = sql.onDialectOrElse({
+    sqlite: () => SqliteStore.make(complete),
+    orElse: () => PostgresStore.make(complete)
+  })
+  return Effect.map(Effect.provideService(store, SqlClient, sql), byteStore)
+}
 
 /** Two clients on one table, with a store each. */
-export const twoStores = (database: Database, options: Partial<SqlStore.SqlStoreOptions> = {}) =>
+export const twoStores = (database: Database, options: Partial<SqlStoreOptions> = {}) =>
   Effect.gen(function* () {
     const place = yield* database.place
     const [sql, otherSql] = [yield* clientOn(place), yield* clientOn(place)]

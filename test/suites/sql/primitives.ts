@@ -3,7 +3,7 @@ import * as Migrator from "@effect/sql/Migrator"
 import { SqlClient } from "@effect/sql/SqlClient"
 import { expect, it } from "@effect/vitest"
 import { Duration, Effect, Option } from "effect"
-import { migration, printDefinition } from "../../../src/internal/stores/postgres/table.js"
+import { migration, printDefinition } from "../../../src/SqlBackend.js"
 import { clientOn, type Database, key, record, storeOn, text, twoStores } from "./ground.js"
 
 export const primitiveTests = (database: Database): void => {

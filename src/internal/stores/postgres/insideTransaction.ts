@@ -1,99 +1,111 @@
 /**
- * The primitives inside a user's transaction: never gathered with others, in a savepoint, and, where nothing exclusive is
- * asked, as insertions that take effect with the commit and wait for nobody.
+ * The primitives inside a user's transaction: on its connection, never in a batch. Where nothing exclusive is asked they only
+ * insert changes, which take effect with the commit and wait for nobody.
  */
 import type { Connection } from "@effect/sql/SqlConnection"
 import { Effect, Option } from "effect"
-import type { ByteItem, ByteRecord } from "../../../ByteStore.js"
+import type { ByteRecord } from "../../../ByteStore.js"
 import type { CacheError } from "../../../CacheError.js"
-import { onTransaction, type Preparation, type Run } from "../sql/connection.js"
-import { readWith } from "./batches/read.js"
-import { columns, lifetimeOf } from "./parameters.js"
-import type { Row, SqlToken, State } from "./records.js"
-import type { Statements } from "./statements.js"
+import { fromSqlError } from "../sql/errors.js"
+import type { Primitives } from "../sql/SqlStore.js"
+import { inSavepoint } from "../sql/savepoint.js"
+import { readStates } from "./batches/read.js"
+import type { Run } from "./connection.js"
+import type { PreparedStatements } from "./PreparedStatements.js"
+import type { Row } from "./rows.js"
+import { foundOf, type SqlToken, type State } from "./state.js"
+import { columns, lifetimeOf } from "./statements/parameters.js"
+import type { Statements } from "./statements/statements.js"
 
-export interface Namespace {
+export interface InsideOptions {
+  readonly statements: Statements
+  readonly prepared: PreparedStatements
   readonly namespace: string
-  /** Where the changes that concern all of it stand. A finished key has no space, so this is none. */
+  /** The key under which the changes to the whole namespace stand. A finished key has no space, so this is none. */
   readonly sharedKey: string
 }
 
-const tombstone = (key: string) => ({ key, bytes: null, lifetime: null })
+/** The bytes and lifetime of a tombstone. */
+const noValue = null
 
-export const inside = (statements: Statements, preparation: Preparation, { namespace, sharedKey }: Namespace) => {
-  const on = onTransaction(preparation)
+export const insideTransaction =
+  ({ namespace, prepared, sharedKey, statements }: InsideOptions) =>
+  (connection: Connection): Primitives<SqlToken> => {
+    const within = <A>(
+      operation: string,
+      use: (run: Run) => Effect.Effect<A, CacheError>
+    ): Effect.Effect<A, CacheError> => {
+      const run: Run = (statement, parameters) =>
+        Effect.mapError(prepared.execute(connection, statement, parameters), fromSqlError(operation))
+      return prepared.orUnprepared(
+        inSavepoint(
+          connection,
+          operation,
+          Effect.suspend(() => use(run))
+        )
+      )
+    }
 
-  const states = (run: Run, keys: ReadonlyArray<string>) => readWith(run, statements, keys, sharedKey)
+    const statesOf = (run: Run, keys: ReadonlyArray<string>) => readStates(run, statements, keys, sharedKey)
 
-  const change = (
-    run: Run,
-    items: ReadonlyArray<{ readonly key: string; readonly bytes: Uint8Array | null; readonly lifetime: number | null }>
-  ) =>
-    run(statements.change, [
-      items.map((item) => item.key),
-      items.map((item) => item.bytes),
-      items.map((item) => item.lifetime),
-      sharedKey
-    ])
-
-  /**
-   * The batches of other connections hold the lock that this one tries for the time of one statement; another user
-   * transaction holds it until its end, which must not be waited for: two could wait for each other.
-   */
-  const announce = (run: Run, key: string, attempts = 10): Effect.Effect<boolean, CacheError> =>
-    Effect.flatMap(run<{ readonly announced: boolean }>(statements.announce, [key]), (rows) => {
-      if (rows[0]?.announced === true || attempts === 1) return Effect.succeed(rows[0]?.announced === true)
-      return announce(run, key, attempts - 1)
-    })
-
-  /** Stores over exactly the state that `accepts` agrees to, holding the record until the transaction ends. */
-  const exclusive = (
-    connection: Connection,
-    operation: string,
-    key: string,
-    record: ByteRecord,
-    accepts: (state: State) => boolean
-  ): Effect.Effect<Option.Option<SqlToken>, CacheError> =>
-    on(connection, operation, (run) =>
-      Effect.gen(function* () {
-        if (!(yield* announce(run, key))) return Option.none()
-        const [state] = yield* states(run, [key])
-        if (state === undefined || !accepts(state)) return Option.none()
-        const { token } = state
-        const lifetime = lifetimeOf(record)
-        const rows = yield* token.record === undefined
-          ? run<Row>(statements.lockAbsence, [key, record.bytes, lifetime])
-          : run<Row>(statements.lockRecord, [key, record.bytes, lifetime, token.record])
-        if (rows.length === 0) return Option.none()
-        // the changes beside the record stay for others to see, so this must come after them
-        if (token.changes.length > 0) yield* change(run, [{ key, bytes: record.bytes, lifetime }])
-        const [after] = yield* states(run, [key])
-        return Option.fromNullable(after?.token)
+    /**
+     * A batch of another connection holds the lock for one statement only. Another user transaction holds it until its end, which
+     * must not be waited for: two could wait for each other.
+     */
+    const lockKey = (run: Run, key: string, attempts = 10): Effect.Effect<boolean, CacheError> =>
+      Effect.flatMap(run<{ readonly locked: boolean }>(statements.lockKey, [key]), ([row]) => {
+        if (row?.locked === true || attempts === 1) return Effect.succeed(row?.locked === true)
+        return lockKey(run, key, attempts - 1)
       })
-    )
 
-  return {
-    read: (connection: Connection, keys: ReadonlyArray<string>) => on(connection, "read", (run) => states(run, keys)),
-
-    write: (connection: Connection, items: ReadonlyArray<ByteItem>) =>
-      on(connection, "write", (run) => run(statements.change, [...columns(items), sharedKey])),
-
-    add: (connection: Connection, key: string, record: ByteRecord) =>
-      exclusive(connection, "add", key, record, (state) => !state.isAlive()),
-
-    replace: (connection: Connection, key: string, token: SqlToken, record: ByteRecord) =>
-      exclusive(connection, "replace", key, record, (state) => state.token.equals(token)),
-
-    remove: (connection: Connection, keys: ReadonlyArray<string>) =>
-      on(connection, "remove", (run) =>
+    /** Writes only over a state that `accepts` agrees to, and holds the record until the transaction ends. */
+    const exclusive = (
+      operation: string,
+      key: string,
+      record: ByteRecord,
+      accepts: (state: State) => boolean
+    ): Effect.Effect<Option.Option<SqlToken>, CacheError> =>
+      within(operation, (run) =>
         Effect.gen(function* () {
-          const before = yield* states(run, keys)
-          yield* change(run, keys.map(tombstone))
-          return before.filter((state) => state.isAlive()).length
+          if (!(yield* lockKey(run, key))) return Option.none()
+          const [state] = yield* statesOf(run, [key])
+          if (state === undefined || !accepts(state)) return Option.none()
+          const { token } = state
+          const lifetime = lifetimeOf(record)
+          const rows = yield* token.record === undefined
+            ? run<Row>(statements.writeOverAbsence, [key, record.bytes, lifetime])
+            : run<Row>(statements.writeOverRecord, [key, record.bytes, lifetime, token.record])
+          if (rows.length === 0) return Option.none()
+          // others still see the changes beside the record, so this one must come after them
+          if (token.changes.length > 0) yield* run(statements.change, [[key], [record.bytes], [lifetime], sharedKey])
+          const [after] = yield* statesOf(run, [key])
+          return Option.fromNullable(after?.token)
         })
-      ),
+      )
 
-    clear: (connection: Connection) =>
-      on(connection, "clear", (run) => run(statements.changeAll, [sharedKey, namespace]))
+    return {
+      read: (keys) =>
+        Effect.map(
+          within("read", (run) => statesOf(run, keys)),
+          foundOf
+        ),
+
+      write: (items) => within("write", (run) => Effect.as(run(statements.change, [...columns(items), sharedKey]), [])),
+
+      add: (key, record) => exclusive("add", key, record, (state) => !state.isAlive()),
+
+      replace: (key, token, record) => exclusive("replace", key, record, (state) => state.token.equals(token)),
+
+      remove: (keys) =>
+        within("remove", (run) =>
+          Effect.gen(function* () {
+            const before = yield* statesOf(run, keys)
+            const tombstones = keys.map(() => noValue)
+            yield* run(statements.change, [keys, tombstones, tombstones, sharedKey])
+            return before.filter((state) => state.isAlive()).length
+          })
+        ),
+
+      clear: within("clear", (run) => Effect.asVoid(run(statements.changeAll, [sharedKey, namespace])))
+    }
   }
-}

@@ -1,44 +1,78 @@
-/**
- * A `ByteStore` in a table of the SQL database that the program already has. Each database has statements of its own:
- * what PostgreSQL needs for its many writers would only be in the way of SQLite's one.
- */
-import { SqlClient } from "@effect/sql/SqlClient"
-import type { SqlError } from "@effect/sql/SqlError"
-import { type Duration, Effect, type Scope } from "effect"
-import { CacheError } from "../../../CacheError.js"
-import type { LegacyByteStore } from "../legacy.js"
-import * as PostgresStore from "../postgres/PostgresStore.js"
-import * as SqliteStore from "../sqlite/SqliteStore.js"
+/** A store out of what a database does inside and outside of the user's transactions. */
+import type { Connection } from "@effect/sql/SqlConnection"
+import { Effect, type Option } from "effect"
+import type { ByteItem, ByteRecord, StoredBytes } from "../../../ByteStore.js"
+import type { CacheError } from "../../../CacheError.js"
+import type { RejectedItem, Token } from "../../../CacheStore.js"
+import { withFiber } from "../../runtime/fiber.js"
+import type { Found, FusedByteStore } from "../Store.js"
+import { unlessTooLarge, withoutTooLarge } from "./items.js"
+import type { Purge } from "./purgeSchedule.js"
+import { type TransactionTag, transactionOf } from "./transaction.js"
 
-export interface SqlStoreOptions {
-  readonly table: string
-  readonly namespace: string
-  /** How many records the table keeps, of all namespaces together; `undefined` for no bound. */
-  readonly maxEntries: number | undefined
-  readonly purgeEvery: Duration.Duration
-  /** PostgreSQL's alone. */
-  readonly unlogged: boolean
-  readonly createTable: boolean
-  /** Prepares its statements, which a pooler between may not allow. PostgreSQL's alone. */
-  readonly prepare: boolean
-  /** After which a statement outside a user's transaction is given up. */
-  readonly timeout: Duration.Duration
+/** The six primitives. `ByteStore` says what each means. */
+export interface Primitives<T extends Token> {
+  readonly read: (keys: ReadonlyArray<string>) => Effect.Effect<Found<StoredBytes>, CacheError>
+  readonly write: (items: ReadonlyArray<ByteItem>) => Effect.Effect<ReadonlyArray<RejectedItem>, CacheError>
+  readonly add: (key: string, record: ByteRecord) => Effect.Effect<Option.Option<T>, CacheError>
+  readonly replace: (key: string, token: T, record: ByteRecord) => Effect.Effect<Option.Option<T>, CacheError>
+  readonly remove: (keys: ReadonlyArray<string>) => Effect.Effect<number, CacheError>
+  readonly clear: Effect.Effect<void, CacheError>
 }
 
-type Make = Effect.Effect<LegacyByteStore, CacheError | SqlError, SqlClient | Scope.Scope>
+/** `Effect.matchEffect` over a read: the caller's own Effect goes on with the answer. */
+export type MatchRead = <A, E, R>(
+  keys: ReadonlyArray<string>,
+  onFound: (found: Found<StoredBytes>) => Effect.Effect<A, E, R>,
+  onFailure: (error: CacheError) => Effect.Effect<A, E, R>
+) => Effect.Effect<A, E, R>
 
-export const make = (options: SqlStoreOptions): Make =>
-  Effect.flatMap(SqlClient, (sql) =>
-    sql.onDialectOrElse({
-      pg: () => PostgresStore.make(options),
-      sqlite: () => SqliteStore.make(options),
-      orElse: () =>
-        Effect.fail(
-          new CacheError({
-            reason: "InvalidOption",
-            operation: "layer",
-            description: "the SQL backend needs the SqlClient of @effect/sql-pg or of @effect/sql-libsql"
-          })
-        )
+export const matchRead =
+  (read: Primitives<unknown>["read"]): MatchRead =>
+  (keys, onSuccess, onFailure) =>
+    Effect.matchEffect(read(keys), { onSuccess, onFailure })
+
+export interface Database<T extends Token, Id> {
+  readonly name: string
+  readonly transaction: TransactionTag<Id>
+  /** On the connection of the user's transaction. */
+  readonly inside: (connection: Connection) => Primitives<T>
+  readonly outside: Omit<Primitives<T>, "read"> & { readonly read: MatchRead }
+  readonly isToken: (token: Token) => token is T
+  readonly purge: Purge
+}
+
+export const make = <T extends Token, Id>(database: Database<T, Id>): FusedByteStore => {
+  const { inside, isToken, outside, purge, transaction } = database
+
+  const either = <A>(use: (on: Omit<Primitives<T>, "read">, isInside: boolean) => Effect.Effect<A, CacheError>) =>
+    withFiber((fiber) => {
+      const connection = transactionOf(fiber, transaction)
+      return connection === undefined ? use(outside, false) : use(inside(connection), true)
     })
-  )
+
+  return {
+    name: database.name,
+    read: (fiber, keys, onFound, onFailure) => {
+      if (keys.length === 0) return onFound([])
+      const connection = transactionOf(fiber, transaction)
+      const read = connection === undefined ? outside.read : matchRead(inside(connection).read)
+      return read(keys, onFound, onFailure)
+    },
+    write: (items) =>
+      withoutTooLarge(items, (accepted) =>
+        either((on, isInside) => (isInside ? on.write(accepted) : purge.throttle(accepted.length, on.write(accepted))))
+      ),
+    add: (key, record) =>
+      unlessTooLarge("add", key, record, () =>
+        either((on, isInside) => (isInside ? on.add(key, record) : purge.throttle(1, on.add(key, record))))
+      ),
+    replace: (key, token, record) =>
+      unlessTooLarge("replace", key, record, () =>
+        isToken(token) ? either((on) => on.replace(key, token, record)) : Effect.succeedNone
+      ),
+    remove: (keys) => (keys.length === 0 ? Effect.succeed(0) : either((on) => on.remove(keys))),
+    clear: either((on) => on.clear),
+    size: purge.size
+  }
+}

@@ -1,53 +1,71 @@
 /** What a failed statement means for the cache. */
 import type { SqlError } from "@effect/sql/SqlError"
 import { CacheError, type CacheErrorReason } from "../../../CacheError.js"
-import { reasonOfSqlite } from "../sqlite/errors.js"
 
-// 54 program limit exceeded, 53200 out of memory, 53400 configuration limit exceeded
-const tooLarge = /^(54...|53200|53400)$/
-// 08 connection, 57P0 shutdown, 53300 too many connections, 25P03 and 25P04 session ended for idling
-const unavailable = /^(08...|57P0.|53300|25P0[34])$/
-// 57014 statement cancelled, 55P03 lock not available
-const timeout = /^(57014|55P03)$/
+/** Another connection holds SQLite's lock. */
+const sqliteBusy = /^SQLITE_(BUSY|LOCKED)/
+
+/** By SQLSTATE (PostgreSQL), result code (SQLite, `@libsql/client`) or Node's code. The first that matches counts. */
+const reasons: ReadonlyArray<readonly [code: RegExp, reason: CacheErrorReason]> = [
+  [/^SQLITE_(TOOBIG|NOMEM)/, "TooLarge"],
+  [sqliteBusy, "Timeout"],
+  [/^(SQLITE_(CANTOPEN|IOERR|PROTOCOL)|CLIENT_CLOSED$)/, "Unavailable"],
+  [/^SQLITE_/, "StoreFailed"],
+  // 54 program limit exceeded, 53200 out of memory, 53400 configuration limit exceeded
+  [/^(54...|53200|53400|ERR_STRING_TOO_LONG)$/, "TooLarge"],
+  // 08 connection, 57P0 shutdown, 53300 too many connections, 25P03 and 25P04 session ended because it was idle
+  [/^(08...|57P0.|53300|25P0[34])$/, "Unavailable"],
+  // ECONNREFUSED, EPIPE, …
+  [/^E[A-Z]+$/, "Unavailable"],
+  // 57014 statement cancelled, 55P03 lock not available
+  [/^(57014|55P03)$/, "Timeout"],
+  // 40001 serialization failure, 40P01 deadlock: the statement is not repeated
+  [/^(40001|40P01)$/, "StoreFailed"]
+]
+
+const sqlState = /^[0-9A-Z]{5}$/
+/** PostgreSQL reports a value over 1 GB as an internal error. */
+const internalError = "XX000"
 
 /** Messages of drivers whose errors carry no code. */
 const unavailableMessage =
   /connection terminated|connection error|not queryable|failed to acquire connection|client was closed|pool after calling end/i
-// Node's own limits on strings and buffers, which a statement has to pass before it reaches the server
+/** Among them Node's own limits on strings and buffers: a statement may exceed them before it reaches the server. */
 const tooLargeMessage = /invalid (memory alloc request|string length|buffer)|string longer than|too big/i
 
 const property = (value: unknown, name: string): unknown =>
   typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined
 
-/** The SQLSTATE of a `SqlError`, or SQLite's name for what happened, or empty. */
+/** The SQLSTATE of a `SqlError`, or SQLite's result code, or empty. */
 export const codeOf = (error: unknown): string => String(property(property(error, "cause"), "code") ?? "")
 
+/** Whether a `SqlError` says that another connection holds SQLite's lock. */
+export const isBusy = (error: unknown): boolean => sqliteBusy.test(codeOf(error))
+
 const reasonOf = (error: SqlError): CacheErrorReason => {
-  const code = property(error.cause, "code")
+  const code = codeOf(error)
+  const byCode = reasons.find(([pattern]) => pattern.test(code))
+  if (byCode !== undefined) return byCode[1]
+  if (sqlState.test(code) && code !== internalError) return "StoreFailed"
   const message = `${error.message} ${String(property(error.cause, "message"))}`
-  if (typeof code === "string") {
-    const sqlite = reasonOfSqlite(code)
-    if (sqlite !== undefined) return sqlite
-    if (tooLarge.test(code) || code === "ERR_STRING_TOO_LONG") return "TooLarge"
-    if (unavailable.test(code) || /^E[A-Z]+$/.test(code)) return "Unavailable"
-    if (timeout.test(code)) return "Timeout"
-    // PostgreSQL reports a value over 1 GB as an internal error
-    if (code === "XX000" && tooLargeMessage.test(message)) return "TooLarge"
-    if (/^[0-9A-Z]{5}$/.test(code)) return "StoreFailed"
-  }
   if (tooLargeMessage.test(message)) return "TooLarge"
-  return unavailableMessage.test(message) ? "Unavailable" : "StoreFailed"
+  return code !== internalError && unavailableMessage.test(message) ? "Unavailable" : "StoreFailed"
 }
 
 export const fromSqlError =
-  (operation: string, key?: string) =>
+  (operation: string) =>
   (error: SqlError): CacheError => {
     const detail = property(error.cause, "message")
     return new CacheError({
       reason: reasonOf(error),
       operation,
       description: typeof detail === "string" ? detail : error.message,
-      key,
       cause: error
     })
   }
+
+export const timedOut = () =>
+  new CacheError({ reason: "Timeout", operation: "store", description: "the database did not answer in time" })
+
+export const closed = () =>
+  new CacheError({ reason: "Unavailable", operation: "store", description: "the layer of this cache is closed" })

@@ -1,76 +1,82 @@
 /**
- * When a table is purged: every now and then, and whenever enough was written. Writers that are ahead of the purge wait
- * for it, or no bound would hold on a busy machine.
+ * When a table is purged: every now and then, and as soon as enough was written. Writers that are too far ahead of the purge
+ * wait for it, or no bound would hold on a busy machine.
  */
 import { Duration, Effect, Random, type Scope } from "effect"
 import type { CacheError } from "../../../CacheError.js"
-import { wallClock } from "./connection.js"
+import type { StoreSize } from "../../../CacheStore.js"
+import { wallClock } from "./wallClock.js"
 
-export interface PurgeRhythmOptions {
+export interface PurgeScheduleOptions {
   readonly maxEntries: number | undefined
   readonly purgeEvery: Duration.Duration
-  /** Removes what has expired or is too much. */
+  /** Removes the entries that have expired or are too many. */
   readonly sweep: Effect.Effect<void, CacheError>
-  /** What is to be done besides, for which no writer waits. */
-  readonly tidy: Effect.Effect<void, CacheError>
+  /** What else is done after a sweep. No writer waits for it. */
+  readonly maintenance: Effect.Effect<void, CacheError>
 }
 
-/** Makes a write of so many records wait while too much was written that no purge has seen yet. */
-export type Admit = <A>(records: number, write: Effect.Effect<A, CacheError>) => Effect.Effect<A, CacheError>
+/** Makes a write of so many entries wait while too many were written that no sweep has seen. */
+export type Throttle = <A>(entries: number, write: Effect.Effect<A, CacheError>) => Effect.Effect<A, CacheError>
 
-/** No write waits longer for room: a table over its bound harms less than a program that stands. */
-const patience = Duration.seconds(1)
+export interface Purge {
+  readonly throttle: Throttle
+  readonly size: Effect.Effect<StoreSize, CacheError>
+}
 
-const told = <A>(effect: Effect.Effect<A, CacheError>) =>
+/** No write waits longer for the purge: a table over its bound harms less than a program that stands still. */
+const longestWait = Duration.seconds(1)
+
+const logFailure = <A>(effect: Effect.Effect<A, CacheError>) =>
   Effect.tapError(effect, (error) => Effect.logDebug("Cache PURGE failed", error))
 
-export const purgeRhythm = (options: PurgeRhythmOptions): Effect.Effect<Admit, never, Scope.Scope> =>
+export const schedulePurge = (options: PurgeScheduleOptions): Effect.Effect<Throttle, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { maxEntries, purgeEvery, sweep, tidy } = options
+    const { maintenance, maxEntries, purgeEvery, sweep } = options
     const wake = yield* Effect.makeLatch(false)
-    const passed = yield* Effect.makeLatch(false)
-    // records that no pass has seen, and those of them that are in the table already
-    let unseen = 0
-    let landed = 0
-    // each process may be so far ahead of its purge: some of them together stay within 10 %
-    const lookAfter = maxEntries === undefined ? Number.POSITIVE_INFINITY : Math.ceil(maxEntries / 100)
-    const holdAfter = 2 * lookAfter
+    const swept = yield* Effect.makeLatch(false)
+    // entries that no sweep has seen, and those of them whose write has ended
+    let unswept = 0
+    let written = 0
+    // each process may be so far ahead of its purge: several together stay within 10 %
+    const sweepAfter = maxEntries === undefined ? Number.POSITIVE_INFINITY : Math.ceil(maxEntries / 100)
+    const waitAfter = 2 * sweepAfter
 
-    const pass = Effect.gen(function* () {
-      const seen = landed
-      landed = 0
+    const purge = Effect.gen(function* () {
+      const seen = written
+      written = 0
       yield* wake.close
-      const swept = yield* Effect.isSuccess(told(sweep))
+      const succeeded = yield* Effect.isSuccess(logFailure(sweep))
       // where the purge can't work, writers need not wait for it
-      unseen = swept ? Math.max(0, unseen - seen) : 0
-      yield* passed.release
-      yield* Effect.ignore(told(tidy))
-      if (unseen >= lookAfter) yield* wake.open
+      unswept = succeeded ? Math.max(0, unswept - seen) : 0
+      yield* swept.release
+      yield* Effect.ignore(logFailure(maintenance))
+      if (unswept >= sweepAfter) yield* wake.open
     }).pipe(Effect.withSpan("effect-cached.purge"))
 
-    // processes that were started together would otherwise purge together for ever
+    // at random: processes that started together would otherwise purge together for ever
     const untilDue = Effect.flatMap(Random.nextRange(0.75, 1.25), (factor) =>
       Effect.race(Effect.sleep(Duration.times(purgeEvery, factor)), wake.await)
     )
-    yield* Effect.forkScoped(Effect.withClock(Effect.forever(Effect.zipRight(untilDue, pass)), wallClock))
+    yield* Effect.forkScoped(Effect.withClock(Effect.forever(Effect.zipRight(untilDue, purge)), wallClock))
 
-    const room: Effect.Effect<void> = Effect.suspend(() =>
-      unseen < holdAfter ? Effect.void : Effect.zipRight(passed.await, room)
+    const untilSwept: Effect.Effect<void> = Effect.suspend(() =>
+      unswept < waitAfter ? Effect.void : Effect.zipRight(swept.await, untilSwept)
     )
-    const waitForRoom = room.pipe(Effect.timeoutOption(patience), Effect.withClock(wallClock))
+    const waitForSweep = untilSwept.pipe(Effect.timeoutOption(longestWait), Effect.withClock(wallClock))
 
-    return (records, write) => {
+    return (entries, write) => {
       if (maxEntries === undefined) return write
       const counted = Effect.suspend(() => {
-        unseen += records
-        if (unseen >= lookAfter) wake.unsafeOpen()
+        unswept += entries
+        if (unswept >= sweepAfter) wake.unsafeOpen()
         return Effect.ensuring(
           write,
           Effect.sync(() => {
-            landed += records
+            written += entries
           })
         )
       })
-      return Effect.suspend(() => (unseen < holdAfter ? counted : Effect.zipRight(waitForRoom, counted)))
+      return Effect.suspend(() => (unswept < waitAfter ? counted : Effect.zipRight(waitForSweep, counted)))
     }
   })

@@ -1,38 +1,38 @@
 /**
- * A `ByteStore` in a table of a SQLite file.
+ * A store in a table of a SQLite file.
  *
- * Each record is one row, and a user's transaction changes the rows themselves: no tombstones, unlike on PostgreSQL. For
- * one connection writes at a time, so every lease and every publication of others lies before the transaction took the
- * lock or after it ended. Take one who leases a key, computes from the user's tables, and publishes by `replace`, while a
- * transaction changes those tables and invalidates the key:
+ * Each record is one row, and a user's transaction changes the rows themselves: there are no tombstones as on PostgreSQL. Only
+ * one connection writes at a time. So every lease and every publication of others comes before the transaction took the lock
+ * or after it ended. Somebody leases a key, computes from the user's tables and publishes by `replace`, while a transaction
+ * changes those tables and invalidates the key:
  *
  * - Published before: the transaction finds that row and deletes it.
- * - Leased before, published after: the deletion took the lease along, and its token never comes back, so the
- *   publication fails.
- * - Leased after: whatever is computed then reads what was committed.
+ * - Leased before, published after: the transaction has deleted the lease, and its token never comes back, so the publication
+ *   fails.
+ * - Leased after: the computation reads what was committed.
  *
- * `BEGIN IMMEDIATE`, as `@effect/sql-libsql` begins, takes the lock at once. A transaction that began with a plain
- * `BEGIN` takes it with its first write: had anyone else written since its first read, SQLite would refuse that write
+ * `BEGIN IMMEDIATE`, as `@effect/sql-libsql` begins, takes the lock at once. A transaction that began with a plain `BEGIN`
+ * takes it with its first write. If anyone else has written since its first read, SQLite refuses that write
  * (`SQLITE_BUSY_SNAPSHOT` with a write-ahead log; without one, its shared lock keeps all others from committing). So the
  * transaction has seen all that was published before it took the lock, or it fails loudly.
  */
 import { SqlClient } from "@effect/sql/SqlClient"
 import { Effect, type Scope } from "effect"
-import type { ByteItem, ByteStore } from "../../../ByteStore.js"
 import { CacheError } from "../../../CacheError.js"
-import { keyPrefix } from "../../keys/finishKey.js"
-import { parseTable } from "../postgres/table.js"
-import type { SqlStoreOptions } from "../sql/SqlStore.js"
-import { tooLarge } from "../sql/tooLarge.js"
-import { insideTransaction, ownConnection, type Statements } from "./connection.js"
+import type { FusedByteStore } from "../Store.js"
+import { namespaceInKeys } from "../sql/namespace.js"
+import type { SqlStoreOptions } from "../sql/options.js"
+import * as SqlStore from "../sql/SqlStore.js"
+import { parseTable } from "../sql/table.js"
+import { ownConnection, type Statements } from "./connection.js"
 import { driverOf } from "./driver.js"
-import { type Primitives, primitives } from "./primitives.js"
+import { primitives } from "./primitives.js"
 import { purge } from "./purge.js"
 import { statements } from "./statements.js"
 import { createTable, inMain } from "./table.js"
-import { whereTransaction } from "./transaction.js"
+import { insideTransaction, LibsqlTransaction } from "./transaction.js"
 
-/** A database in memory is another one for each connection, and the client opens one for each transaction. */
+/** Each connection has a database in memory of its own, and the client opens a connection for each transaction. */
 const refuseMemory = ({ rows }: Statements): Effect.Effect<void, CacheError> =>
   Effect.flatMap(
     rows<{ readonly file: unknown }>("SELECT file FROM pragma_database_list WHERE name = 'main'", []),
@@ -53,64 +53,28 @@ const adviseWriteAheadLog = ({ rows }: Statements): Effect.Effect<void, CacheErr
     row?.journal_mode === "wal"
       ? Effect.void
       : Effect.logWarning(
-          `Cache store sqlite: with journal_mode ${row?.journal_mode} readers and writers hold each other up; PRAGMA journal_mode = WAL ends that`
+          `Cache store sqlite: with journal_mode ${row?.journal_mode} readers and writers wait for each other; PRAGMA journal_mode = WAL ends that`
         )
   )
 
-export const make = (options: SqlStoreOptions): Effect.Effect<ByteStore, CacheError, SqlClient | Scope.Scope> =>
+export const make = (options: SqlStoreOptions): Effect.Effect<FusedByteStore, CacheError, SqlClient | Scope.Scope> =>
   Effect.gen(function* () {
     const driver = yield* driverOf(yield* SqlClient)
     const table = yield* Effect.flatMap(parseTable(options.table), inMain)
-    const namespace = keyPrefix(0, options.namespace).split(":")[1] ?? ""
+    const namespace = namespaceInKeys(options.namespace)
     const texts = statements(table)
     const own = ownConnection(driver, options.timeout)
     yield* refuseMemory(own)
     yield* adviseWriteAheadLog(own)
     if (options.createTable) yield* createTable(table, own)
     const outside = primitives(own, texts, namespace)
-    const purging = yield* purge({ ...options, own, texts })
 
-    const either = <A>(
-      operation: string,
-      use: (on: Primitives) => Effect.Effect<A, CacheError>,
-      records = 0
-    ): Effect.Effect<A, CacheError> =>
-      whereTransaction({
-        inside: (connection) =>
-          insideTransaction(connection, operation, (onTransaction) => use(primitives(onTransaction, texts, namespace))),
-        outside: records === 0 ? use(outside) : purging.admit(records, use(outside))
-      })
-
-    return {
+    return SqlStore.make({
       name: "sqlite",
-      read: (keys) => (keys.length === 0 ? Effect.succeed([]) : either("read", (on) => on.read(keys))),
-      write: (items) => {
-        const errors = new Map<ByteItem, CacheError>()
-        for (const item of items) {
-          const error = tooLarge("write", item.key, item.record)
-          if (error !== undefined) errors.set(item, error)
-        }
-        const accepted = items.filter((item) => !errors.has(item))
-        const rejected = Array.from(errors, ([{ key }, error]) => ({ key, error }))
-        if (accepted.length === 0) return Effect.succeed(rejected)
-        return Effect.map(
-          either("write", (on) => on.write(accepted), accepted.length),
-          (refused) => [...rejected, ...refused]
-        )
-      },
-      add: (key, record) => {
-        const error = tooLarge("add", key, record)
-        if (error !== undefined) return Effect.fail(error)
-        return either("add", (on) => on.add(key, record), 1)
-      },
-      replace: (key, token, record) => {
-        const error = tooLarge("replace", key, record)
-        if (error !== undefined) return Effect.fail(error)
-        if (typeof token !== "string") return Effect.succeedNone
-        return either("replace", (on) => on.replace(key, token, record))
-      },
-      remove: (keys) => (keys.length === 0 ? Effect.succeed(0) : either("remove", (on) => on.remove(keys))),
-      clear: either("clear", (on) => on.clear),
-      size: purging.size
-    }
+      transaction: LibsqlTransaction,
+      inside: insideTransaction(texts, namespace),
+      outside: { ...outside, read: SqlStore.matchRead(outside.read) },
+      isToken: (token) => typeof token === "string",
+      purge: yield* purge({ own, texts, maxEntries: options.maxEntries, purgeEvery: options.purgeEvery })
+    })
   })

@@ -1,9 +1,9 @@
 /**
- * The client of `@libsql/client` under that of `@effect/sql-libsql`. The cache speaks to it itself, because of what that
- * driver does with `SQLITE_BUSY` (tursodatabase/libsql-client-ts, issue 352): a statement that met it stays in progress
- * until it is garbage-collected, and meanwhile nothing that the connection writes is committed, and what it reads grows
- * old. Only `executeMultiple` ends its statements. All of the driver's work on a file is done before its promise is
- * returned, so two calls in a row have nothing in between.
+ * The client of `@libsql/client` under that of `@effect/sql-libsql`. The cache uses it directly, because of what that driver
+ * does with `SQLITE_BUSY` (tursodatabase/libsql-client-ts, issue 352): a statement that met it stays in progress until it is
+ * garbage-collected. Meanwhile nothing that the connection writes is committed, and its reads are out of date. Only
+ * `executeMultiple` ends its statements. The driver does all its work on a file before it returns a promise, so nothing comes
+ * between two calls in a row.
  */
 import type { SqlClient } from "@effect/sql/SqlClient"
 import { Effect } from "effect"

@@ -1,10 +1,13 @@
 /** The six primitives on SQLite, the same inside a transaction and outside. */
 import { randomUUID } from "node:crypto"
 import { Effect, Option } from "effect"
-import type { ByteItem, ByteRecord, StoredBytes } from "../../../ByteStore.js"
+import type { ByteItem } from "../../../ByteStore.js"
 import type { CacheError } from "../../../CacheError.js"
 import type { RejectedItem } from "../../../CacheStore.js"
 import { isOutage } from "../../outages/outage.js"
+import { split } from "../sql/items.js"
+import { forEachPage } from "../sql/namespace.js"
+import type { Primitives } from "../sql/SqlStore.js"
 import type { Statements } from "./connection.js"
 import type { NewRow, SqliteStatements } from "./statements.js"
 
@@ -15,84 +18,59 @@ interface Row {
   readonly value: ArrayBuffer
 }
 
-const clearedAtOnce = 1_000
-const writtenAtOnce = 500
-const bytesAtOnce = 16 * 1024 * 1024
+const pageSize = 1_000
+const perStatement = { items: 500, bytes: 16 * 1024 * 1024 }
 
-const pagesOf = (items: ReadonlyArray<ByteItem>): ReadonlyArray<ReadonlyArray<ByteItem>> => {
-  const pages: Array<Array<ByteItem>> = []
-  let bytes = 0
-  for (const item of items) {
-    const page = pages.at(-1)
-    bytes += item.record.bytes.byteLength
-    if (page !== undefined && page.length < writtenAtOnce && bytes <= bytesAtOnce) page.push(item)
-    else {
-      pages.push([item])
-      bytes = item.record.bytes.byteLength
-    }
-  }
-  return pages
-}
-
-/**
- * A token is random, not a number that grows: a sequence would give a number that was rolled back a second time, and one
- * out of a backup as well.
- */
+/** A token is random: a sequence would give the same number again after a rollback, or in a database out of a backup. */
 const newRow = (item: ByteItem): NewRow => ({ ...item, token: randomUUID() })
 
-export const primitives = ({ change, pause, rows }: Statements, texts: SqliteStatements, namespace: string) => {
+export const primitives = (
+  { change, pause, rows }: Statements,
+  texts: SqliteStatements,
+  namespace: string
+): Primitives<string> => {
   const tokenIfChanged = (row: NewRow, text: string): Effect.Effect<Option.Option<string>, CacheError> =>
     Effect.map(change(text), (changed) => (changed > 0 ? Option.some(row.token) : Option.none()))
 
-  const writePage = (page: ReadonlyArray<ByteItem>): Effect.Effect<ReadonlyArray<RejectedItem>, CacheError> =>
-    Effect.as(change(texts.write(page.map(newRow))), []).pipe(
+  const writePart = (part: ReadonlyArray<ByteItem>): Effect.Effect<ReadonlyArray<RejectedItem>, CacheError> =>
+    Effect.as(change(texts.write(part.map(newRow))), []).pipe(
       Effect.catchAll((error) => {
         if (isOutage(error)) return Effect.fail(error)
-        // it may be the fault of one of them
-        if (page.length > 1)
+        // it may be the fault of one item, so each is tried alone
+        if (part.length > 1)
           return Effect.map(
-            Effect.forEach(page, (item) => writePage([item])),
+            Effect.forEach(part, (item) => writePart([item])),
             (each) => each.flat()
           )
-        return Effect.succeed(page.map(({ key }) => ({ key, error })))
+        return Effect.succeed(part.map(({ key }) => ({ key, error })))
       })
     )
 
-  const clearAfter = (last: string): Effect.Effect<void, CacheError> =>
-    Effect.flatMap(rows<Row>(texts.keysOf(namespace, clearedAtOnce), [last]), (found) => {
-      const next = found.at(-1)
-      if (next === undefined) return Effect.void
-      return change(texts.remove(found.map((row) => row.key))).pipe(
-        Effect.zipRight(found.length < clearedAtOnce ? Effect.void : Effect.zipRight(pause, clearAfter(next.key)))
-      )
-    })
-
   return {
-    read: (keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<StoredBytes | undefined>, CacheError> =>
+    read: (keys) =>
       Effect.map(rows<Row>(texts.read, [JSON.stringify(keys)]), (found) => {
         const stored = new Map(found.map(({ key, token, value }) => [key, { token, bytes: new Uint8Array(value) }]))
         return keys.map((key) => stored.get(key))
       }),
 
-    write: (items: ReadonlyArray<ByteItem>) =>
-      Effect.map(Effect.forEach(pagesOf(items), writePage), (rejected) => rejected.flat()),
+    write: (items) => Effect.map(Effect.forEach(split(items, perStatement), writePart), (rejected) => rejected.flat()),
 
-    add: (key: string, record: ByteRecord) => {
+    add: (key, record) => {
       const row = newRow({ key, record })
       return tokenIfChanged(row, texts.add(row))
     },
 
-    replace: (key: string, token: string, record: ByteRecord) => {
+    replace: (key, token, record) => {
       const row = newRow({ key, record })
       return tokenIfChanged(row, texts.replace(row, token))
     },
 
-    // the expired ones too, though nobody sees them: the clock may be set back
-    remove: (keys: ReadonlyArray<string>) =>
-      Effect.zipRight(change(texts.removeExpired(keys)), change(texts.remove(keys))),
+    // the expired ones too: the clock may be set back. They are removed first, as they don't count.
+    remove: (keys) => Effect.zipRight(change(texts.removeExpired(keys)), change(texts.remove(keys))),
 
-    clear: Effect.suspend(() => clearAfter(""))
+    clear: forEachPage(
+      (last) => rows<Row>(texts.keysOf(namespace, pageSize), [last]),
+      (keys) => Effect.zipRight(change(texts.remove(keys)), pause)
+    )
   }
 }
-
-export type Primitives = ReturnType<typeof primitives>

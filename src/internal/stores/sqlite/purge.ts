@@ -1,12 +1,11 @@
 /**
- * Keeps the table small, in the background: removes what has expired and what is over `maxEntries`, in small batches with
- * a pause between them, for whoever writes keeps all others from writing. Several processes may do so at once.
+ * Keeps the table small, in the background: removes what has expired and what is over `maxEntries`. It does so in small
+ * batches with a pause between them, because one writer keeps out all others. Several processes may do so at once.
  */
 import { type Duration, Effect, Metric, Option, type Scope } from "effect"
 import type { CacheError } from "../../../CacheError.js"
-import type { StoreSize } from "../../../CacheStore.js"
 import { evictedFrom } from "../../runtime/evicted.js"
-import { type Admit, purgeRhythm } from "../sql/purgeSchedule.js"
+import { type Purge, schedulePurge } from "../sql/purgeSchedule.js"
 import type { Statements } from "./connection.js"
 import type { SqliteStatements } from "./statements.js"
 
@@ -17,13 +16,7 @@ export interface PurgeOptions {
   readonly purgeEvery: Duration.Duration
 }
 
-export interface Purge {
-  readonly admit: Admit
-  /** As the last pass left it: SQLite can tell how many rows a table has only by walking through it. */
-  readonly size: Effect.Effect<StoreSize>
-}
-
-const batch = 1_000
+const atOnce = 1_000
 /** What expires sooner is as good as gone, or a lease, without which everyone would compute. */
 const spared = 60_000
 
@@ -34,17 +27,17 @@ export const purge = ({ maxEntries, own, purgeEvery, texts }: PurgeOptions): Eff
     let entries = Option.none<number>()
     let evictions = 0
 
-    const expired: Effect.Effect<void, CacheError> = Effect.flatMap(own.change(texts.purge(batch)), (removed) =>
-      removed < batch ? Effect.void : Effect.zipRight(own.pause, expired)
+    const expired: Effect.Effect<void, CacheError> = Effect.flatMap(own.change(texts.purge(atOnce)), (removed) =>
+      removed < atOnce ? Effect.void : Effect.zipRight(own.pause, expired)
     )
 
     const evict = (most: number): Effect.Effect<void, CacheError> => {
-      const atOnce = Math.min(batch, Math.max(100, Math.ceil(most / 20)))
+      const together = Math.min(atOnce, Math.max(100, Math.ceil(most / 20)))
       return Effect.gen(function* () {
-        const removed = yield* own.change(texts.evict(most, atOnce, spared))
+        const removed = yield* own.change(texts.evict(most, together, spared))
         evictions += removed
         yield* Metric.incrementBy(evicted, removed)
-        if (removed === atOnce) yield* Effect.zipRight(own.pause, evict(most))
+        if (removed === together) yield* Effect.zipRight(own.pause, evict(most))
       })
     }
 
@@ -52,16 +45,16 @@ export const purge = ({ maxEntries, own, purgeEvery, texts }: PurgeOptions): Eff
       entries = Option.some(Number(row?.n))
     })
 
-    const admit = yield* purgeRhythm({
+    const throttle = yield* schedulePurge({
       maxEntries,
       purgeEvery,
       sweep: Effect.zipRight(expired, maxEntries === undefined ? Effect.void : evict(maxEntries)),
-      tidy: count
+      maintenance: count
     })
 
     return {
-      admit,
-      // the file has a size, the table has none
+      throttle,
+      // as the last purge left it: SQLite has to walk through a table to count its rows, and knows no size of a table
       size: Effect.sync(() => ({ entries, bytes: Option.none(), evictions: Option.some(evictions) }))
     }
   })

@@ -1,6 +1,6 @@
-/** The statements for SQLite. Their values are literals: what takes many statements at once takes no parameters. */
+/** The statements for SQLite. Their values are literals: `executeMultiple` of the driver takes no parameters. */
 import type { ByteItem } from "../../../ByteStore.js"
-import type { Table } from "../postgres/table.js"
+import type { Table } from "../sql/table.js"
 
 export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
@@ -34,7 +34,7 @@ export const statements = (table: Table) => {
     `key IN (SELECT value FROM json_each(${literal(JSON.stringify(keys))}))`
 
   return {
-    /** Of the keys in the array of JSON `?1`. What someone else put there may be no bytes, and no number fit to be read. */
+    /** The keys are in the JSON array `?1`. A value that another program wrote may be no blob, hence the cast. */
     read: `SELECT key, token, CAST(value AS BLOB) AS value FROM ${t} WHERE key IN (SELECT value FROM json_each(?1)) AND expires_at > ${now}`,
 
     write: upsert,
@@ -56,9 +56,9 @@ WHERE key = ${literal(key)} AND token = ${literal(old)} AND expires_at > ${now}`
       `DELETE FROM ${t} WHERE key IN (SELECT key FROM ${t} WHERE expires_at <= ${now} ORDER BY expires_at LIMIT ${batch})`,
 
     /**
-     * Of what is over `most` records, at most `atOnce`: those that expire next, but later than in `spared` milliseconds; the
-     * others only where those do not suffice. It counts and removes in one, so that several processes at once never remove
-     * the same excess, and what is written in between costs no lease.
+     * Removes what is over `most` records, at most `atOnce`: those that expire next, but later than in `spared` milliseconds;
+     * the others only where these are too few. It counts and removes in one statement: so several processes never remove the
+     * same excess, and a write in between costs no lease.
      */
     evict: (most: number, atOnce: number, spared: number) => {
       const next = (which: ">" | "<=") =>

@@ -1,9 +1,9 @@
-/** The table on SQLite: its definition, and how it comes into being. */
+/** The table on SQLite: its definition, and how it is created. */
 import { SqlClient } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect } from "effect"
 import { CacheError } from "../../../CacheError.js"
-import type { Table } from "../postgres/table.js"
+import type { Table } from "../sql/table.js"
 import type { Statements } from "./connection.js"
 import { literal } from "./statements.js"
 
@@ -17,7 +17,7 @@ export const definition = (table: Table): ReadonlyArray<string> => [
   `CREATE INDEX IF NOT EXISTS "${table.name}_expires_at" ON "${table.name}" (expires_at)`
 ]
 
-/** Creates the table where it is missing. Safe when many processes start at once: only the first finds it missing. */
+/** Creates the table where it is missing. Safe when many processes start at once. */
 export const createTable = (table: Table, { change, rows }: Statements): Effect.Effect<void, CacheError> =>
   Effect.flatMap(
     // looked up first: a process that starts should not have to wait for the lock
@@ -25,13 +25,13 @@ export const createTable = (table: Table, { change, rows }: Statements): Effect.
     (found) => (found.length > 0 ? Effect.void : Effect.asVoid(change(definition(table).join(";\n"))))
   )
 
-/** The same on the connection of a migration. */
+/** Creates it on the connection of a migration. */
 export const migrateTable = (table: Table): Effect.Effect<void, SqlError, SqlClient> =>
   Effect.flatMap(SqlClient, (sql) =>
     Effect.forEach(definition(table), (statement) => sql.unsafe(statement), { discard: true })
   )
 
-/** Another schema than `main` is that of one connection alone, and the client opens a new one for each transaction. */
+/** Any schema but `main` belongs to one connection only, and the client opens a new connection for each transaction. */
 export const inMain = (table: Table): Effect.Effect<Table, CacheError> =>
   table.quoted === `"${table.name}"` || table.quoted === `"main"."${table.name}"`
     ? Effect.succeed(table)

@@ -1,27 +1,48 @@
-/**
- * The caller's transaction, which `@effect/sql-libsql` marks by a tag of its own. It is known by its key, because nobody
- * who uses PostgreSQL has that package.
- */
+/** The primitives inside the user's transaction, which holds SQLite's lock already. */
 import type { Connection } from "@effect/sql/SqlConnection"
-import { Context, Effect, Option } from "effect"
+import { Context, Effect } from "effect"
+import type { CacheError } from "../../../CacheError.js"
 import { libsqlTransactionKey } from "../../runtime/transaction.js"
+import { fromSqlError } from "../sql/errors.js"
+import type { Primitives } from "../sql/SqlStore.js"
+import { inSavepoint } from "../sql/savepoint.js"
+import type { Statements } from "./connection.js"
+import { primitives } from "./primitives.js"
+import type { SqliteStatements } from "./statements.js"
 
 interface LibsqlTransaction {
   readonly _: unique symbol
 }
 
-const LibsqlTransaction = Context.GenericTag<LibsqlTransaction, readonly [Connection, depth: number]>(
+/** `@effect/sql-libsql` has a tag of its own. It is known by its key, because who uses PostgreSQL does not have that package. */
+export const LibsqlTransaction = Context.GenericTag<LibsqlTransaction, readonly [Connection, depth: number]>(
   libsqlTransactionKey
 )
 
-/** One way where the calling fiber is inside `sql.withTransaction`, another where it is not. */
-export const whereTransaction = <A, E>(options: {
-  readonly inside: (connection: Connection) => Effect.Effect<A, E>
-  readonly outside: Effect.Effect<A, E>
-}): Effect.Effect<A, E> =>
-  Effect.withFiberRuntime((fiber) =>
-    Option.match(Context.getOption(fiber.currentContext, LibsqlTransaction), {
-      onNone: () => options.outside,
-      onSome: ([connection]) => options.inside(connection)
-    })
-  )
+const statementsOn = (connection: Connection, operation: string): Statements => {
+  const run = <A extends object>(
+    text: string,
+    parameters: ReadonlyArray<string>
+  ): Effect.Effect<ReadonlyArray<A>, CacheError> =>
+    Effect.mapError(connection.execute(text, parameters, undefined), fromSqlError(operation))
+  return {
+    change: (text) => Effect.map(run(`${text} RETURNING 1`, []), (rows) => rows.length),
+    rows: run,
+    pause: Effect.void
+  }
+}
+
+export const insideTransaction =
+  (texts: SqliteStatements, namespace: string) =>
+  (connection: Connection): Primitives<string> => {
+    const within = <A>(operation: string, use: (on: Primitives<string>) => Effect.Effect<A, CacheError>) =>
+      inSavepoint(connection, operation, use(primitives(statementsOn(connection, operation), texts, namespace)))
+    return {
+      read: (keys) => within("read", (on) => on.read(keys)),
+      write: (items) => within("write", (on) => on.write(items)),
+      add: (key, record) => within("add", (on) => on.add(key, record)),
+      replace: (key, token, record) => within("replace", (on) => on.replace(key, token, record)),
+      remove: (keys) => within("remove", (on) => on.remove(keys)),
+      clear: within("clear", (on) => on.clear)
+    }
+  }

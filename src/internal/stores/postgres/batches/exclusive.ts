@@ -1,19 +1,22 @@
-/** Exclusive writes (`add`, `replace`) of concurrent fibers in one statement. */
+/** The exclusive writes (`add`, `replace`) of concurrent fibers in one statement. */
 import { Effect, Exit } from "effect"
-import type { ByteRecord } from "../../../../ByteStore.js"
+import type { ByteItem } from "../../../../ByteStore.js"
 import type { CacheError } from "../../../../CacheError.js"
-import * as Gather from "../../sql/batcher.js"
-import type { Statement } from "../../sql/connection.js"
-import { type BatchOptions, concernsAll, limits, maxKeys } from "./batches.js"
+import { isOutage } from "../../../outages/outage.js"
+import * as Batcher from "../../sql/batcher.js"
+import type { Run } from "../connection.js"
+import type { Statement } from "../statements/named.js"
+import { type BatchOptions, concurrency, maxKeys } from "./batches.js"
 
-export interface Exclusive {
-  readonly key: string
-  readonly record: ByteRecord
+export interface Exclusive extends ByteItem {
+  /** Undefined for `add`. */
   readonly token: string | undefined
 }
 
-/** The row that the statement gave for the key, if any; a null token tells that changes stand there. */
+/** The row that the statement gave for the key, if any. A null token tells that changes stand there. */
 export type Outcome = { readonly token: string | null } | undefined
+
+const sendAlone = Exit.succeed("send alone" as const)
 
 export const batchExclusive = (
   options: BatchOptions,
@@ -21,19 +24,20 @@ export const batchExclusive = (
   parametersOf: (batch: ReadonlyArray<Exclusive>) => ReadonlyArray<unknown>
 ) =>
   Effect.gen(function* () {
-    const send = (batch: ReadonlyArray<Exclusive>, run: BatchOptions["run"]) =>
+    const send = (batch: ReadonlyArray<Exclusive>, run: Run) =>
       Effect.map(
         run<{ readonly key: string; readonly token: string | null }>(statement, parametersOf(batch)),
         (rows): ReadonlyMap<string, Outcome> => new Map(rows.map((row) => [row.key, row]))
       )
 
-    const gathered = yield* Gather.make({
-      ...limits(options),
+    const batcher = yield* Batcher.make({
+      concurrency,
+      fibers: options.fibers,
       maxSize: maxKeys,
       sizeOf: () => 1,
       run: (
         requests: ReadonlyArray<Exclusive>
-      ): Effect.Effect<Gather.Outcomes<Exclusive, Outcome | "alone", CacheError>, CacheError> => {
+      ): Effect.Effect<Batcher.Outcomes<Exclusive, Outcome | "send alone", CacheError>, CacheError> => {
         const first = new Map<string, Exclusive>()
         for (const request of requests) if (!first.has(request.key)) first.set(request.key, request)
         const batch = [...first.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
@@ -42,21 +46,21 @@ export const batchExclusive = (
             const sent = first.get(request.key)
             const outcome = outcomes.get(request.key)
             if (sent === request) return Exit.succeed(outcome)
-            // another token: that one's failure says nothing about this one
-            if (sent?.token !== request.token) return Exit.succeed("alone" as const)
+            // if the first of two had another token, its failure says nothing about the second
+            if (sent?.token !== request.token) return sendAlone
             return Exit.succeed(outcome?.token === null ? outcome : undefined)
           }),
           Effect.catchIf(
-            (error) => requests.length > 1 && !concernsAll(error),
-            () => Effect.succeed(() => Exit.succeed("alone" as const))
+            (error) => requests.length > 1 && !isOutage(error),
+            () => Effect.succeed(() => sendAlone)
           )
         )
       }
     })
 
     return (request: Exclusive): Effect.Effect<Outcome, CacheError> =>
-      Effect.flatMap(gathered.request(request), (outcome) =>
-        outcome === "alone"
+      Effect.flatMap(batcher.request(request), (outcome) =>
+        outcome === "send alone"
           ? Effect.map(send([request], options.run), (outcomes) => outcomes.get(request.key))
           : Effect.succeed(outcome)
       )

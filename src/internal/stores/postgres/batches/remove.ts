@@ -1,36 +1,40 @@
-/** Removals of concurrent fibers in one statement. */
-import { Effect, Exit } from "effect"
+/** The removals of concurrent fibers in one statement. */
+import { Array as Arr, Effect, Exit } from "effect"
 import type { CacheError } from "../../../../CacheError.js"
-import * as Gather from "../../sql/batcher.js"
-import { type Row, resolveAll } from "../records.js"
-import { type BatchOptions, concernsAll, limits, maxKeys, pages } from "./batches.js"
+import { isOutage } from "../../../outages/outage.js"
+import * as Batcher from "../../sql/batcher.js"
+import type { Row } from "../rows.js"
+import { statesOf } from "../state.js"
+import { type BatchOptions, concurrency, maxKeys } from "./batches.js"
 
 interface Removed {
   /** The keys under which something lived. */
   readonly alive: ReadonlySet<string>
-  /** The keys that were looked at; a user transaction holds the others. */
-  readonly taken: ReadonlySet<string>
+  /** The keys that the statement could lock; a user transaction holds the others. */
+  readonly locked: ReadonlySet<string>
 }
 
-const isTaken = (row: Row) => row.change === null && row.token === null
+const nothing: Removed = { alive: new Set(), locked: new Set() }
+
+const isLock = (row: Row) => row.change === null && row.token === null
 
 const removedOf = (rows: ReadonlyArray<Row>, sharedKey: string): Removed => {
-  const taken = rows.filter(isTaken).map((row) => row.key)
-  const states = resolveAll(
-    taken,
-    sharedKey,
-    rows.filter((row) => !isTaken(row))
-  )
-  return { taken: new Set(taken), alive: new Set(taken.filter((_, index) => states[index]?.isAlive() === true)) }
+  const [removed, locks] = Arr.partition(rows, isLock)
+  const locked = locks.map((row) => row.key)
+  const stateOf = statesOf(removed, sharedKey)
+  return { locked: new Set(locked), alive: new Set(locked.filter((key) => stateOf(key).isAlive())) }
 }
+
+const sum = (numbers: ReadonlyArray<number>) => numbers.reduce((total, number) => total + number, 0)
 
 /** Gives the number of keys under which something lived. */
 export const batchRemove = (options: BatchOptions) =>
   Effect.gen(function* () {
-    const { direct, run, sharedKey, statements } = options
+    const { direct, fibers, run, sharedKey, statements } = options
 
-    const gathered = yield* Gather.make({
-      ...limits(options),
+    const batcher = yield* Batcher.make({
+      concurrency,
+      fibers,
       maxSize: maxKeys,
       sizeOf: (keys: ReadonlyArray<string>) => keys.length,
       run: (requests) => {
@@ -38,23 +42,23 @@ export const batchRemove = (options: BatchOptions) =>
         return direct<Row>(statements.remove, [keys, sharedKey]).pipe(
           Effect.map((rows) => removedOf(rows, sharedKey)),
           Effect.catchIf(
-            (error) => requests.length > 1 && !concernsAll(error),
-            () => Effect.succeed<Removed>({ alive: new Set(), taken: new Set() })
+            (error) => requests.length > 1 && !isOutage(error),
+            () => Effect.succeed(nothing)
           ),
-          Effect.map(({ alive, taken }) => {
+          Effect.map(({ alive, locked }) => {
             const counted = new Set<string>()
             return (request: ReadonlyArray<string>) => {
               // of two callers who remove the same record, one did
               const mine = request.filter((key) => alive.has(key) && !counted.has(key))
               for (const key of mine) counted.add(key)
-              return Exit.succeed({ count: mine.length, left: request.filter((key) => !taken.has(key)) })
+              return Exit.succeed({ count: mine.length, left: request.filter((key) => !locked.has(key)) })
             }
           })
         )
       }
     })
 
-    /** By its own caller, who alone may have to wait. */
+    /** Only the key's own caller may have to wait for a user transaction. */
     const alone = (key: string) =>
       Effect.map(
         run<Row>(statements.removeWaiting, [[key], sharedKey]),
@@ -62,15 +66,12 @@ export const batchRemove = (options: BatchOptions) =>
       )
 
     const page = (keys: ReadonlyArray<string>): Effect.Effect<number, CacheError> =>
-      Effect.flatMap(gathered.request(keys), ({ count, left }) => {
-        if (left.length === 0) return Effect.succeed(count)
-        return Effect.map(Effect.forEach(left, alone), (counts) => counts.reduce((sum, one) => sum + one, count))
-      })
-
-    return (keys: ReadonlyArray<string>): Effect.Effect<number, CacheError> => {
-      if (keys.length === 1) return page(keys)
-      return Effect.map(Effect.forEach(pages([...new Set(keys)]), page), (counts) =>
-        counts.reduce((sum, one) => sum + one, 0)
+      Effect.flatMap(batcher.request(keys), ({ count, left }) =>
+        left.length === 0
+          ? Effect.succeed(count)
+          : Effect.map(Effect.forEach(left, alone), (counts) => count + sum(counts))
       )
-    }
+
+    return (keys: ReadonlyArray<string>): Effect.Effect<number, CacheError> =>
+      keys.length === 1 ? page(keys) : Effect.map(Effect.forEach(Arr.chunksOf(new Set(keys), maxKeys), page), sum)
   })

@@ -1,12 +1,12 @@
-/** Records as the columns that the statements unnest. */
-import type { ByteItem, ByteRecord } from "../../../ByteStore.js"
+/** Records as the parameters of the statements. */
+import type { ByteItem, ByteRecord } from "../../../../ByteStore.js"
 
-/** A timestamp of PostgreSQL ends in the year 294276; what is to live for 3000 years may as well live for ever. */
+/** Milliseconds, some 3,000 years. PostgreSQL's timestamps end in the year 294276. */
 const forEver = 1e14
 
 export const lifetimeOf = (record: ByteRecord): number | null => (record.lifetime < forEver ? record.lifetime : null)
 
-/** The later of two with the same key. In no order: the statements sort by key, so that two of them never dead-lock. */
+/** Each key once, the last of two wins. In no order: the statements sort by key, so that two of them never dead-lock. */
 export const distinct = (...requests: ReadonlyArray<ReadonlyArray<ByteItem>>): ReadonlyArray<ByteItem> => {
   const byKey = new Map<string, ByteItem>()
   for (const items of requests) for (const item of items) byKey.set(item.key, item)
@@ -16,7 +16,7 @@ export const distinct = (...requests: ReadonlyArray<ReadonlyArray<ByteItem>>): R
 const arrayOf = (numbers: ReadonlyArray<number | null>): string =>
   `{${numbers.map((number) => number ?? "NULL").join(",")}}`
 
-/** Keys, values, where each value starts and how long it is, and lifetimes: what the statements take from `$1` to `$5`. */
+/** Keys, values, where each value starts, how long it is, and lifetimes: `$1` to `$5` of the statements over `packedItem`. */
 export const packed = (items: ReadonlyArray<ByteItem>): ReadonlyArray<unknown> => {
   let end = 1
   const starts = items.map(({ record }) => {
@@ -34,7 +34,7 @@ export const packed = (items: ReadonlyArray<ByteItem>): ReadonlyArray<unknown> =
   ]
 }
 
-/** Each of these in an array of its own. */
+/** Keys, values and lifetimes as arrays: `$1` to `$3` of the statement `change`. */
 export const columns = (items: ReadonlyArray<ByteItem>) =>
   [
     items.map((item) => item.key),

@@ -1,8 +1,13 @@
 /** Gives each statement the name that it is prepared with. */
 import { createHash } from "node:crypto"
-import type { Statement } from "../sql/connection.js"
 
-/** The name holds a hash of the text: two layers on one pool may differ in their table, two releases in the statement. */
+/** A statement, and the name under which it is prepared. */
+export interface Statement {
+  readonly name: string
+  readonly text: string
+}
+
+/** The name holds a hash of the text: two layers on one pool may have different tables, two releases different statements. */
 const nameOf = (kind: string, text: string) =>
   `effect_cached_${kind}_${createHash("sha256").update(text).digest("hex").slice(0, 16)}`
 

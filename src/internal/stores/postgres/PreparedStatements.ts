@@ -1,0 +1,62 @@
+/**
+ * Prepares statements: planning one anew takes PostgreSQL several times as long as running it. Where something between here
+ * and the database does not allow it, that is found out once.
+ */
+import type { Connection } from "@effect/sql/SqlConnection"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Effect } from "effect"
+import type { CacheError } from "../../../CacheError.js"
+import { codeOf } from "../sql/errors.js"
+import type { Statement } from "./statements/named.js"
+
+const prepared = ({ name, text }: Statement, plan: number): string =>
+  // `@effect/sql-pg` passes this to the `query` of `pg`, which takes a named statement as well as a text
+  ({ name: `${name}_${plan}`, text }) as unknown as string
+
+// 26000 and 42P05: a pooler in between gives each statement another session. 0A000: the table was made anew.
+const notPrepared = /^(26000|42P05|0A000)$/
+
+/** In bytes, eight pages: reading all of a smaller table costs no more than an index. */
+const smallTable = 64 * 1024
+/** The plans of a table that has grown or shrunk by this factor are outdated. */
+const outdatedFactor = 4
+
+export class PreparedStatements {
+  private plan = 0
+  private plannedFor = smallTable
+
+  constructor(private enabled: boolean) {}
+
+  execute<A extends object>(
+    connection: Connection,
+    statement: Statement,
+    parameters: ReadonlyArray<unknown>
+  ): Effect.Effect<ReadonlyArray<A>, SqlError> {
+    return connection.execute(this.enabled ? prepared(statement, this.plan) : statement.text, parameters, undefined)
+  }
+
+  /** Tries once more without prepared statements, if these were what failed. */
+  orUnprepared<A>(attempt: Effect.Effect<A, CacheError>): Effect.Effect<A, CacheError> {
+    return Effect.suspend(() => {
+      // several may be under way when the first of them finds out
+      const wasEnabled = this.enabled
+      return Effect.catchAll(attempt, (error) => {
+        if (!wasEnabled || !notPrepared.test(codeOf(error.cause))) return Effect.fail(error)
+        this.enabled = false
+        return attempt
+      })
+    })
+  }
+
+  /**
+   * Takes note of the table's size in bytes. A plan that was made while the table had a page or none, as an unlogged one has
+   * after a crash, reads all of the table, and PostgreSQL keeps the plan while the table grows, until it analyses it. So
+   * statements get new names when the size has changed much. A session keeps each name, some 100 kB, so there must be few.
+   */
+  tableSize(bytes: number): void {
+    const size = Math.max(bytes, smallTable)
+    if (size < this.plannedFor * outdatedFactor && size > this.plannedFor / outdatedFactor) return
+    this.plannedFor = size
+    this.plan++
+  }
+}

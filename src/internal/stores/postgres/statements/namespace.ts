@@ -1,0 +1,18 @@
+/** The statements over all keys of a namespace, and over the table. */
+import type { Table } from "../../sql/table.js"
+import { noChange } from "../table.js"
+
+export const namespaceStatements = ({ quoted: t }: Table) => {
+  const pageOfKeys = (kind: "=" | "<>") =>
+    `SELECT DISTINCT key FROM ${t} WHERE change ${kind} ${noChange} AND split_part(key, ':', 2) = $1 AND key > $2 AND key <> $3 ORDER BY key LIMIT $4`
+
+  return {
+    /** The keys of the namespace `$1` after `$2`, a page at a time. */
+    keysOf: `(${pageOfKeys("=")}) UNION (${pageOfKeys("<>")}) ORDER BY key LIMIT $4`,
+
+    forgetChanges: `DELETE FROM ${t} WHERE key = $1 AND change <> ${noChange} AND change = ANY($2::uuid[])`,
+
+    /** By the statistics that the server keeps anyway. */
+    size: `SELECT greatest(reltuples, 0)::bigint AS entries, pg_total_relation_size(oid) AS bytes FROM pg_class WHERE oid = '${t}'::regclass`
+  }
+}
