@@ -12,11 +12,11 @@ import { type CallingFiber, debugIsOn, now, nowMillis, withFiber } from "../runt
 import { logAction } from "../runtime/logs.js"
 import { inTransaction, isInTransaction } from "../runtime/transaction.js"
 import type { Found } from "../stores/Store.js"
-import type { Computations } from "./Computations.js"
 import { currentFlight, type Outcome } from "./Flight.js"
 import type { Flights } from "./Flights.js"
 import type { Invalidation } from "./invalidation.js"
 import type { MemoRequest } from "./request.js"
+import type { SingleFlight } from "./SingleFlight.js"
 
 /** What a read found: a value that may be served, or nothing of the kind. */
 type Seen<A> =
@@ -36,7 +36,7 @@ export class ReadThrough {
   constructor(
     private readonly reader: EntryReader,
     private readonly flights: Flights,
-    private readonly computations: Computations,
+    private readonly singleFlight: SingleFlight,
     private readonly invalidation: Invalidation
   ) {}
 
@@ -52,7 +52,7 @@ export class ReadThrough {
     return Effect.flatMap(inTransaction, (inside) =>
       inside
         ? // What was there must not outlive this; what is computed here may never be committed.
-          Effect.tap(this.computations.alone(request), () => this.invalidation.removeQuietly(request))
+          Effect.tap(this.singleFlight.alone(request), () => this.invalidation.removeQuietly(request))
         : withFiber((fiber) => this.force(fiber, request))
     )
   }
@@ -169,11 +169,11 @@ export class ReadThrough {
       if (!due) return this.serve(request, state, value)
       if (request.policy.background) {
         return Effect.zipRight(
-          this.computations.startBehind(fiber, request, "refresh", snapshot),
+          this.singleFlight.startBehind(fiber, request, "refresh", snapshot),
           this.serve(request, state, value)
         )
       }
-      return Effect.flatMap(this.computations.start(fiber, request, "refresh", snapshot), (outcome) => {
+      return Effect.flatMap(this.singleFlight.start(fiber, request, "refresh", snapshot), (outcome) => {
         if (outcome._tag === "Lost") return this.serve(request, state, value)
         // `staleOnError` is about stale values: a fresh one is served after a failure in any case.
         return Exit.isFailure(outcome.exit) && (request.policy.staleOnError || state._tag === "Fresh")
@@ -211,7 +211,7 @@ export class ReadThrough {
     }
     if (state._tag === "Leased") {
       const flight = this.flights.computing(state.lease.id)
-      if (flight !== undefined) return Effect.flatMap(this.computations.join(request, flight), settle)
+      if (flight !== undefined) return Effect.flatMap(this.singleFlight.join(request, flight), settle)
       // One of this layer's that has ended is published by now, or its end was lost on the way: free to be leased.
       if (!this.flights.hasEnded(state.lease.id)) {
         return this.awaitOther(fiber, request, state.lease, tries, waited, again)
@@ -220,8 +220,8 @@ export class ReadThrough {
     const flight = this.flights.acquiring(request.key)
     return Effect.flatMap(
       flight === undefined
-        ? this.computations.start(fiber, request, "miss", snapshot)
-        : this.computations.join(request, flight),
+        ? this.singleFlight.start(fiber, request, "miss", snapshot)
+        : this.singleFlight.join(request, flight),
       settle
     )
   }
@@ -254,8 +254,8 @@ export class ReadThrough {
       if (flight !== undefined) flight.forced = true
       return Effect.flatMap(
         flight === undefined
-          ? this.computations.start(fiber, request, "force")
-          : this.computations.join(request, flight),
+          ? this.singleFlight.start(fiber, request, "force")
+          : this.singleFlight.join(request, flight),
         (outcome) => (outcome._tag === "Done" ? outcome.exit : this.force(fiber, request))
       )
     })
@@ -279,13 +279,13 @@ export class ReadThrough {
   private computeWithoutStore<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
     const flight = this.flights.withoutLease(request.key)
     if (flight === undefined) return this.startWithoutStore(fiber, request)
-    return Effect.flatMap(this.computations.join(request, flight), (outcome) =>
+    return Effect.flatMap(this.singleFlight.join(request, flight), (outcome) =>
       outcome._tag === "Done" ? outcome.exit : this.computeWithoutStore(fiber, request)
     )
   }
 
   private startWithoutStore<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
-    return Effect.flatMap(this.computations.start(fiber, request, "withoutStore"), (outcome) =>
+    return Effect.flatMap(this.singleFlight.start(fiber, request, "withoutStore"), (outcome) =>
       outcome._tag === "Done" ? outcome.exit : this.computeWithoutStore(fiber, request)
     )
   }
@@ -293,10 +293,10 @@ export class ReadThrough {
   private withinTransaction<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.matchEffect(this.see(request), {
       onFailure: (error) =>
-        Effect.zipRight(storeFailed(request.counters, unavailable(request), error), this.computations.alone(request)),
+        Effect.zipRight(storeFailed(request.counters, unavailable(request), error), this.singleFlight.alone(request)),
       onSuccess: (seen) =>
         seen.found === undefined
-          ? this.missed(request, this.computations.alone(request))
+          ? this.missed(request, this.singleFlight.alone(request))
           : this.serve(request, seen.state, seen.found.value)
     })
   }

@@ -35,7 +35,7 @@ export class Computation {
    *
    * @param landed told how it ended, by then or later in this same fiber
    */
-  live<A, E, R>(
+  run<A, E, R>(
     request: MemoRequest<A, E, R>,
     flight: Flight,
     mode: Mode,
@@ -44,11 +44,11 @@ export class Computation {
   ): Effect.Effect<void, never, R> {
     const ended =
       mode === "withoutStore"
-        ? this.run(request, flight, undefined)
+        ? this.compute(request, flight, undefined)
         : Effect.flatMap(
             this.leases.acquire(request, flight, mode !== "miss", mode === "force", seen),
             (acquired): Effect.Effect<Outcome<A, E>, never, R> =>
-              acquired._tag === "Lost" ? Effect.succeed(lost) : this.run(request, flight, acquired.lease)
+              acquired._tag === "Lost" ? Effect.succeed(lost) : this.compute(request, flight, acquired.lease)
           )
     return Effect.matchCause(ended, {
       onSuccess: landed,
@@ -56,7 +56,7 @@ export class Computation {
     })
   }
 
-  private run<A, E, R>(
+  private compute<A, E, R>(
     request: MemoRequest<A, E, R>,
     flight: Flight,
     lease: HeldLease | undefined

@@ -1,8 +1,9 @@
 /**
  * Counting what the cache does. Counters are plain numbers beside Effect metrics, because a memory hit can't afford more.
  */
-import { Effect, FiberRef, Metric, MetricBoundaries, MetricKey, MetricLabel } from "effect"
+import { Effect, FiberRef, type Metric } from "effect"
 import { type CallingFiber, withFiber } from "./fiber.js"
+import { computeHistogram, eventCounter } from "./metrics.js"
 
 const descriptions = {
   hits: "fresh values served from the cache",
@@ -37,13 +38,6 @@ const zero = (): Counts => ({
   storeErrors: 0
 })
 
-const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-
-const counter = (name: string, description: string, labels: ReadonlyArray<MetricLabel.MetricLabel>) =>
-  Metric.fromMetricKey(MetricKey.taggedWithLabels(MetricKey.counter(name, { description, incremental: true }), labels))
-
-const computeBoundaries = MetricBoundaries.exponential({ start: 1, factor: 2, count: 20 })
-
 /** The counters of one cached function: its metrics carry its key, and the layer's own counts rise along. */
 export class Counters {
   private readonly metrics: { readonly [E in Event]: Metric.Metric.Counter<number> }
@@ -54,17 +48,12 @@ export class Counters {
     store: string,
     label: string
   ) {
-    const labels = [MetricLabel.make("key", label), MetricLabel.make("store", store)]
+    const labels = { key: label, store }
     // Built from the same list of events that its type names.
     this.metrics = Object.fromEntries(
-      events.map((event) => [event, counter(`effect_cached_${snake(event)}_total`, descriptions[event], labels)])
+      events.map((event) => [event, eventCounter(event, descriptions[event], labels)])
     ) as unknown as { readonly [E in Event]: Metric.Metric.Counter<number> }
-    this.computeTime = Metric.fromMetricKey(
-      MetricKey.taggedWithLabels(
-        MetricKey.histogram("effect_cached_compute_milliseconds", computeBoundaries, "time that computations took"),
-        labels
-      )
-    )
+    this.computeTime = computeHistogram(labels)
   }
 
   countOn(fiber: CallingFiber, event: Event): void {

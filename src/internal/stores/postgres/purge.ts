@@ -6,7 +6,7 @@
 import { Duration, Effect, Metric, Option, type Scope } from "effect"
 import type { CacheError } from "../../../CacheError.js"
 import type { StoreSize } from "../../../CacheStore.js"
-import { evictedFrom } from "../../runtime/evicted.js"
+import { evictedFrom } from "../../runtime/metrics.js"
 import type { Preparation, Run } from "../sql/connection.js"
 import { type Admit, purgeRhythm } from "../sql/purgeSchedule.js"
 import type { Outside } from "./outsideTransaction.js"

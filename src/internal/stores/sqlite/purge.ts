@@ -5,7 +5,7 @@
 import { type Duration, Effect, Metric, Option, type Scope } from "effect"
 import type { CacheError } from "../../../CacheError.js"
 import type { StoreSize } from "../../../CacheStore.js"
-import { evictedFrom } from "../../runtime/evicted.js"
+import { evictedFrom } from "../../runtime/metrics.js"
 import { type Admit, purgeRhythm } from "../sql/purgeSchedule.js"
 import type { Statements } from "./connection.js"
 import type { SqliteStatements } from "./statements.js"

@@ -16,7 +16,7 @@ import type { MemoRequest } from "./request.js"
 const cyclic = (path: ReadonlyArray<string>): Effect.Effect<never> =>
   Effect.dieMessage(`Cached computation needs its own result: ${path.join(" → ")}`)
 
-export class Computations {
+export class SingleFlight {
   private readonly running = new Set<Flight>()
   private closed = false
 
@@ -151,7 +151,7 @@ export class Computations {
     seen: Snapshot | undefined,
     immediate: boolean
   ): void {
-    const life = this.computation.live(request, flight, mode, seen, (outcome) => {
+    const life = this.computation.run(request, flight, mode, seen, (outcome) => {
       this.running.delete(flight)
       this.flights.land(flight, outcome)
     })
