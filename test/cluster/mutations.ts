@@ -28,9 +28,9 @@ export const mutations: ReadonlyArray<Mutation> = [
   {
     name: "a result is stored without compare-and-set",
     file: "internal/readThrough/Lease.ts",
-    original: "return Effect.map(this.reader.store.replace(request.key, held.token, entry), (replaced) => {",
+    original: "return Effect.map(this.reader.store.replace(request.key, own.token, entry), (replaced) => {",
     broken:
-      "return Effect.map(Effect.as(this.reader.store.write([{ key: request.key, entry }]), Option.some(held.token)), (replaced) => {",
+      "return Effect.map(Effect.as(this.reader.store.write([{ key: request.key, entry }]), Option.some(own.token)), (replaced) => {",
     promise: outlives
   },
   {
@@ -45,7 +45,7 @@ export const mutations: ReadonlyArray<Mutation> = [
     file: "internal/readThrough/Lease.ts",
     original: "return Effect.flatMap(Effect.zip(codec.encode(value), jitterOf(policy)), ([payload, random]) => {",
     broken:
-      "return Effect.flatMap(Effect.zipLeft(Effect.zip(codec.encode(value), jitterOf(policy)), Effect.map(this.reader.capture(request.groups), (groups) => { held.entry = { ...held.entry, groups } })), ([payload, random]) => {",
+      "return Effect.flatMap(Effect.zipLeft(Effect.zip(codec.encode(value), jitterOf(policy)), Effect.map(this.reader.capture(request.groups), (groups) => { own.entry = { ...own.entry, groups } })), ([payload, random]) => {",
     promise: outlives
   }
 ]

@@ -1,4 +1,4 @@
-/** A `CacheBackend` service out of a store. */
+/** Makes the `CacheBackend` service over a store. */
 import { Effect, Option, type Scope } from "effect"
 import type { CacheBackendService } from "../../CacheBackend.js"
 import type { CacheError } from "../../CacheError.js"

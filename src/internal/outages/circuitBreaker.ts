@@ -62,23 +62,23 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
       Effect.catchIf(ignoredByBreaker, () => Effect.succeed(false))
     )
 
-    const probeUntilWell: Effect.Effect<void> = Effect.flatMap(
+    const probeUntilBack: Effect.Effect<void> = Effect.flatMap(
       Effect.exit(Effect.zipRight(backgroundSleep(settings.retryAfter), probe)),
       (exit) => {
-        if (exit._tag === "Failure") return probeUntilWell
+        if (exit._tag === "Failure") return probeUntilBack
         const wasOpen = isOpen
         isOpen = false
         failuresInARow = 0
         if (wasOpen) openBreakers.unsafeModify(-1, [])
         // Its keys are not read before it is replayed; the others may be.
-        if (!queue.isEmpty) return probeUntilWell
+        if (!queue.isEmpty) return probeUntilBack
         probesWanted.unsafeClose()
         return wasOpen && exit.value ? Effect.logInfo(`Cache store ${store.name} is back`) : Effect.void
       }
     )
-    yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(probesWanted.await, probeUntilWell))))
+    yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(probesWanted.await, probeUntilBack))))
 
-    const wentWell = (): void => {
+    const succeeded = (): void => {
       failuresInARow = 0
     }
 
@@ -103,7 +103,7 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
     }
 
     const read: FusedRead<StoredEntry> = (fiber, keys, onFound, onFailure) => {
-      if (queue.holds(keys)) return onFailure(awaitingReplay)
+      if (queue.blocks(keys)) return onFailure(awaitingReplay)
       // A transaction has its own connection, whose failure is the user's to hear of.
       if (isInTransaction(fiber)) return store.read(fiber, keys, onFound, onFailure)
       if (isOpen) return onFailure(open)
@@ -111,7 +111,7 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
         fiber,
         keys,
         (found) => {
-          wentWell()
+          succeeded()
           return onFound(found)
         },
         (error) => afterFailure(keys[0], error, onFailure)
@@ -128,7 +128,7 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
         return Effect.matchEffect(operation(), {
           onFailure: (error) => afterFailure(key, error, Effect.fail),
           onSuccess: (value) => {
-            wentWell()
+            succeeded()
             return Effect.succeed(value)
           }
         })

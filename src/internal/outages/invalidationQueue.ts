@@ -30,7 +30,7 @@ export class InvalidationQueue {
   }
 
   /** Whether one of the keys must not be read yet. */
-  holds(keys: ReadonlyArray<string>): boolean {
+  blocks(keys: ReadonlyArray<string>): boolean {
     return this.clearedAt !== undefined || (this.keys.size > 0 && keys.some((key) => this.keys.has(key)))
   }
 

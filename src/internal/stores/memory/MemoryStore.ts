@@ -22,7 +22,7 @@ export interface MemoryStoreOptions {
 }
 
 /** Small buffers are slices of a pool of Node's, all of which one of them would keep alive. */
-const owning = (entry: Entry): Entry =>
+const withOwnMemory = (entry: Entry): Entry =>
   entry.value?.payload instanceof Uint8Array
     ? { ...entry, value: { ...entry.value, payload: new Uint8Array(entry.value.payload) } }
     : entry
@@ -43,24 +43,24 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
     let moves = 0
     // An entry in the half nearer to the front is not moved there at every use, which would cost most of a hit.
     const nearFront = maxEntries < exactBelow ? 0 : maxEntries >> 1
-    const noValues = () =>
+    const newLru = () =>
       new LRUCache<string, MemoryEntry>({
         max: maxEntries,
         ...(maxBytes === undefined ? {} : { maxSize: maxBytes }),
         dispose: (entry, _key, reason) => {
-          leave(entry)
+          release(entry)
           if (reason !== "evict") return
           evictions++
           evicted.unsafeUpdate(1, [])
         }
       })
-    let values = noValues()
+    let values = newLru()
     const leases = new Map<string, MemoryEntry>()
     /** The entries of both, for the sweep. */
-    const standing = new Slots<MemoryEntry>()
+    const stored = new Slots<MemoryEntry>()
 
-    const leave = (entry: MemoryEntry): void => {
-      standing.remove(entry)
+    const release = (entry: MemoryEntry): void => {
+      stored.remove(entry)
       entry.clear()
     }
 
@@ -68,7 +68,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
       const lease = leases.get(key)
       if (lease === undefined) return
       leases.delete(key)
-      leave(lease)
+      release(lease)
     }
 
     /** A key has a value or a lease without one, never both entries. */
@@ -125,7 +125,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
     }
 
     const put = (key: string, given: Entry, operation: string): Either.Either<Token, CacheError> => {
-      const entry = new MemoryEntry(key, copy ? owning(given) : given, 0)
+      const entry = new MemoryEntry(key, copy ? withOwnMemory(given) : given, 0)
       if (given.value === undefined) {
         discard(key)
         leases.set(key, entry)
@@ -140,7 +140,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
         entry.movedAt = ++moves
         values.set(key, entry, size.right)
       }
-      standing.add(entry)
+      stored.add(entry)
       return Either.right(entry)
     }
 
@@ -162,12 +162,12 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
 
     /** Drops what has expired: in slices, for a walk over a million entries would block the event loop. */
     const sweep = Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      let slot = standing.size
+      let slot = stored.size
       const slice: Effect.Effect<void> = Effect.suspend(() => {
-        slot = Math.min(slot, standing.size)
+        slot = Math.min(slot, stored.size)
         const end = Math.max(0, slot - sweepSlice)
         while (slot > end) {
-          const entry = standing.at(--slot)
+          const entry = stored.at(--slot)
           if (entry !== undefined && entry.expiresAt <= now) discard(entry.key)
         }
         return slot === 0 ? Effect.void : Effect.zipRight(eventLoopTurn, slice)
@@ -217,8 +217,8 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
         }),
       clear: Effect.sync(() => {
         // Not `values.clear()`, which takes several times as long.
-        standing.empty((entry) => entry.clear())
-        values = noValues()
+        stored.clear((entry) => entry.clear())
+        values = newLru()
         leases.clear()
       }),
       size: Effect.sync(() => ({

@@ -29,9 +29,9 @@ export class Slots<A extends Slotted> {
     this.items[item.slot] = last
   }
 
-  /** @param parting is told of every item */
-  empty(parting: (item: A) => void): void {
-    for (const item of this.items) parting(item)
+  /** @param onItem is told of every item */
+  clear(onItem: (item: A) => void): void {
+    for (const item of this.items) onItem(item)
     this.items = []
   }
 }
