@@ -124,7 +124,7 @@ export class MemoizedFunction<A, E, R> {
     return ++this.hits % hitsInARow === 0
   }
 
-  /** The value of the hit. Only this function stores values under its keys, so it has the type A. */
+  /** The values of one key have one type: that of what the function computes. */
   valueOf(hit: CachedValue): A {
     return hit.payload as A
   }

@@ -55,6 +55,7 @@ export const updates = (access: Access): Pick<CacheBackendService, "touch" | "in
         Effect.flatMap(access.times("touch", ttl === undefined ? undefined : { ttl }), (lasting) =>
           Effect.map(
             rewrite(name, (entry, value, time) => {
+              // `Infinity - Infinity` is NaN.
               const stale = value.staleUntil === value.freshUntil ? 0 : value.staleUntil - value.freshUntil
               return Effect.succeed([
                 lasting.ttl <= 0
