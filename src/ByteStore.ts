@@ -1,6 +1,6 @@
 /**
- * The six primitives as a store outside this process sees them: bytes under a key, with a lifetime. A driver for
- * another server (Redis, DynamoDB, …) implements this and becomes a `CacheStore` through `toCacheStore`.
+ * The contract of a driver that keeps bytes. A driver for another server (Redis, DynamoDB, …) implements its six primitives;
+ * `toCacheStore` makes a `CacheStore` of it.
  *
  * @since 0.1.0
  */
@@ -10,8 +10,8 @@ import type { CacheStore, RejectedItem, StoreSize, Token } from "./CacheStore.js
 import { overBytes, toStoredEntry } from "./internal/records/records.js"
 
 /**
- * What is to be stored: the bytes, and for how long in milliseconds by the store's own clock (more than 0; `Infinity`
- * is for ever). A store with a coarser clock rounds up: the bytes know their exact times.
+ * The bytes to be stored, and their `lifetime` on the store's own clock: milliseconds, a whole number of at least 1, or `Infinity`
+ * for ever. A store with a coarser clock must round up; the exact times are in the bytes.
  *
  * @since 0.1.0
  * @category models
@@ -22,6 +22,8 @@ export interface ByteRecord {
 }
 
 /**
+ * The bytes as they were read, and the token for `replace`.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -31,6 +33,8 @@ export interface StoredBytes {
 }
 
 /**
+ * One record to be written.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -40,12 +44,56 @@ export interface ByteItem {
 }
 
 /**
- * See `CacheStore` for the meaning of each primitive: the two differ only in what a record is.
+ * The primitives mean the same as those of `CacheStore`, which describes each of them: here they keep bytes, there entries. Each
+ * should take 1 round trip.
+ *
+ * @example
+ * import { Clock, Effect, Option } from "effect"
+ * import type { ByteStore } from "effect-cached"
+ *
+ * // A driver over a Map. A real one runs the command of its server in each primitive.
+ * const records = new Map<string, ByteStore.StoredBytes & { readonly endsAt: number }>()
+ *
+ * const live = (key: string, now: number) => {
+ *   const stored = records.get(key)
+ *   return stored === undefined || stored.endsAt <= now ? undefined : stored
+ * }
+ *
+ * const put = (key: string, { bytes, lifetime }: ByteStore.ByteRecord, now: number) => {
+ *   const token = Symbol(key)
+ *   records.set(key, { bytes, token, endsAt: now + lifetime })
+ *   return Option.some(token)
+ * }
+ *
+ * const driver: ByteStore.ByteStore = {
+ *   name: "map",
+ *   read: (keys) => Effect.map(Clock.currentTimeMillis, (now) => keys.map((key) => live(key, now))),
+ *   write: (items) =>
+ *     Effect.map(Clock.currentTimeMillis, (now) => {
+ *       for (const { key, record } of items) put(key, record, now)
+ *       return []
+ *     }),
+ *   add: (key, record) =>
+ *     Effect.map(Clock.currentTimeMillis, (now) =>
+ *       live(key, now) === undefined ? put(key, record, now) : Option.none()
+ *     ),
+ *   replace: (key, token, record) =>
+ *     Effect.map(Clock.currentTimeMillis, (now) =>
+ *       live(key, now)?.token === token ? put(key, record, now) : Option.none()
+ *     ),
+ *   remove: (keys) =>
+ *     Effect.map(
+ *       Clock.currentTimeMillis,
+ *       (now) => keys.filter((key) => live(key, now) !== undefined && records.delete(key)).length
+ *     ),
+ *   clear: Effect.sync(() => records.clear())
+ * }
  *
  * @since 0.1.0
  * @category models
  */
 export interface ByteStore {
+  /** Names the store in logs, metrics and spans. */
   readonly name: string
   readonly read: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<StoredBytes | undefined>, CacheError>
   readonly write: (items: ReadonlyArray<ByteItem>) => Effect.Effect<ReadonlyArray<RejectedItem>, CacheError>
@@ -57,8 +105,17 @@ export interface ByteStore {
 }
 
 /**
- * A `CacheStore` over a driver that keeps bytes. Its payloads are `Uint8Array`s; lifetimes are counted from Effect's
- * `Clock`. A record whose bytes are no entry reads as one with `entry: undefined`.
+ * Makes a `CacheStore` of a driver that keeps bytes. Its location is `network`, its payloads are `Uint8Array`s. The lifetime of a
+ * record is counted from now on Effect's `Clock`. Bytes that are no record are read as `entry: undefined`: a miss that can be
+ * overwritten.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { ByteStore, StoreBackend } from "effect-cached"
+ *
+ * declare const driver: ByteStore.ByteStore
+ *
+ * const layer = StoreBackend.layer(Effect.succeed(ByteStore.toCacheStore(driver)))
  *
  * @since 0.1.0
  * @category constructors

@@ -11,39 +11,39 @@ import type { Engine, engine } from "./internal/backend/engine.js"
 export * from "./CacheOptions.js"
 
 /**
- * The operations of a cache. Unless said otherwise each fails with `CacheError`: `InvalidKey` for a key that has no
- * spelling, `InvalidOption` for an option out of its range, `Encode` and `TooLarge` for a value that can't be kept,
- * `Unavailable`, `Timeout` and `StoreFailed` when the store can't do it. A round trip (RT) is one exchange with the
- * store; the memory store has none.
+ * The operations of a cache. Unless said otherwise each fails with `CacheError`: `InvalidKey` for a key that is empty or can't be
+ * printed, `InvalidOption` for an option out of its range, `Encode` and `TooLarge` for a value that can't be stored, `Unavailable`,
+ * `Timeout` and `StoreFailed` when the store fails. A round trip (RT) is one exchange with the store; the memory store has none.
  *
  * @since 0.1.0
  * @category models
  */
 export interface CacheBackendService {
-  /** The fresh value under the key. 1 RT, 2 for an entry with groups. */
+  /** The fresh value of the key. 1 RT, 2 if the entry has groups. */
   readonly get: (key: Key, options?: VersionOption) => Effect.Effect<Option.Option<unknown>, CacheError>
-  /** The fresh values of those keys that have one, by the keys as they were given. 1 RT, 2 if any has groups. */
+  /** The fresh values of those keys that have one, by the very keys that were passed. 1 RT, 2 if any entry has groups. */
   readonly getMany: (
     keys: Iterable<Key>,
     options?: VersionOption
   ) => Effect.Effect<ReadonlyMap<Key, unknown>, CacheError>
-  /** Whether a fresh value stands under the key. 1 RT, 2 for an entry with groups. */
+  /** Whether the key has a fresh value. 1 RT, 2 if the entry has groups. */
   readonly has: (key: Key, options?: VersionOption) => Effect.Effect<boolean, CacheError>
-  /** Stores the value, whatever was there; what is being computed for the key will not overwrite it. 1 RT, 2 with groups. */
+  /** Stores the value, whatever was there. A running computation of the key does not overwrite it. 1 RT, 2 with groups. */
   readonly set: (key: Key, value: unknown, options?: SetOptions) => Effect.Effect<void, CacheError>
   /**
-   * Stores many values; the answer lists the keys that were not stored (too large, not serialisable: the reason is
-   * logged), the others were. 1 RT, 2 with groups.
+   * Stores many values. Returns the keys that could not be stored (too large, not serialisable; the reason is logged); all others
+   * are stored. If a key is there twice, its last value counts. 1 RT, 2 with groups.
    */
   readonly setMany: (
     entries: Iterable<readonly [Key, unknown]>,
     options?: SetOptions
   ) => Effect.Effect<ReadonlyArray<Key>, CacheError>
-  /** Stores the value only where no fresh one stands: `true` for exactly one of many callers. 2 RT. */
+  /** Stores the value only if the key has no fresh one: `true` for exactly one of many callers. 2 RT, 3 with groups. */
   readonly add: (key: Key, value: unknown, options?: SetOptions) => Effect.Effect<boolean, CacheError>
   /**
-   * The value under the key, or else the effect's, which is then stored: one computation for all callers of all
-   * processes, as with `cached`. Its `CacheError` is for a bad key or option; a failing store computes. 1 RT on a hit.
+   * The value of the key. If there is none, it computes one with the effect and stores it: one computation for all callers of all
+   * processes, as with `cached`. Fails with `CacheError` only for a bad key or option; when the store fails, it computes without
+   * it. 1 RT on a hit, 3 when it computes.
    */
   readonly getOrSet: <A, E, R>(
     key: Key,
@@ -51,8 +51,8 @@ export interface CacheBackendService {
     options?: GetOrSetOptions<A>
   ) => Effect.Effect<A, E | CacheError, R>
   /**
-   * Gives a fresh value a new time to live from now (the layer's `defaultTtl` when absent); `false` where there is
-   * none. Zero or negative expires it. 2 RT.
+   * Gives a fresh value a new time to live from now; `false` if there is no fresh value. Without `ttl` it is the layer's
+   * `defaultTtl`; zero or negative removes the value. 2 RT, 3 if the entry has groups.
    */
   readonly touch: (
     key: Key,
@@ -60,30 +60,31 @@ export interface CacheBackendService {
     options?: VersionOption
   ) => Effect.Effect<boolean, CacheError>
   /**
-   * Adds `by` (default 1, may be negative) to a stored number and returns the sum; keeps the time to live. Fails with
-   * `NoCachedValue` where there is none, with reason `NotNumeric` for anything else. 2 RT, more under contention.
+   * Adds `by` (default 1, may be negative) to a fresh number and returns the sum; the time to live stays. Fails with
+   * `NoCachedValue` if there is no fresh value, and with the reason `NotNumeric` if it is no number. 2 RT, 3 if the entry has
+   * groups, more if other callers change the same number.
    */
   readonly increment: (
     key: Key,
     by?: number,
     options?: VersionOption
   ) => Effect.Effect<number, CacheError | NoCachedValue>
-  /** Removes the entry and voids its lease; says whether a fresh value was there. 2 RT. */
+  /** Removes the entry and voids running computations; returns whether there was a fresh value. 2 RT, 3 if it had groups. */
   readonly delete: (key: Key, options?: VersionOption) => Effect.Effect<boolean, CacheError>
-  /** Removes the entries and voids their leases; says how many fresh values were there. 2 RT. */
+  /** Removes the entries and voids running computations; returns how many fresh values there were. 2 RT, 3 with groups. */
   readonly deleteMany: (keys: Iterable<Key>, options?: VersionOption) => Effect.Effect<number, CacheError>
-  /** Invalidates every entry of the group, whatever their number, by one write. 1 RT. */
+  /** Invalidates all entries of the group by one write, whatever their number, and voids running computations. 1 RT. */
   readonly invalidateGroup: (name: string, options?: VersionOption) => Effect.Effect<void, CacheError>
-  /** Removes everything in this namespace, in all its versions, and no one else's keys. */
+  /** Removes all entries of this namespace, in all its versions, and no others. 1 RT, to each server. */
   readonly clear: Effect.Effect<void, CacheError>
-  /** What this layer has seen and done. Never fails: what the store can't tell is `None`. */
+  /** What this layer has counted, and the size of the store. Never fails: what the store does not know is `None`. At most 1 RT. */
   readonly stats: Effect.Effect<CacheStats>
   /** @internal */
   readonly [engine]: Engine
 }
 
 /**
- * The cache that a program runs against; provided by `MemoryBackend.layer`, `SqlBackend.layer`, … .
+ * The cache of a program. `MemoryBackend.layer`, `SqlBackend.layer`, `MemcachedBackend.layer`, … provide it.
  *
  * @example
  * import { Effect } from "effect"

@@ -1,5 +1,5 @@
 /**
- * What can go wrong between a program and its cache.
+ * The errors of a cache.
  *
  * @since 0.1.0
  */
@@ -10,12 +10,12 @@ import { type Cause, Data } from "effect"
  *
  * | reason | meaning |
  * | --- | --- |
- * | `Unavailable` | the store can't be reached, or the circuit breaker skips it |
+ * | `Unavailable` | the store can't be reached, or a circuit breaker skips it |
  * | `Timeout` | the store did not answer in time; whether it acted is unknown |
  * | `StoreFailed` | the store answered with an error of its own |
- * | `Encode` | the value would not come back equal, so it was not stored |
- * | `TooLarge` | the value is over what the store takes |
- * | `InvalidKey` | empty, or made of something that has no stable spelling |
+ * | `Encode` | the value can't be encoded so that it comes back equal; it was not stored |
+ * | `TooLarge` | the value is larger than the store takes |
+ * | `InvalidKey` | the key is empty, or a part of it can't be printed (a function, an instance) |
  * | `InvalidOption` | an option is out of its range (a `NaN` ttl, a negative bound) |
  * | `NotNumeric` | `increment` met a value that is not a number |
  *
@@ -36,12 +36,22 @@ type TaggedErrorClass<Tag extends string> = new <A extends Readonly<Record<strin
   fields: A
 ) => Cause.YieldableError & { readonly _tag: Tag } & Readonly<A>
 
-/** By its own type, `Data.TaggedError` would put a type into our declarations that older versions of `effect` lack. */
+/** `Data.TaggedError` with a simpler type: its own names a type in our `.d.ts` files that older versions of `effect` lack. */
 const taggedError = Data.TaggedError as <Tag extends string>(tag: Tag) => TaggedErrorClass<Tag>
 
 /**
- * A cache operation failed. `operation` is what was asked (`get`, `set`, `invalidate`, …), `key` the key as the
- * caller knows it, `description` a sentence for people, `cause` the error underneath.
+ * A cache operation failed. `operation` is the operation that failed (`get`, `set`, `invalidate`, …), `key` the key as the caller
+ * knows it, `description` a sentence for people, `cause` the error of the store or the encoder.
+ *
+ * @example
+ * import { Effect, Option } from "effect"
+ * import { get } from "effect-cached"
+ *
+ * const name = get("name").pipe(
+ *   Effect.catchTag("CacheError", (error) =>
+ *     error.reason === "Unavailable" ? Effect.succeed(Option.none()) : Effect.fail(error)
+ *   )
+ * )
  *
  * @since 0.1.0
  * @category errors
@@ -60,7 +70,13 @@ export class CacheError extends taggedError("CacheError")<{
 }
 
 /**
- * `requireCache` or `increment` found no value under the key.
+ * `requireCache` or `increment` found no value. `key` is the key as the caller knows it.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { increment, set } from "effect-cached"
+ *
+ * const count = increment("visits").pipe(Effect.catchTag("NoCachedValue", () => Effect.as(set("visits", 1), 1)))
  *
  * @since 0.1.0
  * @category errors

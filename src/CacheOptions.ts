@@ -1,5 +1,5 @@
 /**
- * What the operations of a cache take, and what they tell of it.
+ * The keys and options of a cache's operations, and its statistics.
  *
  * @since 0.1.0
  */
@@ -14,22 +14,26 @@ import type { Duration, Option, Schema } from "effect"
 export type Key = string | ReadonlyArray<unknown>
 
 /**
+ * The option of every operation on keys.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface VersionOption {
-  /** The key version to address, instead of the layer's. */
+  /** The key version to use instead of the layer's. */
   readonly version?: string | number
 }
 
 /**
+ * The options of `set`, `setMany` and `add`.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface SetOptions extends VersionOption {
   /**
-   * Time to live; the layer's `defaultTtl` when absent. `Duration.infinity` is for ever, zero or negative is already
-   * expired: nothing is kept.
+   * Time to live; the layer's `defaultTtl` when absent. `Duration.infinity` is for ever. With zero or less nothing is stored, and
+   * the old value is removed by `set` and `setMany`.
    */
   readonly ttl?: Duration.DurationInput
   /**
@@ -42,7 +46,8 @@ export interface SetOptions extends VersionOption {
 }
 
 /**
- * How a computed value is kept. `A` is the value, `Args` the arguments it was computed from.
+ * The options of `cached` and `getOrSet` that say how a computed value is kept. `A` is the type of the value, `Args` that of the
+ * arguments it was computed from.
  *
  * @since 0.1.0
  * @category models
@@ -63,29 +68,35 @@ export interface MemoOptions<A, Args extends ReadonlyArray<unknown> = []> {
   readonly schema?: Schema.Schema<A, any>
   /** Which values are kept. Default: all but `undefined`, `null` and `Option.none()`, which bypass the cache. */
   readonly cacheWhen?: (value: A) => boolean
-  /** Who recomputes a stale value: the caller that gets its lease (default), or a fiber of the layer in the background. */
+  /** Who recomputes a stale value: the caller that gets the lease (default), or a fiber of the layer in the background. */
   readonly revalidate?: "caller" | "background"
   /**
-   * Whether a stale value answers for a failed recomputation. Default true. Otherwise the caller that recomputed gets the
-   * error; the others are served the stale value, and nobody tries again until the lease has run out.
+   * Whether the stale value is served when its recomputation fails. Default true. With false the caller that recomputed gets the
+   * error. Either way the other callers are served the stale value, and nobody tries again until the lease has run out.
    */
   readonly staleOnError?: boolean
-  /** How long the right to compute lasts without being renewed: so long a killed process can delay the others. Default 10 seconds. */
+  /**
+   * How long a lease lasts if its process does not renew it, at least 1 millisecond: a killed process delays the other callers by
+   * so much. A computation may take longer, because its lease is renewed meanwhile. Default 10 seconds.
+   */
   readonly lease?: Duration.DurationInput
-  /** β of XFetch: how eagerly fresh values are recomputed before their end; 1 is usual. Default 0: never. */
+  /** β of XFetch, 0 to 1000: how eagerly fresh values are recomputed before their end; 1 is usual. Default 0: never. */
   readonly earlyRefresh?: number
-  /** The share of the ttl, 0 to 1, of which a random part is taken off each entry, to spread expiry. Default 0. */
+  /** A share of the ttl, 0 to 1. Each entry's ttl is shortened by a random part of it, so that entries expire at different times. Default 0. */
   readonly jitter?: number
 }
 
 /**
+ * The options of `getOrSet`.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface GetOrSetOptions<A> extends MemoOptions<A>, VersionOption {}
 
 /**
- * Counts since the layer was built, and what the store knows of its own size.
+ * Counts since the layer was built, and the size of the store as far as it knows it: `entries` and `bytes` now, `evictions` for want
+ * of room since the layer was built.
  *
  * @since 0.1.0
  * @category models
@@ -94,18 +105,24 @@ export interface CacheStats {
   readonly entries: Option.Option<number>
   readonly bytes: Option.Option<number>
   readonly evictions: Option.Option<number>
+  /** Fresh values served. */
   readonly hits: number
+  /** Stale values served. */
   readonly staleHits: number
+  /** Calls that found no value. */
   readonly misses: number
-  /** Callers that were given the result of a computation that another caller had started. */
+  /** Calls that got the result of a computation that another caller had started. */
   readonly joined: number
+  /** Computations that succeeded. */
   readonly computed: number
   /** Computations that ended in an error or a defect. */
   readonly failed: number
+  /** Values that were stored. */
   readonly stored: number
-  /** Results not stored because the key was invalidated, set or leased anew while they were computed. */
+  /** Values not stored because the key was invalidated, set or leased anew while they were computed. */
   readonly discarded: number
-  /** Records met that could not be decoded. */
+  /** Entries read that could not be decoded. */
   readonly undecodable: number
+  /** Failures of the store after which the call went on without it. */
   readonly storeErrors: number
 }

@@ -1,5 +1,5 @@
 /**
- * What `cached` takes and gives.
+ * The options and the results of `cached`.
  *
  * @since 0.1.0
  */
@@ -8,47 +8,71 @@ import type { CacheBackend, MemoOptions } from "./CacheBackend.js"
 import type { CacheError, NoCachedValue } from "./CacheError.js"
 
 /**
+ * The options of `cached`.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface CachedOptions<A, Args extends ReadonlyArray<unknown> = []> extends MemoOptions<A, Args> {
-  /** Names the entries; the arguments are added to it. It survives refactoring and minifying, so it is required. */
+  /** The name of the entries; the arguments are added to it. Required, because a function's own name changes with refactoring and minifying. */
   readonly key: string
   /**
-   * Which part of the arguments makes the key: one value, or an array of them. Needed where an argument is a function or
-   * an instance. Default: all of them.
+   * Which part of the arguments makes the key: one value, or an array of values. Needed if an argument is a function or an
+   * instance. Default: all arguments.
    */
   readonly keyArgs?: (...args: Args) => unknown
 }
 
 /**
- * A memoized function. Its error and requirement channels are the lifted effect's, plus `CacheBackend`: while the store
- * fails it computes as if there were no cache. A key that can't be spelled and an option out of its range are mistakes of
- * the program, hence defects (`CacheError` with reason `InvalidKey` or `InvalidOption`).
+ * A memoized function. It fails with the errors of the memoized effect only: when the store fails, it computes as if there were no
+ * cache. It requires what the effect requires, and `CacheBackend`. An argument that can't be printed and an option out of its range
+ * are mistakes of the program: the call dies with `CacheError` (`InvalidKey`, `InvalidOption`).
  *
- * `This` is what a method needs as its `this`; of other functions it is `unknown`.
+ * `This` is the type of `this` in a method; in other functions it is `unknown`. A round trip (RT) is one exchange with the store.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { cached } from "effect-cached"
+ *
+ * const square = cached((n: number) => Effect.sync(() => n * n), { key: "square", ttl: "1 hour" })
+ *
+ * const program = Effect.gen(function* () {
+ *   yield* square(12) //              144
+ *   yield* square.invalidate(12)
+ *   yield* square.forceRecalc(12) //  144, computed again
+ *   yield* square.requireCache(12) // 144, from the cache
+ *   return square.cacheKey(12) //     "square(12)"
+ * })
  *
  * @since 0.1.0
  * @category models
  */
 export interface CachedFunction<Args extends ReadonlyArray<unknown>, out A, out E, out R, in This = unknown> {
-  /** The value, from the cache or computed by one caller of all processes. 1 RT on a hit. */
+  /** The value: from the cache, or computed by one caller of all processes. 1 RT on a hit, 3 for the caller that computes. */
   (this: This, ...args: Args): Effect.Effect<A, E, R | CacheBackend>
-  /** Makes what is cached, and what is being computed, for these arguments count no more. 1 RT. */
+  /** Removes the entry and voids running computations, so what they compute is not stored. Fails if the store fails. 1 RT. */
   readonly invalidate: (...args: Args) => Effect.Effect<void, CacheError, CacheBackend>
   /**
-   * Computes now, stores and returns. What was there is served to others until then, and never after. 3 RT.
-   * For a method that uses `this`: `service.method.forceRecalc.call(service, …)`, or the decorator, which binds it.
+   * Computes now, stores the value and returns it. Other callers are served the old value until then, and never after. 3 RT.
+   * A method that uses `this` needs `service.method.forceRecalc.call(service, …)`; a decorated method is bound already.
    */
   readonly forceRecalc: (this: unknown, ...args: Args) => Effect.Effect<A, E, R | CacheBackend>
-  /** The cached value, fresh or stale; never computes: fails with `NoCachedValue`. 1 RT. */
+  /** The cached value, fresh or stale. Never computes: without a value it fails with `NoCachedValue`. 1 RT. */
   readonly requireCache: (...args: Args) => Effect.Effect<A, NoCachedValue | CacheError, CacheBackend>
-  /** The readable key, without namespace and version, for the direct operations. Throws `CacheError` (`InvalidKey`). */
+  /** The key for the direct operations: readable, without namespace and version. Throws `CacheError` (`InvalidKey`). */
   readonly cacheKey: (...args: Args) => string
 }
 
 /**
- * A memoized effect, with the operations of `CachedFunction`.
+ * A memoized effect. Its properties are the operations of `CachedFunction`.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { cached } from "effect-cached"
+ *
+ * const report = Effect.succeed({ total: 3 }).pipe(cached({ key: "report", ttl: "5 minutes" }))
+ *
+ * const program = Effect.zipRight(report.invalidate, report)
  *
  * @since 0.1.0
  * @category models

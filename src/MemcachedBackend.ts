@@ -1,5 +1,5 @@
 /**
- * The cache on one memcached or a pool of them, shared by all processes that name the same servers. Needs `memjs`.
+ * The cache on one memcached server or several, shared by all processes that name the same servers. Needs the package `memjs`.
  *
  * @since 0.1.0
  */
@@ -14,6 +14,8 @@ import type { MemcachedOptions } from "./internal/stores/memcached/settings.js"
 import type * as StoreBackend from "./StoreBackend.js"
 
 /**
+ * The options of `layer`.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -23,11 +25,11 @@ export interface MemcachedBackendOptions
     MemcachedOptions {}
 
 /**
- * Connects in the background and never fails for want of a server: without one, `cached` computes and the direct
- * operations fail with `Unavailable`. Fails with `InvalidOption` for an option out of its range.
+ * Connects in the background, so it does not fail when no server answers: then `cached` computes, and the direct operations fail
+ * with `Unavailable`. Fails with `InvalidOption` for an option out of its range.
  *
- * `clear` costs one write a server, whatever the number of entries, and touches no other namespace. It fails when a
- * server can't be reached; the others are cleared all the same.
+ * `clear` takes one write to each server, whatever the number of entries, and clears no other namespace. It fails if a server can't
+ * be reached; the others are cleared all the same.
  *
  * @example
  * import { Effect } from "effect"
@@ -53,7 +55,7 @@ const fromEnvironment = {
 }
 
 /**
- * A `Config` for each option that is not left to its default.
+ * A `Config` for each option; an option without one has its default.
  *
  * @since 0.1.0
  * @category models
@@ -63,8 +65,14 @@ export type MemcachedBackendConfig = {
 }
 
 /**
- * The same with its options out of a `Config`. Unless given, `servers` comes from `MEMCACHED_SERVERS`, and user and
- * password from `MEMCACHED_USERNAME` and `MEMCACHED_PASSWORD` if they are set.
+ * The same layer, its options from `Config`. By default `servers` comes from `MEMCACHED_SERVERS`, `username` from
+ * `MEMCACHED_USERNAME` and `password` from `MEMCACHED_PASSWORD`; the last two may be unset. Fails with `ConfigError` as well.
+ *
+ * @example
+ * import { Config } from "effect"
+ * import * as MemcachedBackend from "effect-cached/MemcachedBackend"
+ *
+ * const CacheLive = MemcachedBackend.layerConfig({ namespace: Config.string("CACHE_NAMESPACE") })
  *
  * @since 0.1.0
  * @category layers

@@ -1,5 +1,5 @@
 /**
- * The cache in this process: a bounded LRU. For a single process, for tests, and as the measure of the other backends.
+ * The cache in the memory of this process: a bounded LRU. For programs of one process, and for tests.
  *
  * @since 0.1.0
  */
@@ -12,17 +12,22 @@ import * as MemoryStore from "./internal/stores/memory/MemoryStore.js"
 import type * as StoreBackend from "./StoreBackend.js"
 
 /**
+ * The options of `layer`.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface MemoryBackendOptions extends StoreBackend.BackendOptions {
-  /** How many entries are kept; the least recently used goes first. Default 10 000. */
+  /** How many values are kept at most; the least recently used is dropped first. Default 10 000. */
   readonly maxEntries?: number
-  /** About how many bytes of values are kept, by an estimate of their size in the heap. Default: no such bound. */
+  /**
+   * How many bytes all values may take, by an estimate of their size in the heap. Estimating costs a walk over each value that is
+   * stored. A value larger than this alone fails with `TooLarge`. Default: no bound.
+   */
   readonly maxBytes?: number
   /**
-   * Keep a serialised copy of each value instead of a reference to it. By reference a hit costs least, and a caller who
-   * changes a value changes it for all; copied, values go through `schema` or must be plain data, as with a server.
+   * Whether to keep a serialised copy of each value instead of a reference. A hit by reference is the fastest, but a caller that
+   * changes the value changes it for all callers. With copies, values go through `schema` or must be plain data, as on a server.
    * Default false.
    */
   readonly copy?: boolean
@@ -31,7 +36,8 @@ export interface MemoryBackendOptions extends StoreBackend.BackendOptions {
 const defaultMaxEntries = 10_000
 
 /**
- * Fails with `InvalidOption` for a bound that is not a whole number of at least 1.
+ * A cache of its own for each time that the layer is built. Its operations take no round trip. Fails with `InvalidOption` if
+ * `maxEntries` or `maxBytes` is not a whole number of at least 1.
  *
  * @example
  * import { Effect } from "effect"
@@ -60,7 +66,13 @@ export const layer = (options: MemoryBackendOptions = {}): Layer.Layer<CacheBack
   )
 
 /**
- * The same with its options out of a `Config`.
+ * The same layer, its options from `Config`. Fails with `ConfigError` as well.
+ *
+ * @example
+ * import { Config } from "effect"
+ * import { MemoryBackend } from "effect-cached"
+ *
+ * const CacheLive = MemoryBackend.layerConfig({ maxEntries: Config.withDefault(Config.integer("CACHE_ENTRIES"), 10_000) })
  *
  * @since 0.1.0
  * @category layers

@@ -1,5 +1,5 @@
 /**
- * Caching switched off: every read is a miss, every write is forgotten. Programs run unchanged and always compute.
+ * Caching switched off: every read is a miss, and nothing is stored. Programs run unchanged, and `cached` always computes.
  *
  * @since 0.1.0
  */
@@ -21,6 +21,16 @@ const store: CacheStore = {
 }
 
 /**
+ * Never fails to build, and has no options. Its operations take no round trip.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { getOrSet, NoopBackend } from "effect-cached"
+ *
+ * const program = getOrSet("answer", Effect.succeed(42))
+ *
+ * Effect.runPromise(program.pipe(Effect.provide(NoopBackend.layer)))
+ *
  * @since 0.1.0
  * @category layers
  */

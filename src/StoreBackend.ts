@@ -1,5 +1,5 @@
 /**
- * A backend out of any `CacheStore`: how a third party makes its own.
+ * Makes a backend of any `CacheStore`: for stores of third parties.
  *
  * @since 0.1.0
  */
@@ -14,7 +14,10 @@ import { fromPlain } from "./internal/stores/fromPlain.js"
 export type { BackendOptions, OutageOptions } from "./internal/backend/options.js"
 
 /**
- * @param store makes the store; what it acquires is released with the layer
+ * The layer of a backend over the store. Fails with `InvalidOption` for an option out of its range.
+ *
+ * @param store makes the store; what it acquires is released when the layer closes
+ * @param options `breaker` and `queueInvalidations` matter only for a store whose `location` is `network`
  *
  * @example
  * import { ByteStore, StoreBackend } from "effect-cached"

@@ -1,5 +1,5 @@
 /**
- * The operations of the `CacheBackend` of the program, where the call reads better without naming it.
+ * The operations of `CacheBackend` as functions, for calls without `yield* CacheBackend`.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * Lifts functions, methods and effects into memoized ones.
+ * Memoizes functions, methods and effects.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,7 @@ import type { Effect } from "effect"
 import type { CachedEffect, CachedFunction, CachedOptions } from "./CachedFunction.js"
 import * as internal from "./internal/memoized/lift.js"
 
-/** `T` itself, but nothing is inferred from it. `NoInfer` does not do for rest parameters: callbacks could not be shorter. */
+/** `T` itself, but nothing is inferred from it. With `NoInfer` a callback could not take fewer parameters than the function. */
 type Settled<T extends ReadonlyArray<unknown>> = [T][T extends unknown ? 0 : never]
 
 /** Whether option callbacks that take `Args` can be called with the function's own arguments. */
@@ -18,12 +18,12 @@ type Matching<Args extends ReadonlyArray<unknown>, Own extends ReadonlyArray<unk
     : "the option callbacks take other arguments than the function"
 
 /**
- * What `cached(options)` gives: takes a function, decorates a method, or ends a pipe.
+ * What `cached(options)` returns. It takes a function, decorates a method, or ends a pipe.
  *
- * A decorated method must declare `CacheBackend` among its requirements (a decorator can't add them). On an instance the
- * method is bound to it, its four operations too: `asCached(city.bySlug).invalidate("lisbon")`.
+ * A decorated method must declare `CacheBackend` among its requirements, because a decorator can't add it. The method of an instance
+ * is bound to it, and so are its operations: `asCached(city.bySlug).invalidate("lisbon")`.
  *
- * It is a single signature because a pipe infers nothing through overloads.
+ * It has a single signature, because TypeScript infers nothing through overloads in a pipe.
  *
  * @since 0.1.0
  * @category models
@@ -46,10 +46,11 @@ export type Lift<A, Args extends ReadonlyArray<unknown>> = <
 /**
  * Memoizes an effect, or what a function or method returns, in the `CacheBackend` of the program.
  *
- * One caller of all processes computes a missing value (Facebook's leases: Nishtala et al., NSDI 2013) or a stale one
- * (MintCache: the others are served the stale value meanwhile); callers in one process wait on one computation, which
- * none of them owns: it is interrupted when the last of them is. What was invalidated while it was computed is not
- * stored. Inside a SQL transaction it reads the cache and stores nothing.
+ * One caller of all processes computes a missing value (Facebook's leases: Nishtala et al., NSDI 2013) or a stale one (Django's
+ * MintCache: the others are served the stale value meanwhile). The callers in one process wait for one computation, which none of
+ * them owns: it is interrupted when its last caller is. A value that is invalidated while it is computed is not stored. When the
+ * store fails, it computes without it. Inside a SQL transaction it reads the cache and stores nothing. 1 round trip on a hit, 3 for
+ * the caller that computes.
  *
  * @example
  * import { Effect } from "effect"
@@ -83,12 +84,12 @@ export const cached: {
   ): CachedFunction<Args, A, E, R, This>
   <A, E, R>(effect: Effect.Effect<A, E, R>, options: CachedOptions<NoInfer<A>>): CachedEffect<A, E, R>
   <A, Args extends ReadonlyArray<unknown> = never>(options: CachedOptions<A, Args>): Lift<A, Args>
-  // The implementation tells its cases apart at run time, where there are no types: these signatures are its types.
+  // The implementation distinguishes the cases at run time and is untyped: these signatures are its types.
 } = internal.cached as never
 
 /**
- * The memoized function that a decorated method is, with its four operations, which a decorator can't show in the
- * method's type. Throws a `TypeError` for a function that `cached` did not make.
+ * A decorated method, typed as the memoized function that it is, with its operations: a decorator can't change the type of a method.
+ * Throws a `TypeError` for a function that `cached` did not make.
  *
  * @example
  * import { Effect } from "effect"
@@ -110,5 +111,5 @@ export const cached: {
 export const asCached: <This, Args extends ReadonlyArray<unknown>, A, E, R>(
   method: (this: This, ...args: Args) => Effect.Effect<A, E, R>
 ) => CachedFunction<Args, A, E, R, This> =
-  // As above.
+  // Untyped as `internal.cached` is.
   internal.asCached as never

@@ -1,6 +1,5 @@
 /**
- * Tells whether a backend keeps the promises of `CacheBackend`. For the authors of backends; needs `vitest` and
- * `@effect/vitest`.
+ * Tests whether a backend keeps the promises of `CacheBackend`. For authors of backends. Needs `vitest` and `@effect/vitest`.
  *
  * @since 0.1.0
  */
@@ -24,16 +23,18 @@ import { valueTests } from "./internal/conformance/values.js"
 import { versionTests } from "./internal/conformance/versions.js"
 
 /**
+ * The options of `cacheBackendSuite`.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface SuiteOptions<E> {
   /**
-   * Whether every layer built from the one under test works on the same store, as with a server. Then the suite builds
-   * it several times, to see what two processes make of one key. Default false.
+   * Whether all layers built from the layer under test use the same store, as with a server. Then the suite builds it several times,
+   * as several processes do. Default false.
    */
   readonly shared?: boolean
-  /** The same store under another namespace: what one clears must not be missed by the other. */
+  /** A layer on the same store under another namespace, to test that neither clears the other. Default: this is not tested. */
   readonly neighbour?: Layer.Layer<CacheBackend, E>
 }
 
@@ -54,9 +55,11 @@ const sections: ReadonlyArray<readonly [string, (it: It) => void]> = [
 ]
 
 /**
- * Registers the conformance tests of a backend: a `describe` named after it. Give it a layer with the default options and
- * a namespace that nothing else uses, for the tests `clear` it. Names are random, times come from a `TestClock`, values
- * are at most 300 kB.
+ * Registers the conformance tests of a backend in a `describe` of that name. The layer must have the default options and a namespace
+ * that nothing else uses, because the tests clear it. The tests use random keys, the `TestClock`, and values of at most 300 kB.
+ *
+ * @param name the title of the `describe`
+ * @param layer the backend under test; it is built once for all tests
  *
  * @example
  * import { MemoryBackend } from "effect-cached"

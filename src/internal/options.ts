@@ -1,5 +1,5 @@
 /**
- * Options as users write them, checked and brought into the units of the inside: milliseconds.
+ * Checks the options of users and turns durations into milliseconds.
  */
 import { Duration, Either } from "effect"
 import { CacheError } from "../CacheError.js"
@@ -11,8 +11,8 @@ const hasNaN = (input: unknown): boolean =>
   Array.isArray(input) ? input.some(Number.isNaN) : typeof input === "number" && Number.isNaN(input)
 
 /**
- * A duration in milliseconds: `Infinity` for ever, 0 for anything that is not after now. `NaN`, which Effect's own
- * decoder takes for zero, and a text that is no duration are refused.
+ * A duration in milliseconds: `Infinity` is for ever, and a negative duration is 0. Refuses `NaN`, which Effect's own decoder takes
+ * for zero, and a text that is no duration.
  */
 export const durationMillis = (
   operation: string,

@@ -27,25 +27,25 @@ const outlives = "nothing outlives its invalidation"
 export const mutations: ReadonlyArray<Mutation> = [
   {
     name: "a result is stored without compare-and-set",
-    file: "backend/computation.ts",
-    original: "return Effect.map(this.records.store.replace(request.key, hold.token, entry), (replaced) => {",
+    file: "internal/readThrough/Lease.ts",
+    original: "return Effect.map(this.reader.store.replace(request.key, own.token, entry), (replaced) => {",
     broken:
-      "return Effect.map(Effect.as(this.records.store.write([{ key: request.key, entry }]), Option.some(hold.token)), (replaced) => {",
+      "return Effect.map(Effect.as(this.reader.store.write([{ key: request.key, entry }]), Option.some(own.token)), (replaced) => {",
     promise: outlives
   },
   {
     name: "a key is leased without compare-and-set",
-    file: "backend/computation.ts",
+    file: "internal/readThrough/Lease.ts",
     original: "stored === undefined ? store.add(request.key, entry) : store.replace(request.key, stored.token, entry),",
     broken: "Effect.as(store.write([{ key: request.key, entry }]), Option.some<unknown>({})),",
     promise: "one computation per key and freshness window"
   },
   {
     name: "group versions are captured after computing",
-    file: "backend/computation.ts",
-    original: "      const payload = yield* codec.encode(value)\n",
+    file: "internal/readThrough/Lease.ts",
+    original: "return Effect.flatMap(Effect.zip(codec.encode(value), jitterOf(policy)), ([payload, random]) => {",
     broken:
-      "      const payload = yield* codec.encode(value)\n      hold.entry = { ...hold.entry, groups: yield* this.records.capture(request.groups) }\n",
+      "return Effect.flatMap(Effect.zipLeft(Effect.zip(codec.encode(value), jitterOf(policy)), Effect.map(this.reader.capture(request.groups), (groups) => { own.entry = { ...own.entry, groups } })), ([payload, random]) => {",
     promise: outlives
   }
 ]

@@ -118,18 +118,18 @@ describe("the queue of invalidations", () => {
       for (let n = 0; n < 10_000; n++) queue.add([`key ${n}`])
       queue.add(["key 0"])
       assert.strictEqual(queue.size, 10_000)
-      assert.isFalse(queue.holds(["key 10000"]))
+      assert.isFalse(queue.blocks(["key 10000"]))
       let most = 0
       for (let n = 10_000; n < 400_000; n += 100) {
         queue.add(Array.from({ length: 100 }, (_, m) => `key ${n + m}`))
         most = Math.max(most, queue.size)
       }
       assert.isAtMost(most, 10_000)
-      assert.isTrue(queue.holds(["a key that was invalidated, or not"]))
+      assert.isTrue(queue.blocks(["a key that was invalidated, or not"]))
       yield* queue.replay
       assert.deepStrictEqual(plain.asked, ["clear"])
       assert.isTrue(queue.isEmpty)
-      assert.isFalse(queue.holds(["key 0"]))
+      assert.isFalse(queue.blocks(["key 0"]))
     })
   )
 
@@ -145,11 +145,11 @@ describe("the queue of invalidations", () => {
       })
       queue.add(["a", "b"])
       yield* queue.replay
-      assert.isFalse(queue.holds(["a"]))
-      assert.isTrue(queue.holds(["b"]))
+      assert.isFalse(queue.blocks(["a"]))
+      assert.isTrue(queue.blocks(["b"]))
       queue.addClear()
       yield* queue.replay
-      assert.isTrue(queue.holds(["a"]))
+      assert.isTrue(queue.blocks(["a"]))
       assert.deepStrictEqual(plain.asked, ["remove a,b", "clear"])
     })
   )

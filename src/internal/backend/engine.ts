@@ -1,4 +1,4 @@
-/** What `cached` needs of a backend beyond its public operations, behind a symbol. */
+/** What `cached` needs of a backend besides its public operations. A symbol keeps it out of the public API. */
 import type { EntryReader } from "../entries/EntryReader.js"
 import type { Keyspace } from "../entries/keyspace.js"
 import type { Flights } from "../readThrough/Flights.js"

@@ -1,4 +1,4 @@
-/** The layer of a backend: a store, guarded by a circuit breaker where it may be away, and the service over it. */
+/** The layer of a backend: a store, a circuit breaker in front of it if it is on a network, and the service over both. */
 import { Effect, Either, Layer, type Scope } from "effect"
 import { CacheBackend } from "../../CacheBackend.js"
 import { CacheError } from "../../CacheError.js"
@@ -11,7 +11,7 @@ import type { BackendOptions, OutageOptions } from "./options.js"
 const defaultFailures = 5
 const oneSecond = 1_000
 
-const nobodyReplays = () =>
+const replayNeedsBreaker = () =>
   new CacheError({
     reason: "InvalidOption",
     operation: "layer",
@@ -22,9 +22,9 @@ const guarded = (
   store: Store,
   { breaker = {}, queueInvalidations = false }: OutageOptions
 ): Effect.Effect<Store, CacheError, Scope.Scope> => {
-  // A store in this process can't be away.
+  // A store in this process can't have an outage.
   if (store.location === "process") return Effect.succeed(store)
-  if (breaker === false) return queueInvalidations ? Effect.fail(nobodyReplays()) : Effect.succeed(store)
+  if (breaker === false) return queueInvalidations ? Effect.fail(replayNeedsBreaker()) : Effect.succeed(store)
   return Effect.flatMap(
     Either.all({
       failures: positiveInteger("layer", "breaker.failures", breaker.failures ?? defaultFailures),

@@ -1,4 +1,4 @@
-/** A `CacheBackend` service out of a store. */
+/** Makes the `CacheBackend` service over a store. */
 import { Effect, Option, type Scope } from "effect"
 import type { CacheBackendService } from "../../CacheBackend.js"
 import type { CacheError } from "../../CacheError.js"
@@ -15,12 +15,12 @@ import { writes } from "../operations/set.js"
 import { updates } from "../operations/update.js"
 import { durationMillis } from "../options.js"
 import { logFailure } from "../outages/storeFailure.js"
-import { Computations } from "../readThrough/Computations.js"
 import { Computation } from "../readThrough/computation.js"
 import { Flights } from "../readThrough/Flights.js"
 import { Invalidation } from "../readThrough/invalidation.js"
 import { Leases } from "../readThrough/Lease.js"
 import { ReadThrough } from "../readThrough/ReadThrough.js"
+import { SingleFlight } from "../readThrough/SingleFlight.js"
 import { LayerCounters } from "../runtime/counters.js"
 import type { Store } from "../stores/Store.js"
 import { engine } from "./engine.js"
@@ -31,7 +31,7 @@ const fiveMinutes = 300_000
 
 const noSize = { entries: Option.none(), bytes: Option.none(), evictions: Option.none() }
 
-/** The service over the store; its computations run in, and end with, the scope. */
+/** The service over the store; its computations run in the scope, and end with it. */
 export const make = (
   store: Store,
   options: BackendOptions
@@ -51,9 +51,9 @@ export const make = (
     const flights = new Flights()
     const invalidation = new Invalidation(reader, flights)
     const computation = new Computation(new Leases(reader), flights, invalidation)
-    const computations = new Computations(computation, flights, store.location === "process")
-    yield* Effect.addFinalizer(() => computations.shutdown)
-    const readThrough = new ReadThrough(reader, flights, computations, invalidation)
+    const singleFlight = new SingleFlight(computation, flights, store.location === "process")
+    yield* Effect.addFinalizer(() => singleFlight.shutdown)
+    const readThrough = new ReadThrough(reader, flights, singleFlight, invalidation)
     const access = new Access(reader, invalidation, counters.direct, keyspaceOf, defaultTtl)
 
     return {

@@ -1,37 +1,39 @@
-/** What layers take. */
+/** The options of all layers. */
 import type { Duration } from "effect"
 
 /**
- * What every layer takes.
+ * The options of every layer.
  *
  * @since 0.1.0
  * @category models
  */
 export interface BackendOptions {
-  /** Keeps the keys of several programs on one store apart. Default `"default"`. */
+  /** Separates the keys of several programs that use one store. Default `"default"`. */
   readonly namespace?: string
-  /** A deploy that bumps it sees an empty cache and leaves the old one to the old code. Default 1. */
+  /** A deploy with another version starts with an empty cache; the old code keeps the old one. Default 1. */
   readonly version?: string | number
-  /** The time to live where none is given. Default 5 minutes. */
+  /** The time to live of a value that is stored without a `ttl`. Default 5 minutes. */
   readonly defaultTtl?: Duration.DurationInput
 }
 
 /**
- * What every layer over a server takes besides.
+ * The further options of every layer whose store is on a network.
  *
  * @since 0.1.0
  * @category models
  */
 export interface OutageOptions {
   /**
-   * The circuit breaker in front of the store: after `failures` (default 5) outages in a row calls skip the store, and
-   * every `retryAfter` (default 1 second) one probe finds out whether it is back. `false`: every call asks the store.
+   * The circuit breaker in front of the store. After `failures` outages in a row (default 5) all calls skip the store. A probe
+   * every `retryAfter` (default 1 second) finds out whether the store is back; no caller waits for it. `false`: every call asks
+   * the store.
    */
   readonly breaker?: { readonly failures?: number; readonly retryAfter?: Duration.DurationInput } | false
   /**
-   * Keep an invalidation that fails for an outage, succeed, and replay it before this process reads those keys again.
-   * Other processes that still reach the store read the old values until then. Default false: invalidations fail loudly.
-   * Needs the breaker, whose probes find out when to replay: `InvalidOption` where that is `false`.
+   * Whether an invalidation that fails because of an outage succeeds and is queued. This process replays it before it reads those
+   * keys again. Until then, other processes that reach the store read the old values. The queue is lost with the process. Default
+   * false: the invalidation fails with `CacheError`. The breaker's probes replay the queue, so with `breaker: false` the layer
+   * fails with `InvalidOption`.
    */
   readonly queueInvalidations?: boolean
 }

@@ -1,5 +1,5 @@
 /**
- * `add`: stores where nothing fresh stands, for one caller of many.
+ * `add`: stores only if there is no fresh value, for one caller of many.
  */
 import { expect } from "@effect/vitest"
 import { Effect, Option, TestClock } from "effect"
@@ -15,7 +15,7 @@ export const addTests = (it: It): void => {
     })
   )
 
-  it.effect("does not take a value that counts as nothing for a missing one", () =>
+  it.effect("does not take undefined, null or false for a missing value", () =>
     Effect.gen(function* () {
       const { cache, key } = yield* ground
       for (const [index, value] of [null, undefined, 0, "", false, Number.NaN].entries()) {

@@ -1,5 +1,5 @@
 /**
- * `getOrSet`: computes once, for all callers, and stores only what nobody has invalidated meanwhile.
+ * `getOrSet`: computes once for all callers, and stores nothing that was invalidated meanwhile.
  */
 import { expect } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Option, TestClock } from "effect"
@@ -16,7 +16,7 @@ const counted = <A>(value: A) => {
   return { counter, effect }
 }
 
-/** Computes "computed" under the key, and lets something happen while it does. */
+/** Computes the value "computed" for the key, and runs an effect meanwhile. */
 const whileComputing = <E, R>(
   cache: CacheBackendService,
   key: string,
@@ -106,7 +106,7 @@ export const getOrSetTests = (it: It): void => {
     })
   )
 
-  it.effect("stores under the groups that it is told", () =>
+  it.effect("stores the value with its groups", () =>
     Effect.gen(function* () {
       const { cache, key } = yield* ground
       const options = { groups: [key("group"), key("other")] }
@@ -221,7 +221,7 @@ export const getOrSetTests = (it: It): void => {
     })
   )
 
-  it.effect("shows nothing to the direct operations before it is done", () =>
+  it.effect("shows nothing to the direct operations before it has computed", () =>
     Effect.gen(function* () {
       const { cache, key } = yield* ground
       const looking = Effect.gen(function* () {

@@ -1,5 +1,5 @@
 /**
- * What the conformance tests stand on: names that no other run uses, and ways to move time.
+ * What the conformance tests share: keys that no other run uses, and ways to move time.
  */
 import { randomUUID } from "node:crypto"
 import type { Vitest } from "@effect/vitest"
@@ -7,12 +7,12 @@ import { Clock, Duration, Effect, TestServices } from "effect"
 import { CacheBackend, type CacheBackendService } from "../../CacheBackend.js"
 import type { CacheError, CacheErrorReason } from "../../CacheError.js"
 
-/** Vitest's `it` with the backend under test at hand; its clock is a `TestClock`. */
+/** Vitest's `it`, which provides the backend under test and a `TestClock`. */
 export type It = Vitest.MethodsNonLive<CacheBackend>
 
 export interface Ground {
   readonly cache: CacheBackendService
-  /** A key, group or version name of this test alone. */
+  /** A key, group or version name that only this test uses. */
   readonly key: (name: string) => string
 }
 
@@ -21,7 +21,7 @@ export const ground: Effect.Effect<Ground, never, CacheBackend> = Effect.map(Cac
   return { cache, key: (name) => `${prefix} ${name}` }
 })
 
-/** The reason that the effect fails with; dies if it succeeds. */
+/** The reason of the `CacheError` that the effect fails with; dies if the effect succeeds. */
 export const reasonOf = <A, R>(effect: Effect.Effect<A, CacheError, R>): Effect.Effect<CacheErrorReason, never, R> =>
   Effect.matchEffect(effect, {
     onFailure: (error) => Effect.succeed(error.reason),
@@ -29,8 +29,8 @@ export const reasonOf = <A, R>(effect: Effect.Effect<A, CacheError, R>): Effect.
   })
 
 /**
- * Runs the effect as if so much time had passed, for this effect alone. For leaps of years: moving the `TestClock` would
- * run whatever a backend does every few seconds a million times.
+ * Runs this effect alone as if so much time had passed. For leaps of years: if the `TestClock` moved that far, a backend's background
+ * work of every few seconds would run a million times.
  */
 export const later = <A, E, R>(
   duration: Duration.DurationInput,
@@ -49,10 +49,10 @@ export const later = <A, E, R>(
     })
   })
 
-/** On the real clock, for tests in which several callers wait for one another. All of a test must be on one clock. */
+/** Runs on the real clock, for tests in which callers wait for one another. A whole test must run on one clock. */
 export const live: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = TestServices.provideLive
 
-/** Of so many callers at once. */
+/** How many callers are at work at once. */
 export const crowd = 40
 
 export const together = <A, E, R>(effect: (index: number) => Effect.Effect<A, E, R>): Effect.Effect<Array<A>, E, R> =>

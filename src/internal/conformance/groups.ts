@@ -87,7 +87,7 @@ export const groupTests = (it: It): void => {
     })
   )
 
-  it.effect("does not forget a group, however long it was left alone", () =>
+  it.effect("does not forget a group, however long nobody uses it", () =>
     Effect.gen(function* () {
       const { cache, key } = yield* ground
       yield* cache.set(key("a"), 1, { groups: [key("group")], ttl: Duration.infinity })
@@ -98,7 +98,7 @@ export const groupTests = (it: It): void => {
     })
   )
 
-  it.effect("tells groups from keys, and hostile names apart", () =>
+  it.effect("separates groups from keys, and hostile names from each other", () =>
     Effect.gen(function* () {
       const { cache, key } = yield* ground
       const own = key("")

@@ -6,7 +6,7 @@ import { Effect, Option, TestClock } from "effect"
 import { crowd, ground, type It, live, together } from "./ground.js"
 
 export const incrementTests = (it: It): void => {
-  it.effect("adds one, or what it is told, and returns the sum", () =>
+  it.effect("adds one, or the given number, and returns the sum", () =>
     Effect.gen(function* () {
       const { cache, key } = yield* ground
       yield* cache.set(key("a"), 41)

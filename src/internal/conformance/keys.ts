@@ -1,5 +1,5 @@
 /**
- * Any text and any plain value is a key, and no two of them are the same one.
+ * Any text and any plain value is a key, and different ones are different keys.
  */
 import { expect } from "@effect/vitest"
 import { Effect, Option } from "effect"
@@ -126,7 +126,7 @@ export const keyTests = (it: It): void => {
     })
   )
 
-  it.effect("tells array keys apart by their values, and takes equal ones for the same", () =>
+  it.effect("separates array keys with different values, and takes equal ones for the same key", () =>
     Effect.gen(function* () {
       const { cache, key } = yield* ground
       const own = key("")
@@ -143,7 +143,7 @@ export const keyTests = (it: It): void => {
     })
   )
 
-  it.effect("refuses what has no spelling with InvalidKey", () =>
+  it.effect("refuses what can't be printed with InvalidKey", () =>
     Effect.gen(function* () {
       const { cache, key } = yield* ground
       for (const bad of ["", [], [() => 1], [Symbol("a")], [key("a"), { f: () => 1 }], [new (class Point {})()]]) {
@@ -160,7 +160,7 @@ export const keyTests = (it: It): void => {
     })
   )
 
-  it.effect("does nothing of a request for many keys when one of them is refused", () =>
+  it.effect("does nothing for any of many keys when one of them is refused", () =>
     Effect.gen(function* () {
       const { cache, key } = yield* ground
       yield* cache.set(key("there"), 1)

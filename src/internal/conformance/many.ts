@@ -125,7 +125,7 @@ export const manyTests = (it: It): void => {
     })
   )
 
-  it.effect("goes by the last value of a key also where one of two can't be stored", () =>
+  it.effect("takes the last value of a key, also if one of two can't be stored", () =>
     Effect.gen(function* () {
       const { cache, key } = yield* ground
       const value = () => 1

@@ -1,5 +1,5 @@
 /**
- * `delete` and `clear`: what is removed stays away, and nothing else is.
+ * `delete` and `clear`: what is removed stays removed, and nothing else is removed.
  */
 import { expect } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Option, TestClock } from "effect"
@@ -19,7 +19,7 @@ export const deleteTests = (it: It): void => {
     })
   )
 
-  it.effect("counts null and its like as values, an expired one as none", () =>
+  it.effect("counts null, false and 0 as values, and an expired value as none", () =>
     Effect.gen(function* () {
       const { cache, key } = yield* ground
       for (const value of [null, undefined, 0, "", false]) {

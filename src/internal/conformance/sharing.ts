@@ -1,13 +1,12 @@
 /**
- * What several layers on one store see of one another: processes of one program, and programs with namespaces of their
- * own.
+ * What several layers on one store see of each other: as processes of one program, and as programs with different namespaces.
  */
 import { expect } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Layer, Option } from "effect"
 import { CacheBackend } from "../../CacheBackend.js"
 import { crowd, ground, type It, live, together } from "./ground.js"
 
-/** Another layer's service, for this test alone. */
+/** The service of another layer, built for this test. */
 const beside = <E>(layer: Layer.Layer<CacheBackend, E>) =>
   Effect.map(Layer.build(Layer.fresh(layer)), (context) => Context.get(context, CacheBackend))
 

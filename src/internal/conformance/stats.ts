@@ -1,5 +1,5 @@
 /**
- * `stats`: counts that grow with what was asked.
+ * `stats`: the counts grow with each operation.
  */
 import { expect } from "@effect/vitest"
 import { Effect, Option } from "effect"

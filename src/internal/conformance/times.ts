@@ -57,7 +57,7 @@ export const timeTests = (it: It): void => {
     )
   }
 
-  it.effect("leaves no stale value of what has already expired", () =>
+  it.effect("keeps no stale value when its ttl is zero", () =>
     Effect.gen(function* () {
       const { cache, key } = yield* ground
       const failing: Effect.Effect<string, string> = Effect.fail("down")
@@ -132,7 +132,7 @@ export const timeTests = (it: It): void => {
     })
   )
 
-  it.effect("refuses a ttl that is none with InvalidOption", () =>
+  it.effect("refuses a ttl that is no duration with InvalidOption", () =>
     Effect.gen(function* () {
       const { cache, key } = yield* ground
       yield* cache.set(key("a"), "before")

@@ -1,5 +1,5 @@
 /**
- * `touch`: a new time to live for what is alive; the dead stay dead.
+ * `touch`: a new time to live for fresh values only.
  */
 import { expect } from "@effect/vitest"
 import { Duration, Effect, Option, TestClock } from "effect"
@@ -23,7 +23,7 @@ export const touchTests = (it: It): void => {
     })
   )
 
-  it.effect("gives the layer's default ttl when told none", () =>
+  it.effect("gives the layer's default ttl when there is no other", () =>
     Effect.gen(function* () {
       const { cache, key } = yield* ground
       yield* cache.set(key("a"), 1, { ttl: "10 seconds" })
@@ -35,7 +35,7 @@ export const touchTests = (it: It): void => {
     })
   )
 
-  it.effect("makes a value last for ever, for a year, and mortal again", () =>
+  it.effect("makes a value last for ever, for a year, and for a short time again", () =>
     Effect.gen(function* () {
       const { cache, key } = yield* ground
       yield* cache.set(key("a"), 1, { ttl: "10 seconds" })

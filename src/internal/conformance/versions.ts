@@ -34,7 +34,7 @@ export const versionTests = (it: It): void => {
     })
   )
 
-  it.effect("does not take a part of the version for a part of the key", () =>
+  it.effect("does not mix up parts of the version with parts of the key", () =>
     Effect.gen(function* () {
       const { cache, key } = yield* ground
       yield* cache.set(`b:${key("")}`, 1, { version: "a" })

@@ -10,10 +10,10 @@ import { isFresh, madeUnder } from "./entryState.js"
 import { newVersion, noVersions, versionEntry, versionIn, versionsIn } from "./groupVersions.js"
 import type { ValueCodec } from "./ValueCodec.js"
 
-/** An entry and the versions of the asked groups, read at one moment. */
+/** An entry and the current versions of its groups, read in one round trip. */
 export interface Snapshot {
   readonly stored: StoredEntry | undefined
-  /** Sorted by key; `undefined` when a version is missing. */
+  /** Sorted by the groups' keys; `undefined` when a version is missing. */
   readonly versions: ReadonlyArray<GroupVersion> | undefined
 }
 
@@ -25,8 +25,8 @@ export const snapshotOf = (groups: ReadonlyArray<string>, found: Found<StoredEnt
 })
 
 /**
- * A fresh value that decodes at once: by far the most usual answer, counted and given without a detour. `undefined` where the
- * answer needs more than that, debug logs included.
+ * The most usual answer, without an operation of the runtime: a fresh value that decodes synchronously. It counts the hit.
+ * Returns `undefined` for every other answer, and when debug logs are on.
  */
 export const plainHit = <A>(
   fiber: CallingFiber,
@@ -41,11 +41,11 @@ export const plainHit = <A>(
   const decoded = codec.decode(value.payload)
   if (!Either.isEither(decoded) || Either.isLeft(decoded)) return undefined
   counters.countOn(fiber, "hits")
-  // `isEither` forgets the type of what it looks at.
+  // It is a `Right`: `isEither` narrows to `Either<unknown, unknown>`, which loses A.
   return decoded as Either.Right<unknown, A>
 }
 
-/** The value of a local entry, if it is fresh and counts under the groups' versions of now. */
+/** The value of a local entry, if it is fresh and was made under the current versions of the groups. */
 export const freshLocally = (
   local: LocalPart,
   entry: LocalEntry,
@@ -56,7 +56,7 @@ export const freshLocally = (
   if (value === undefined || !isFresh(value, now)) return undefined
   const own = entry.groups
   if (own.length !== groups.length) return undefined
-  // `madeUnder`, without the lists that it compares: they are a fifth of a hit with a group.
+  // The same as `madeUnder`, without building the list that it compares: that list takes a fifth of a hit with a group.
   for (let index = 0; index < groups.length; index++) {
     const group = own[index]
     if (group === undefined || group.key !== groups[index]) return undefined
@@ -69,7 +69,7 @@ export const freshLocally = (
 export class EntryReader {
   constructor(readonly store: Store) {}
 
-  /** One round trip; `fiber` evaluates the answer at once. A span is around the store's part only. */
+  /** One round trip; `fiber` evaluates the returned Effect at once. The span ends with the store's answer. */
   read<A, E, R>(
     fiber: CallingFiber,
     keys: ReadonlyArray<string>,
@@ -89,17 +89,17 @@ export class EntryReader {
     return withFiber((fiber) => this.read(fiber, keys, Effect.succeed, Effect.fail))
   }
 
-  /** The entry under the key and the versions of the groups (finished, sorted), in one round trip. */
+  /** The entry of the key and the versions of the groups (finished keys, sorted), in one round trip. */
   snapshot(key: string, groups: ReadonlyArray<string>): Effect.Effect<Snapshot, CacheError> {
     return Effect.map(this.readMany(keysOf(key, groups)), (found) => snapshotOf(groups, found))
   }
 
-  /** Entries with the versions that their own groups have now: one round trip, two if any entry has groups. */
+  /** Entries with the current versions of their own groups: one round trip, two if any entry has groups. */
   readWithOwnGroups(keys: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Snapshot>, CacheError> {
     return Effect.flatMap(this.readMany(keys), (found) => this.withOwnGroups(found))
   }
 
-  /** Another round trip if any of the entries has groups. */
+  /** Adds the current versions of the entries' groups: one round trip if any entry has groups, else none. */
   withOwnGroups(found: Found<StoredEntry>): Effect.Effect<ReadonlyArray<Snapshot>, CacheError> {
     const groups = new Set<string>()
     for (const stored of found) {
@@ -121,7 +121,7 @@ export class EntryReader {
     })
   }
 
-  /** The versions that the groups have, before a computation or a write begins; a missing one is created. */
+  /** The current versions of the groups, to be read before a computation or a write begins. Creates those that are missing. */
   capture(groups: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<GroupVersion>, CacheError> {
     if (groups.length === 0) return Effect.succeed(noVersions)
     return Effect.flatMap(this.readMany(groups), (found) =>

@@ -1,9 +1,9 @@
-/** How the values of one kind become payloads of a store, and back. */
+/** Encodes values to the payloads of a store, and decodes them. */
 import { Effect, Either, ParseResult, type Schema } from "effect"
 import { CacheError } from "../../CacheError.js"
 import { decodePlain, type EncodeRefusal, encodePlain } from "../values/plainData.js"
 
-// The schema's encoded side is its own affair; see MemoOptions.schema.
+// Schema is invariant in its encoded side, and any encoded side will do: no narrower type accepts them all.
 // biome-ignore lint/suspicious/noExplicitAny: see above
 export type ValueSchema<A> = Schema.Schema<A, any>
 
@@ -12,7 +12,7 @@ export interface ValueCodec<A> {
   readonly decode: (payload: unknown) => Effect.Effect<A, unknown>
 }
 
-/** The codec of values that need no schema: it never suspends. */
+/** The codec of values without a schema. It is synchronous. */
 export interface PlainCodec extends ValueCodec<unknown> {
   readonly encode: (value: unknown) => Either.Either<unknown, CacheError>
   readonly decode: (payload: unknown) => Either.Either<unknown, unknown>
@@ -23,7 +23,7 @@ const encodeFailure = (description: string, cause?: unknown): CacheError =>
 
 const refused = ({ path, problem, cause }: EncodeRefusal): CacheError => encodeFailure(`${path} ${problem}`, cause)
 
-/** A store that keeps references keeps them as they are. */
+/** For a store that keeps references: nothing to encode. */
 const references: PlainCodec = { encode: Either.right, decode: Either.right }
 
 const plainBytes: PlainCodec = {
@@ -35,9 +35,9 @@ const plainBytes: PlainCodec = {
 export const plainCodec = (payloads: "references" | "bytes"): PlainCodec =>
   payloads === "bytes" ? plainBytes : references
 
-/** The codec of a schema's values where the store keeps bytes; else that of plain data. */
+/** Uses the schema if there is one and the store keeps bytes; else the codec of plain data. */
 export const codecFor = <A>(payloads: "references" | "bytes", schema: ValueSchema<A> | undefined): ValueCodec<A> => {
-  // By the contract of a key, what stands under it is of the type that was stored under it.
+  // The values of one key have one type, so what is decoded has the type of what was encoded.
   if (schema === undefined || payloads === "references") return plainCodec(payloads) as ValueCodec<A>
   const encode = ParseResult.encode(schema)
   const decode = ParseResult.decodeUnknown(schema)

@@ -1,17 +1,17 @@
 /**
- * When is an entry fresh, stale, leased or gone? Decided from nothing but the entry, the group versions, the time and what this
- * process knows of the lease. MintCache (Django) and leases (Nishtala et al., "Scaling Memcache at Facebook", NSDI 2013) in one
- * entry.
+ * When is an entry fresh, stale, leased or gone? Pure functions decide it from the entry, the group versions, the time, and what
+ * this process knows of the lease. One entry combines Django's MintCache and Facebook's leases (Nishtala et al., "Scaling Memcache
+ * at Facebook", NSDI 2013).
  */
 import type { CachedValue, Entry, GroupVersion, Lease } from "../../CacheStore.js"
 
 /**
- * - `Fresh`: before its time to live.
- * - `Stale`: after it, and still good enough while one caller recomputes.
- * - `Leased`: no value yet, and someone is computing it.
- * - `Gone`: nothing that counts; whoever gets the lease first computes.
+ * - `Fresh`: the value is within its time to live.
+ * - `Stale`: the value is older, and may be served while one caller recomputes it.
+ * - `Leased`: there is no value that counts, and a caller computes one.
+ * - `Gone`: there is neither. The caller that gets the lease first computes.
  *
- * `lease` is set while somebody holds one.
+ * `lease` is set while a caller recomputes.
  */
 export type EntryState = Servable | Unservable
 
@@ -30,8 +30,8 @@ export const withoutValue = (lease: Lease | undefined): Unservable =>
   lease === undefined ? gone : { _tag: "Leased", lease }
 
 /**
- * Whether the entry was made under exactly these group versions. Another set of groups counts as a difference: an entry
- * without one of today's groups would outlive that group's invalidation. Both lists are sorted by key.
+ * Whether the entry was made under exactly these group versions. An entry with other groups does not count: if it lacked one of
+ * the current groups, it would outlive that group's invalidation. Both lists are sorted by key.
  */
 export const madeUnder = (entry: Entry, current: ReadonlyArray<GroupVersion>): boolean => {
   const own = entry.groups
@@ -47,20 +47,20 @@ export const madeUnder = (entry: Entry, current: ReadonlyArray<GroupVersion>): b
 export const isFresh = (value: CachedValue, now: number): boolean => now < value.freshUntil
 
 /**
- * @param current the versions now of all groups that the reader asks for; `undefined` when one of them is missing, so
- * that nothing made before can count
- * @param heldHere what this process knows of a lease: `true` while its computation runs here, so that it counts although
- * its renewal is late (a blocked event loop); `false` when it was given up here, whatever the store still says
+ * @param current the current versions of all groups that the reader asks for; `undefined` if one is missing: then no entry
+ * counts that was made before
+ * @param runsHere what this process knows of a lease: `true` while its computation runs here, so that the lease counts even if
+ * its renewal is late (a blocked event loop); `false` if the computation was abandoned here, whatever the store says
  */
 export const stateOf = (
   entry: Entry | undefined,
   current: ReadonlyArray<GroupVersion> | undefined,
   now: number,
-  heldHere: (leaseId: string) => boolean | undefined = () => undefined
+  runsHere: (leaseId: string) => boolean | undefined = () => undefined
 ): EntryState => {
   if (entry === undefined || current === undefined || !madeUnder(entry, current)) return gone
   const lease =
-    entry.lease !== undefined && (heldHere(entry.lease.id) ?? now < entry.lease.until) ? entry.lease : undefined
+    entry.lease !== undefined && (runsHere(entry.lease.id) ?? now < entry.lease.until) ? entry.lease : undefined
   const value = entry.value
   if (value !== undefined) {
     if (isFresh(value, now)) return { _tag: "Fresh", value, lease }
@@ -70,22 +70,23 @@ export const stateOf = (
 }
 
 /**
- * XFetch (Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015): a fresh
- * value is recomputed early with a probability that rises towards its end, the sooner the longer it took to compute.
+ * XFetch (Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015): a fresh value is
+ * recomputed early. The probability rises towards the value's end, and with the time that computing it took.
  *
+ * @param beta 0 is never, 1 is usual, more is earlier
  * @param random uniform in [0, 1)
  */
 export const refreshesEarly = (value: CachedValue, now: number, beta: number, random: number): boolean =>
   beta > 0 && now - value.computeMillis * beta * Math.log(1 - random) >= value.freshUntil
 
-/** An entry with a lease. Beside a value, that value is served while it is recomputed. */
+/** An entry with a lease. Its value, if it has one, is served while it is recomputed. */
 export const leasedEntry = (
   value: CachedValue | undefined,
   lease: Lease,
   groups: ReadonlyArray<GroupVersion>
 ): Entry => ({ value, lease, groups })
 
-/** A lease that has run out: nobody holds the key any more, and it counts as absent. */
+/** An entry that counts as absent: a lease that has run out, without a value. */
 export const tombstone = (id: string, now: number): Entry => ({
   value: undefined,
   lease: { id, until: now },
@@ -100,9 +101,10 @@ export const valueEntry = (value: CachedValue, groups: ReadonlyArray<GroupVersio
 })
 
 /**
- * The times of a value that was computed just now.
+ * The times of a value that was computed just now, in milliseconds on the Clock.
  *
  * @param ttl milliseconds, more than 0; `Infinity` is for ever
+ * @param stale milliseconds after the ttl
  * @param jitter the share of the ttl, 0 to 1, that may be taken off
  * @param random uniform in [0, 1)
  */

@@ -1,7 +1,7 @@
 /**
- * The versions of groups. A group is one entry with a random version; an entry counts only under the versions that its groups
- * had before it was computed, so invalidating a group is one write. A version that was lost is created anew at random: what was
- * made under the old one can't come alive again.
+ * The versions of groups. A group is one entry in the store, whose value is a random version. An entry counts only while its
+ * groups have the versions that they had before it was computed, so one write invalidates a group. A version that the store has
+ * lost is created anew at random, so no entry made under the old one counts again.
  */
 import { randomBytes } from "node:crypto"
 import type { Entry, GroupVersion, StoredEntry } from "../../CacheStore.js"
@@ -10,10 +10,10 @@ import { valueEntry } from "./entryState.js"
 
 export const noVersions: ReadonlyArray<GroupVersion> = []
 
-// Not Effect's Random: two processes with the same seed must not agree.
+// Not Effect's Random: two processes with the same seed must not create the same version.
 export const newVersion = (): string => randomBytes(9).toString("base64url")
 
-/** What stands under a group's key. */
+/** The entry of a group. */
 export const versionEntry = (version: string, payloads: "references" | "bytes"): Entry =>
   valueEntry(
     {
@@ -25,6 +25,7 @@ export const versionEntry = (version: string, payloads: "references" | "bytes"):
     noVersions
   )
 
+/** The version in a group's entry. */
 export const versionIn = (stored: StoredEntry | undefined): string | undefined => {
   const payload = stored?.entry?.value?.payload
   if (typeof payload === "string") return payload
@@ -33,9 +34,7 @@ export const versionIn = (stored: StoredEntry | undefined): string | undefined =
     : undefined
 }
 
-/**
- * The versions of the groups, which stand in `found` from `offset` on; `undefined` when one is missing.
- */
+/** The versions of the groups, whose entries are in `found` from `offset` on; `undefined` when one is missing. */
 export const versionsIn = (
   groups: ReadonlyArray<string>,
   found: Found<StoredEntry>,

@@ -1,12 +1,12 @@
 /**
- * From the names that users give to the keys that a store sees, under one namespace and one version.
+ * Turns the keys and group names of users into the keys that a store sees, under one namespace and one version.
  */
 import { Either } from "effect"
 import { CacheError } from "../../CacheError.js"
 import { finishKey, groupKey, keyPrefix } from "../keys/finishKey.js"
 import { type Key, printKey } from "../keys/printKey.js"
 
-/** A key as the user knows it and as the store does. */
+/** A key: `printed` is what the user sees, `finished` what the store sees. */
 export interface Name {
   readonly printed: string
   readonly finished: string
@@ -37,7 +37,7 @@ export class Keyspace {
     return typeof key === "string" ? Either.right(key) : Either.left(withContext(operation, key))
   }
 
-  /** Sorted, each once. */
+  /** The keys of the groups: sorted, each once. */
   groups(operation: string, names: ReadonlyArray<string>): Either.Either<ReadonlyArray<string>, CacheError> {
     if (names.length === 0) return noGroups
     return Either.map(Either.all(names.map((name) => this.group(operation, name))), (keys) =>
@@ -48,7 +48,7 @@ export class Keyspace {
 
 const noGroups: Either.Either<ReadonlyArray<string>> = Either.right([])
 
-/** The same error, told of the operation that the user called and the key as the user knows it. */
+/** The same error, with the operation that the user called and the key as the user knows it. */
 export const withContext = (operation: string, error: CacheError, printed?: string): CacheError =>
   new CacheError({
     reason: error.reason,

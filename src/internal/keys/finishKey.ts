@@ -1,6 +1,6 @@
 /**
- * From a printed key to the one that a store sees: `v3:shop:city("lisbon")`, 1 to 250 bytes of printable ASCII without
- * a space, and still a different one for every different key.
+ * Turns a printed key into the key that a store sees: `v3:shop:city("lisbon")`. It has 1 to 250 bytes of printable ASCII without a
+ * space; a longer one is shortened. Different keys stay different.
  *
  * @since 0.1.0
  */
@@ -9,17 +9,17 @@ import { Either } from "effect"
 import { CacheError } from "../../CacheError.js"
 import { percentEscape } from "./percentEscape.js"
 
-/** What memcached takes, and hence the promise to every store. */
+/** The limit of memcached, and so the promise to every store. */
 const maxKeyBytes = 250
 
-/** Leaves room for a readable part and the hash. */
+/** Leaves room for a readable head and the hash. */
 const maxPrefixBytes = 100
 
 const hashMark = "%~"
 
 const maxHeadBytes = maxKeyBytes - hashMark.length - 64
 
-/** Whether the text from `start` on is its own percent-escape. A loop beats a regular expression on keys this short. */
+/** Whether the text from `start` on needs no escape. On keys this short a loop is faster than a regular expression. */
 const isSafe = (text: string, start: number): boolean => {
   for (let index = start; index < text.length; index++) {
     const unit = text.charCodeAt(index)
@@ -28,11 +28,12 @@ const isSafe = (text: string, start: number): boolean => {
   return true
 }
 
-/** Without the colon too, so that the parts of a key can be told apart by splitting at colons. */
+/** Escapes the colon too, so that splitting at colons gives the parts of a key. */
 const escapePart = (text: string): string => percentEscape(text).replaceAll(":", "%3A")
 
+/** The readable head of the key, `%~`, and the SHA-256 of the whole key. */
 const shorten = (key: string): string => {
-  // An escape is three characters: a `%` among the last two of the head has been cut.
+  // An escape has three characters: a `%` among the last two of the head is a cut escape.
   const head = key.slice(0, maxHeadBytes).replace(/%.?$/, "")
   return `${head}${hashMark}${createHash("sha256").update(key, "latin1").digest("hex")}`
 }
@@ -40,8 +41,8 @@ const shorten = (key: string): string => {
 const bounded = (key: string): string => (key.length > maxKeyBytes ? shorten(key) : key)
 
 /**
- * What stands before every key of a layer: `v3:shop:`. Version and namespace are percent-escaped with their colons, so
- * the second of the parts between colons is always the whole escaped namespace.
+ * The beginning of every key of a layer: `v3:shop:`. Version and namespace are percent-escaped, colons included, so the second part
+ * between colons is always the whole namespace.
  *
  * @since 0.1.0
  * @category finishing
@@ -53,7 +54,7 @@ const invalidOption = (description: string) =>
   Either.left(new CacheError({ reason: "InvalidOption", operation: "layer", description }))
 
 /**
- * The prefix, or `InvalidOption` if it is over 100 bytes or the version is not a finite number.
+ * The prefix, or `InvalidOption` if it has more than 100 bytes or the version is a number that is not finite.
  *
  * @since 0.1.0
  * @category finishing
@@ -69,25 +70,25 @@ export const validatePrefix = (version: string | number, namespace: string): Eit
 }
 
 /**
- * The key as the store sees it. `prefix` comes from `keyPrefix`, `printed` from `printKey` or `printCall`. Over 250 bytes
- * it keeps its readable beginning and ends in `%~` and the SHA-256 of the whole; `%~` is in no other key.
+ * The key as the store sees it. `prefix` comes from `keyPrefix`, `printed` from `printKey` or `printCall`. A key of more than 250
+ * bytes becomes its readable head, `%~` and the SHA-256 of the whole key. No other key contains `%~`.
  *
  * @since 0.1.0
  * @category finishing
  */
 export const finishKey = (prefix: string, printed: string): string => {
-  // Joined before it is tested: the engine would have to do so anyway to look the key up.
+  // Joined first: V8 must flatten the joined text anyway when the key is looked up.
   const key = prefix + printed
   return bounded(isSafe(key, prefix.length) ? key : prefix + percentEscape(printed))
 }
 
 /**
- * The key of a group's version record: `v3:shop:%group:cities`. No entry's key has `%g`. An empty name is `InvalidKey`.
+ * The key of a group's version: `v3:shop:%group:cities`. No other key contains `%g`. An empty name is `InvalidKey`.
  *
  * @since 0.1.0
  * @category finishing
  */
 export const groupKey = (prefix: string, name: string): string | CacheError =>
   name === ""
-    ? new CacheError({ reason: "InvalidKey", operation: "group", description: "a group's name is empty" })
+    ? new CacheError({ reason: "InvalidKey", operation: "group", description: "the name of the group is empty" })
     : bounded(`${prefix}%group:${percentEscape(name)}`)

@@ -1,6 +1,6 @@
 /**
- * The spelling of the built-in and Effect instances whose identity is their content. Told by their exact prototype, so
- * that a subclass, which may mean anything, is not among them.
+ * How instances print whose identity is their content: those of JavaScript's and of Effect's data types. They are recognised by
+ * their exact prototype, so a subclass, which may mean anything, is not.
  */
 import { Buffer } from "node:buffer"
 import { Chunk, DateTime, Duration, Either, HashMap, HashSet, Option } from "effect"
@@ -15,7 +15,7 @@ const printers = new Map<object, PrintInstance<unknown>>()
 
 const spell = <A>(prototypes: ReadonlyArray<object>, print: PrintInstance<A>) => {
   for (const prototype of prototypes) {
-    // The table is keyed by the prototype of A, so only an A reaches its printer.
+    // The Map's key is the prototype of A, so only an A reaches this printer.
     printers.set(prototype, print as PrintInstance<unknown>)
   }
 }
@@ -108,5 +108,5 @@ spell<DateTime.DateTime>(
     `DateTime(${DateTime.formatIso(time)}${DateTime.isZoned(time) ? `@${DateTime.zoneToString(time.zone)}` : ""})`
 )
 
-/** How to print instances of this prototype, if their content is all there is to them. */
+/** The printer for instances of this prototype; `undefined` if their identity is more than their content. */
 export const instancePrinter = (prototype: object): PrintInstance<unknown> | undefined => printers.get(prototype)

@@ -1,4 +1,6 @@
-/** A run of what a finished key can't contain as it is: everything but `!` to `~`, and the escape character itself. */
+/** Escapes text to printable ASCII. */
+
+/** A run of characters that a finished key can't contain: all but `!` to `~`, and the escape character `%` itself. */
 const unsafeRun = /[^!-$&-~]+/g
 
 const loneSurrogate = /\p{Surrogate}/u
@@ -7,11 +9,11 @@ const loneSurrogateOrRest = /\p{Surrogate}|\P{Surrogate}+/gu
 
 const hexByte = (byte: number): string => `%${byte.toString(16).toUpperCase()}`
 
-/** The three bytes that UTF-8 would give it if it allowed any. */
+/** The three bytes that UTF-8 would use for a surrogate, if it allowed one. */
 const escapeSurrogate = (unit: number): string =>
   hexByte(0xe0 | (unit >> 12)) + hexByte(0x80 | ((unit >> 6) & 0x3f)) + hexByte(0x80 | (unit & 0x3f))
 
-// Nothing in an unsafe run is among the characters that encodeURIComponent lets pass.
+// encodeURIComponent escapes every character of an unsafe run.
 const escapeRun = (run: string): string =>
   loneSurrogate.test(run)
     ? run.replace(loneSurrogateOrRest, (part) =>
@@ -20,7 +22,7 @@ const escapeRun = (run: string): string =>
     : encodeURIComponent(run)
 
 /**
- * The text in printable ASCII: the UTF-8 bytes of everything outside `!` to `~`, and of `%`, as `%XX`. Two texts never
- * share a spelling; one with a lone surrogate has one that no well-formed text has.
+ * The text in printable ASCII: the UTF-8 bytes of all characters outside `!` to `~`, and of `%`, as `%XX`. Different texts have
+ * different escapes, even those with lone surrogates.
  */
 export const percentEscape = (text: string): string => text.replace(unsafeRun, escapeRun)

@@ -1,17 +1,14 @@
 /**
- * The readable, canonical and injective spelling of a key: structurally equal arguments print alike, different ones
- * print differently.
+ * Prints keys: readable, canonical and injective. Structurally equal arguments print alike, different ones print differently.
  *
- * Plain data prints as JSON with sorted property names; what JSON lacks has a spelling of its own that no JSON text can
- * be taken for: `undefined`, `NaN`, `-0`, `10n`, `Date(2020-01-01T00:00:00.000Z)`, `Map{"a":1}`, `Set{1,2}`,
- * `Uint8Array(c0ffee)`, `Array(3){0:"a",2:"b"}` for an array with holes. Maps and sets compare without regard to order,
- * as do property names. An object without a prototype counts as a plain one, and so does Effect's `Data.struct` (hence
+ * Plain data prints as JSON with sorted property names. What JSON lacks prints as a text that is no JSON: `undefined`, `NaN`, `-0`, `10n`, `Date(2020-01-01T00:00:00.000Z)`, `Map{"a":1}`, `Set{1,2}`,
+ * `Uint8Array(c0ffee)`, `Array(3){0:"a",2:"b"}` for an array with holes. The order of properties, and of entries of
+ * maps and sets, does not matter. An object without a prototype counts as a plain one, and so does Effect's `Data.struct` (hence
  * `Data.tagged` and `Data.taggedEnum`). Effect's `Option`, `Either`, `Chunk`, `HashMap`, `HashSet`, `Duration` and
  * `DateTime` print by their content. Every other instance prints by its `PrimaryKey` (and `_tag`, if it has one), or is
  * refused.
  *
- * All functions here return the key or a `CacheError` with the reason `InvalidKey`; as an error is an Effect that fails,
- * it can be returned wherever an Effect is wanted.
+ * All functions here return the key, or a `CacheError` with the reason `InvalidKey`.
  *
  * @since 0.1.0
  */
@@ -68,8 +65,8 @@ const specialInName = /[%(]|^\[/
 const escapeSpecial = (special: string): string => (special === "%" ? "%25" : special === "(" ? "%28" : "%5B")
 
 /**
- * The name of a cached function or Effect as it stands in keys: without a `(`, so that it is plain where the arguments
- * begin, and without a `[` in front, which is how an array key begins. It is the whole key of a cached Effect.
+ * The name of a memoized function or effect as a part of its keys: without a `(`, with which the arguments begin, and without a `[`
+ * at its beginning, with which an array key begins. It is the whole key of a memoized effect.
  *
  * @since 0.1.0
  * @category printing
@@ -103,8 +100,8 @@ const looksLikeArrayKey = /^'*\[/
 const invalidElement: Invalid = (description, cause) => invalidKey(`element ${description}`, cause)
 
 /**
- * The key of a direct operation. A string is its own spelling, but for one that begins like an array's: `[x` prints as
- * `'[x`. An array prints as `["a",1]`. An empty string and an empty array are errors.
+ * The key of a direct operation. A string prints as it is, unless it begins like an array key: `[x` prints as `'[x`. An array prints
+ * as `["a",1]`. An empty string and an empty array are errors.
  *
  * @since 0.1.0
  * @category printing

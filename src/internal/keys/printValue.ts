@@ -1,17 +1,17 @@
 /**
- * The spelling of one value, whatever it is made of; `printKey` tells how things are spelled.
+ * Prints one value; `printKey.ts` describes how each kind of value prints.
  */
 import { Data, PrimaryKey } from "effect"
 import { arrayShape } from "../values/arrayShape.js"
 import { type PathStep, printPath } from "../values/valuePath.js"
 import { instancePrinter } from "./instances.js"
 
-/** Everything but a quote, a backslash, a control character and a surrogate: what JSON puts between quotes as it is. */
+/** Text that JSON does not escape: without a quote, a backslash, a control character or a surrogate. */
 const needsNoEscape = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/
 
 const printString = (text: string): string => (needsNoEscape.test(text) ? `"${text}"` : JSON.stringify(text))
 
-/** `undefined` for anything that is not a primitive with a spelling. */
+/** `undefined` for a value that is no primitive, and for a symbol. */
 export const printPrimitive = (value: unknown): string | undefined => {
   switch (typeof value) {
     case "string":
@@ -29,17 +29,17 @@ export const printPrimitive = (value: unknown): string | undefined => {
   }
 }
 
-/** Why a value has no spelling: `path` leads to the part (`.filter.fn`), `problem` says what it is (`is a function`). */
+/** Why a value can't be printed: `path` leads to the part (`.filter.fn`), `problem` says what it is (`is a function`). */
 export interface PrintRefusal {
   readonly path: string
   readonly problem: string
   readonly cause?: unknown
 }
 
-/** Far above any sensible key, far below where the stack ends. */
+/** More than any sensible key has, and far less than the stack allows. */
 const maxDepth = 500
 
-/** An object that is reachable along many paths prints once for each, which can double at every level. */
+/** An object prints once for each path to it, and the number of paths can double at every level. */
 const maxObjects = 100_000
 
 const structPrototype: object = Object.getPrototypeOf(Data.struct({}))
@@ -97,7 +97,7 @@ class Printing {
   private printPrimaryKey(value: PrimaryKey.PrimaryKey): string {
     const primaryKey: unknown = PrimaryKey.value(value)
     if (typeof primaryKey !== "string") throw new Refusal("has a PrimaryKey that is not a string")
-    // Two classes may both take their database id for a primary key.
+    // With the tag, because two classes may use the same database ids.
     return "_tag" in value && typeof value._tag === "string"
       ? `PrimaryKey(${printString(value._tag)},${printString(primaryKey)})`
       : `PrimaryKey(${printString(primaryKey)})`
@@ -109,11 +109,11 @@ class Printing {
     throw new Refusal("has a symbol for a property name")
   }
 
-  /** All of them, hidden ones too. */
+  /** All properties, also those that are not enumerable. */
   private printProperties(value: object): string {
     let printed = ""
     for (const name of Object.getOwnPropertyNames(value).sort()) {
-      // Reading a property by a name that the object itself has just listed.
+      // The object itself has just listed this name.
       const part = this.printPart((value as Record<string, unknown>)[name], name)
       printed = printed === "" ? `${printString(name)}:${part}` : `${printed},${printString(name)}:${part}`
     }
@@ -131,7 +131,7 @@ class Printing {
         return `[${printed}]`
       }
       case "sparse": {
-        // Object.keys skips the holes, of which there can be four thousand million.
+        // Object.keys skips the holes: an array may have four thousand million.
         const elements = Object.keys(array).map((index) => `${index}:${this.printPart(array[+index], +index)}`)
         return `Array(${array.length}){${elements.join(",")}}`
       }
@@ -141,16 +141,14 @@ class Printing {
   }
 }
 
-/**
- * The spelling of a value that is no primitive.
- */
+/** Prints a value that is no primitive, or says why it can't. */
 export const printStructure = (value: unknown): string | PrintRefusal => {
   const printing = new Printing()
   try {
     return printing.printOther(value)
   } catch (thrown) {
     const path = printPath(printing.path)
-    // A getter, a proxy or a PrimaryKey of the caller's threw, or the stack was almost used up when we came.
+    // A getter, a proxy or a PrimaryKey of the caller threw, or the caller had used up most of the stack.
     return thrown instanceof Refusal
       ? { path, problem: thrown.problem }
       : { path, problem: "threw when it was read", cause: thrown }

@@ -1,15 +1,15 @@
 /**
- * What is known of the calls that a function has had, by their only argument: printing a key costs more than all the rest of a
- * hit. A bounded Map of plain, short arguments; it is cleared when it is full.
+ * Remembers what is known of earlier calls of a function, by their only argument, because printing a key costs more than the rest
+ * of a memory hit. A bounded Map of short strings and numbers; it is cleared when it is full.
  */
 
-/** A long text costs more to keep than to print, and would stay in memory for as long as the function does. */
+/** Longer strings are not remembered: they would stay in memory as long as the function does. */
 const longestText = 200
 
-/** Stands for the argument of a call without any; a Map can't tell a missing one from `undefined`. */
+/** The Map's key for a call without arguments. */
 const none = Symbol("no argument")
 
-/** The Map's key for a call; `undefined` where it is not worth remembering. A Map takes -0 for 0. */
+/** The Map's key for a call; `undefined` if the call is not remembered. -0 is not, because a Map takes it for 0. */
 const keyOf = (args: ReadonlyArray<unknown>): unknown => {
   if (args.length === 0) return none
   const argument = args[0]

@@ -1,10 +1,10 @@
-/** The call of a memoized function, as the Effect that users are given. */
+/** The Effect that a call of a memoized function returns. */
 import { Effect, Effectable } from "effect"
 import type { CacheBackend } from "../../CacheBackend.js"
 import { currentFiber, withFiber } from "../runtime/fiber.js"
 import type { Arguments, MemoizedFunction } from "./MemoizedFunction.js"
 
-/** An iterator whose `yield*` is over at once, with a value. */
+/** An iterator that ends at once with a value: `yield*` returns it without a step of the runtime. */
 class Answer<A> implements Effect.EffectGenerator<Effect.Effect<A>> {
   constructor(private readonly value: A) {}
 
@@ -26,9 +26,9 @@ class Answer<A> implements Effect.EffectGenerator<Effect.Effect<A>> {
 }
 
 /**
- * `yield*` asks this for its iterator on the fiber that runs the generator. A local hit is given there and then: handing an
- * operation to the runtime and getting its value back costs more than all the rest of a hit. Everything else, and every call
- * outside a generator, is an operation like any other.
+ * `yield*` takes the iterator of this Effect while its fiber runs the generator. A local hit is returned right there, because one
+ * operation of the runtime costs more than the rest of the hit. Every other answer, and every call outside a generator, is an
+ * operation of the runtime as usual.
  */
 export class MemoizedCall<A, E, R> extends Effectable.Class<A, E, R | CacheBackend> {
   constructor(

@@ -1,6 +1,6 @@
 /**
- * A memoized function, in whatever backend its calls meet. A local hit is the hot path of the library: a remembered entry, a
- * comparison of times, a counter.
+ * A memoized function. Each of its calls takes the backend from its fiber. A local hit is the hot path of the library: it looks up
+ * a remembered entry, compares times and counts.
  */
 import { Effect, Either } from "effect"
 import { CacheBackend, type CacheBackendService } from "../../CacheBackend.js"
@@ -27,7 +27,7 @@ interface Binding<A> {
   readonly counters: Counters
   readonly codec: ValueCodec<A>
   readonly policy: Policy<A>
-  /** Finished, where they do not depend on the arguments. */
+  /** The finished keys of the groups; `undefined` if they depend on the arguments. */
   readonly groups: ReadonlyArray<string> | CacheError | undefined
   /** Set only for a local store with fixed groups and no early refresh: a hit then needs only the remembered entry. */
   readonly localHits: LocalHits | undefined
@@ -41,7 +41,7 @@ interface LocalHits {
   readonly entries: ArgumentMemory<LocalEntry>
 }
 
-/** A call with everything about it settled; its computation is put together only when it is wanted. */
+/** One call, its key and groups finished. The Effect that computes is made only when it is needed. */
 class Request<A, E, R> implements MemoRequest<A, E, R> {
   readonly key: string
   readonly printed: string
@@ -68,7 +68,7 @@ class Request<A, E, R> implements MemoRequest<A, E, R> {
   }
 }
 
-/** So many local hits in a row before other fibers have their turn: the runtime gives about as many operations. */
+/** After so many local hits other fibers have their turn. Effect lets a fiber run about as many operations. */
 const hitsInARow = 1_024
 
 const rememberedNames = 10_000
@@ -92,12 +92,12 @@ export class MemoizedFunction<A, E, R> {
     private readonly print: (args: Arguments) => string | CacheError,
     private readonly compute: (receiver: unknown, args: Arguments) => Effect.Effect<A, E, R>
   ) {
-    // Called from JavaScript the key may be anything.
+    // A caller in JavaScript may pass anything.
     const valid = typeof options.key === "string" && options.key !== ""
     this.definition = valid ? define("cached", options) : Either.left(keyIsEmpty)
   }
 
-  /** The key as the user knows it, or why it has none. */
+  /** The key as the user knows it, or the error if the arguments have no key. */
   printed(args: Arguments): string | CacheError {
     if (Either.isLeft(this.definition) && this.definition.left === keyIsEmpty) return keyIsEmpty
     const { keyArgs } = this.options
@@ -123,12 +123,12 @@ export class MemoizedFunction<A, E, R> {
     return this.firstLocalHit(fiber, request) ?? request.binding.engine.readThrough.lookup(fiber, request)
   }
 
-  /** Whether it is time to let other fibers run: local hits bypass the runtime, which would see to it. */
+  /** Whether other fibers should have their turn. Local hits bypass the runtime, which would yield by itself. */
   isTimeToYield(): boolean {
     return ++this.hits % hitsInARow === 0
   }
 
-  /** By the contract of a key, what stands under it is what its function computes. */
+  /** The values of one key have one type: that of what the function computes. */
   valueOf(hit: CachedValue): A {
     return hit.payload as A
   }
@@ -175,7 +175,7 @@ export class MemoizedFunction<A, E, R> {
     return Effect.succeed(this.valueOf(hit))
   }
 
-  /** A fresh value, counted; with debug logs it is `undefined`, for the long way logs. */
+  /** The fresh value of the entry, counted as a hit. `undefined` if debug logs are on: `ReadThrough` then logs the hit. */
   private hit(
     fiber: CallingFiber,
     binding: Binding<A>,
@@ -226,17 +226,17 @@ export class MemoizedFunction<A, E, R> {
   }
 
   private bind(backend: CacheBackendService, definition: Definition<A, Arguments>): Binding<A> {
-    const inside = backend[engine]
-    const { local, payloads } = inside.reader.store
-    const groups = typeof definition.groups === "function" ? undefined : this.groupsOf(inside, definition, [])
+    const backendEngine = backend[engine]
+    const { local, payloads } = backendEngine.reader.store
+    const groups = typeof definition.groups === "function" ? undefined : this.groupsOf(backendEngine, definition, [])
     const remembers =
       local !== undefined && payloads === "references" && definition.policy.earlyRefresh === 0 && Array.isArray(groups)
     return {
       backend,
-      engine: inside,
-      counters: inside.counters.of(this.options.key),
+      engine: backendEngine,
+      counters: backendEngine.counters.of(this.options.key),
       codec: codecFor(payloads, definition.schema),
-      policy: policyOf(definition, inside.defaultTtl),
+      policy: policyOf(definition, backendEngine.defaultTtl),
       groups,
       localHits: remembers ? { local, groups, entries: new ArgumentMemory(local.capacity) } : undefined,
       names: new ArgumentMemory(rememberedNames)
@@ -244,11 +244,11 @@ export class MemoizedFunction<A, E, R> {
   }
 
   private groupsOf(
-    inside: Engine,
+    backendEngine: Engine,
     definition: Definition<A, Arguments>,
     args: Arguments
   ): ReadonlyArray<string> | CacheError {
     const names = typeof definition.groups === "function" ? definition.groups(...args) : definition.groups
-    return Either.merge(inside.keyspace.groups("cached", names))
+    return Either.merge(backendEngine.keyspace.groups("cached", names))
   }
 }

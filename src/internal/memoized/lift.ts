@@ -8,14 +8,14 @@ import { type Arguments, MemoizedFunction } from "./MemoizedFunction.js"
 
 type AnyMethod = (this: unknown, ...args: Arguments) => Effect.Effect<unknown, unknown, unknown>
 
-/** How a memoized function is made again for one instance. */
+/** Makes the same memoized function for one instance of a class. */
 const bound: unique symbol = Symbol.for("effect-cached/bound")
 
 type Memoized = CachedFunction<Arguments, unknown, unknown, unknown> & {
   readonly [bound]: (self: unknown) => Memoized
 }
 
-/** @param self what the method is bound to; `undefined` takes the `this` of each call */
+/** @param self the instance that the method is bound to; if absent, each call has its own `this` */
 const asFunction = (
   memoized: MemoizedFunction<unknown, unknown, unknown>,
   self?: { readonly value: unknown }
@@ -85,7 +85,7 @@ class MemoizedEffect
   }
 }
 
-/** On an instance the method is its own, bound; unless a subclass has put another in its place. */
+/** Gives each instance its own, bound memoized method, unless a subclass overrides the method. */
 const decorate = (
   method: AnyMethod,
   options: CachedOptions<unknown, Arguments>,
@@ -94,7 +94,7 @@ const decorate = (
   const memoized = liftFunction(method, options)
   if (!context.private) {
     context.addInitializer(function (this: unknown) {
-      // An initializer's `this` is the instance, or the class of a static method: an object either way.
+      // The `this` of an initializer is the instance, or the class if the method is static: an object either way.
       const instance = this as Record<PropertyKey, unknown>
       if (instance[context.name] !== memoized) return
       Object.defineProperty(instance, context.name, {
@@ -110,10 +110,10 @@ const decorate = (
 
 type Target = AnyMethod | Effect.Effect<unknown, unknown, unknown>
 
-/** A decorator gets its context as an object; a callback of `map` gets an index, which means nothing here. */
+/** Only a decorator passes its context, an object. As a callback of `map` the function gets an index, which is ignored. */
 const isContext = (given: unknown): given is ClassMethodDecoratorContext => typeof given === "object" && given !== null
 
-/** @param given what follows the target: a decorator's context, or the method's name from TypeScript's older decorators */
+/** @param given the second argument: a decorator's context, or the method's name from TypeScript's older decorators */
 const lift = (target: Target, options: CachedOptions<unknown, Arguments>, given?: unknown) => {
   if (Effect.isEffect(target)) return new MemoizedEffect(target, options)
   if (typeof given === "string" || typeof given === "symbol") throw new TypeError(olderDecorator(String(given)))

@@ -1,4 +1,4 @@
-/** What the operations on single entries have in common. */
+/** What the direct operations share: names, times, and the read of a fresh value. */
 import { Effect, Either } from "effect"
 import { CacheError } from "../../CacheError.js"
 import type { Key, SetOptions, VersionOption } from "../../CacheOptions.js"
@@ -18,7 +18,7 @@ export interface Times {
   readonly stale: number
 }
 
-/** An entry with the fresh value in it, if there is one, at the moment when it was read. */
+/** An entry as it was read, its fresh value if it has one, and the time of the read. */
 export interface FreshEntry {
   readonly snapshot: Snapshot
   readonly value: CachedValue | undefined
@@ -36,7 +36,7 @@ export class Access {
   constructor(
     readonly reader: EntryReader,
     readonly invalidation: Invalidation,
-    /** Of the operations that the service itself offers. */
+    /** The counters of the direct operations. */
     readonly counters: Counters,
     readonly keyspaceOf: (options: VersionOption | undefined) => Keyspace,
     /** Milliseconds. */
@@ -45,6 +45,7 @@ export class Access {
     this.codec = plainCodec(reader.store.payloads)
   }
 
+  /** Runs `use` with the finished key. Its errors name the operation and the key as the user knows it. */
   named<A, E, R>(
     operation: string,
     key: Key,

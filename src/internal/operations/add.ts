@@ -1,4 +1,4 @@
-/** `add`: stores a value only where no fresh one stands. */
+/** `add`: stores a value only if the key has no fresh one. */
 import { Effect, Either, Option } from "effect"
 import type { CacheBackendService } from "../../CacheBackend.js"
 import type { CacheError } from "../../CacheError.js"
@@ -11,7 +11,7 @@ export const additions = (access: Access): Pick<CacheBackendService, "add"> => {
   const { invalidation, keyspaceOf, reader } = access
   const { store } = reader
 
-  /** Until it has won or lost: another write may come between the reading and the writing. */
+  /** Tries again when another write came between its read and its write. */
   const attempt = (
     name: Name,
     value: unknown,

@@ -1,4 +1,4 @@
-/** `getOrSet`: a memoized call whose function is given with it. */
+/** `getOrSet`: a memoized call that brings its own effect. */
 import { Effect, Either } from "effect"
 import type { CacheError } from "../../CacheError.js"
 import type { GetOrSetOptions, Key } from "../../CacheOptions.js"

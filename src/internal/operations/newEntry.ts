@@ -1,4 +1,4 @@
-/** The entry of a value that a caller gives, and what is told when it is stored. */
+/** Makes the entry of a value that a caller passes, and counts it when it is stored. */
 import { Effect, Either } from "effect"
 import type { CacheError } from "../../CacheError.js"
 import type { Entry } from "../../CacheStore.js"

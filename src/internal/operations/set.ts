@@ -1,4 +1,4 @@
-/** `set` and `setMany`: they store a value, whatever was there. */
+/** `set` and `setMany`: they store values, whatever was there. */
 import { Effect, Either } from "effect"
 import type { CacheBackendService } from "../../CacheBackend.js"
 import type { CacheError } from "../../CacheError.js"
@@ -36,13 +36,13 @@ const setting = (
   )
 }
 
-/** What is to be written, by finished key, and what can't be. */
+/** The entries to be written and the errors of those that can't be, by finished key. */
 interface Sorted {
   readonly items: Map<string, WriteItem>
   readonly failed: Map<string, CacheError>
 }
 
-/** The last value of a key counts: one before it is not to stand in for it. */
+/** If a key is there several times, its last value counts; no earlier one is stored instead when the last one can't be. */
 const sort = (
   access: Access,
   fiber: CallingFiber,

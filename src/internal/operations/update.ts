@@ -1,4 +1,4 @@
-/** `touch` and `increment`: they change what is stored, by the store's compare-and-set. */
+/** `touch` and `increment`: they change a stored value by compare-and-set. */
 import { Effect, Option, Random } from "effect"
 import type { CacheBackendService } from "../../CacheBackend.js"
 import { CacheError, NoCachedValue } from "../../CacheError.js"
@@ -15,13 +15,13 @@ export const updates = (access: Access): Pick<CacheBackendService, "touch" | "in
   const { codec, reader } = access
   const { store } = reader
 
-  /** One of the contenders always wins; the others spread out so that the next one does too. */
+  /** One of the contenders always wins. The others wait for random times, so that they collide less. */
   const pause = (tries: number): Effect.Effect<void> =>
     store.location === "process"
       ? Effect.void
       : Effect.flatMap(Random.next, (random) => Effect.sleep(Math.min(50, 2 ** tries) * random))
 
-  /** Rewrites a fresh value until no one else came between. `None`: there is none. */
+  /** Changes a fresh value; tries again when another write came between. `None`: there is no fresh value. */
   const rewrite = <A, E>(
     name: Name,
     change: (entry: Entry, value: CachedValue, time: number) => Effect.Effect<readonly [Entry, A], E>
@@ -55,6 +55,7 @@ export const updates = (access: Access): Pick<CacheBackendService, "touch" | "in
         Effect.flatMap(access.times("touch", ttl === undefined ? undefined : { ttl }), (lasting) =>
           Effect.map(
             rewrite(name, (entry, value, time) => {
+              // `Infinity - Infinity` is NaN.
               const stale = value.staleUntil === value.freshUntil ? 0 : value.staleUntil - value.freshUntil
               return Effect.succeed([
                 lasting.ttl <= 0

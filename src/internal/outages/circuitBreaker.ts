@@ -1,26 +1,25 @@
 /**
- * A circuit breaker in front of a store that can be away (Nygard, "Release It!", 2007): after a few failures in a row calls
- * skip the store at once, and one probe at a time finds out when it is back. No caller ever waits for a probe.
- *
- * Its probes also replay the invalidations that were queued during the outage.
+ * A circuit breaker in front of a store on a network (Nygard, "Release It!", 2007). After a few outages in a row it opens: calls
+ * skip the store at once, and one probe at a time finds out when the store is back. A fiber of the layer probes; no caller waits
+ * for it. The probes also replay the invalidations that were queued during the outage.
  */
 import { Effect, type Scope } from "effect"
 import { CacheError } from "../../CacheError.js"
 import type { StoredEntry, WriteItem } from "../../CacheStore.js"
 import { backgroundSleep } from "../runtime/eventLoop.js"
 import { withFiber } from "../runtime/fiber.js"
+import { breakerGauge } from "../runtime/metrics.js"
 import { inTransaction, isInTransaction } from "../runtime/transaction.js"
 import type { FusedRead, Store } from "../stores/Store.js"
-import { breakerGauge } from "./breakerGauge.js"
 import { InvalidationQueue } from "./invalidationQueue.js"
 import { CircuitOpen, ignoredByBreaker, isOutage } from "./outage.js"
 
 export interface BreakerSettings {
-  /** So many failures in a row open the breaker. */
+  /** How many outages in a row open the breaker. */
   readonly failures: number
   /** Milliseconds between probes. */
   readonly retryAfter: number
-  /** Keep invalidations that fail for an outage, and replay them. */
+  /** Whether invalidations that fail because of an outage are queued and replayed. */
   readonly queueInvalidations: boolean
 }
 
@@ -36,7 +35,7 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
         description,
         cause: new CircuitOpen({ store: store.name })
       })
-    // Made once: an error takes its stack each time it is made, which costs more than the call that it skips.
+    // Made once: an Error captures its stack when it is made, which costs more than the rest of a skipped call.
     const open = skipped(`the ${store.name} store keeps failing and is not asked until a probe succeeds`)
     const awaitingReplay = skipped("the key was invalidated during an outage, and that could not be replayed yet")
 
@@ -44,7 +43,7 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
     let isOpen = false
     let isClosed = false
     let lastFailed = "v0:effect-cached:probe"
-    // Opened by a plain call: whoever makes the breaker open may be interrupted at that very line.
+    // A latch that a synchronous call opens: the fiber whose failure opens the breaker may be interrupted at that very line.
     const probesWanted = Effect.unsafeMakeLatch()
 
     yield* Effect.addFinalizer(() =>
@@ -54,7 +53,7 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
       })
     )
 
-    /** Whether the store is back; `false` where the breaker ignores what is still away of it. */
+    /** `true`: the store is back. `false`: it failed with an error that the breaker ignores. Otherwise it fails. */
     const probe: Effect.Effect<boolean, CacheError> = withFiber((fiber) =>
       queue.isEmpty ? store.read(fiber, [lastFailed], () => Effect.void, Effect.fail) : queue.replay
     ).pipe(
@@ -62,33 +61,33 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
       Effect.catchIf(ignoredByBreaker, () => Effect.succeed(false))
     )
 
-    const probeUntilWell: Effect.Effect<void> = Effect.flatMap(
+    const probeUntilBack: Effect.Effect<void> = Effect.flatMap(
       Effect.exit(Effect.zipRight(backgroundSleep(settings.retryAfter), probe)),
       (exit) => {
-        if (exit._tag === "Failure") return probeUntilWell
+        if (exit._tag === "Failure") return probeUntilBack
         const wasOpen = isOpen
         isOpen = false
         failuresInARow = 0
         if (wasOpen) openBreakers.unsafeModify(-1, [])
-        // Its keys are not read before it is replayed; the others may be.
-        if (!queue.isEmpty) return probeUntilWell
+        // Not all is replayed yet: the queued keys stay unread, all others can be read.
+        if (!queue.isEmpty) return probeUntilBack
         probesWanted.unsafeClose()
         return wasOpen && exit.value ? Effect.logInfo(`Cache store ${store.name} is back`) : Effect.void
       }
     )
-    yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(probesWanted.await, probeUntilWell))))
+    yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(probesWanted.await, probeUntilBack))))
 
-    const wentWell = (): void => {
+    const succeeded = (): void => {
       failuresInARow = 0
     }
 
-    /** Counts the failure, opens the breaker if it is one too many, and goes on with what the caller does about it. */
+    /** Counts the outage, opens the breaker if that was one too many, and goes on with the caller's `onFailure`. */
     const afterFailure = <A, E, R>(
       key: string | undefined,
       error: CacheError,
       onFailure: (error: CacheError) => Effect.Effect<A, E, R>
     ): Effect.Effect<A, E, R> => {
-      // What the store's own closing makes fail says nothing about it.
+      // Once the layer closes, failures say nothing about the store.
       if (!isOutage(error) || ignoredByBreaker(error) || isOpen || isClosed) return onFailure(error)
       if (key !== undefined) lastFailed = key
       if (++failuresInARow < settings.failures) return onFailure(error)
@@ -103,15 +102,15 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
     }
 
     const read: FusedRead<StoredEntry> = (fiber, keys, onFound, onFailure) => {
-      if (queue.holds(keys)) return onFailure(awaitingReplay)
-      // A transaction has its own connection, whose failure is the user's to hear of.
+      if (queue.blocks(keys)) return onFailure(awaitingReplay)
+      // A transaction uses the user's own connection, so it bypasses the breaker: its failure reaches the user.
       if (isInTransaction(fiber)) return store.read(fiber, keys, onFound, onFailure)
       if (isOpen) return onFailure(open)
       return store.read(
         fiber,
         keys,
         (found) => {
-          wentWell()
+          succeeded()
           return onFound(found)
         },
         (error) => afterFailure(keys[0], error, onFailure)
@@ -128,13 +127,13 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
         return Effect.matchEffect(operation(), {
           onFailure: (error) => afterFailure(key, error, Effect.fail),
           onSuccess: (value) => {
-            wentWell()
+            succeeded()
             return Effect.succeed(value)
           }
         })
       })
 
-    /** `instead` where the invalidation is queued. */
+    /** Queues an invalidation that fails because of an outage, and succeeds with `instead`. */
     const queued = <A>(
       operation: Effect.Effect<A, CacheError>,
       enqueue: () => void,
@@ -153,7 +152,7 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
 
     const write = (items: ReadonlyArray<WriteItem>) => guarded(items[0]?.key, () => store.write(items))
 
-    // One by one: a spread would lose what a class has in its prototype.
+    // Each member by name: a spread would lose the methods of a class.
     return {
       name: store.name,
       location: store.location,

@@ -1,21 +1,21 @@
 /**
- * The invalidations that an outage would swallow: kept in memory, and replayed before anything under those keys is read
- * again, so an outage can't bring back what was invalidated.
+ * Keeps the invalidations that failed because of an outage in memory, and replays them before their keys are read again. So no
+ * outage brings back an invalidated value.
  */
 import { Effect } from "effect"
 import type { CacheError } from "../../CacheError.js"
 import type { RejectedItem, WriteItem } from "../../CacheStore.js"
 import type { Store } from "../stores/Store.js"
 
-/** Beyond so many keys the whole namespace is cleared instead. */
+/** With more keys than this, the whole namespace is cleared instead. */
 const mostKeys = 10_000
 
 export class InvalidationQueue {
-  /** Counts the invalidations, so that one which is queued again during its replay is replayed again. */
+  /** Counts the invalidations, so that a key which is queued again during its replay is replayed again. */
   private moment = 0
-  /** The moment at which each key was queued last. */
+  /** The value of `moment` when each key was queued last. */
   private readonly keys = new Map<string, number>()
-  /** The moment at which a clear was queued last. */
+  /** The value of `moment` when a clear was queued last. */
   private clearedAt: number | undefined
 
   constructor(private readonly store: Pick<Store, "remove" | "clear">) {}
@@ -24,13 +24,13 @@ export class InvalidationQueue {
     return this.clearedAt === undefined && this.keys.size === 0
   }
 
-  /** How many keys are kept one by one. */
+  /** How many keys are queued one by one. */
   get size(): number {
     return this.keys.size
   }
 
-  /** Whether one of the keys must not be read yet. */
-  holds(keys: ReadonlyArray<string>): boolean {
+  /** Whether one of the keys must not be read before the queue is replayed. */
+  blocks(keys: ReadonlyArray<string>): boolean {
     return this.clearedAt !== undefined || (this.keys.size > 0 && keys.some((key) => this.keys.has(key)))
   }
 
@@ -45,18 +45,18 @@ export class InvalidationQueue {
     }
   }
 
-  /** Takes the place of all that is queued. */
+  /** Queues a clear, which replaces all queued keys. */
   addClear(): void {
     this.clearedAt = ++this.moment
     this.keys.clear()
   }
 
-  /** What was written after its invalidation is newer than it. */
+  /** Forgets keys that were written after their invalidation: the written entries are newer. */
   written(items: ReadonlyArray<WriteItem>, rejected: ReadonlyArray<RejectedItem>): void {
     if (this.keys.size > 0 && rejected.length === 0) for (const { key } of items) this.keys.delete(key)
   }
 
-  /** One round trip; what is queued meanwhile stays queued. */
+  /** Replays the queue in one operation of the store. What is queued meanwhile stays queued. */
   readonly replay: Effect.Effect<void, CacheError> = Effect.suspend(() => {
     const until = this.moment
     const replayed =

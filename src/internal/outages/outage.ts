@@ -1,22 +1,22 @@
 /**
- * Telling a store that is away from one that answers with an error.
+ * Which errors are outages? An outage means that the store did not answer, unlike a store that answers with an error.
  */
 import { Data } from "effect"
 import type { CacheError } from "../../CacheError.js"
 
-/** The cause of an error where the store was not even asked. */
+/** The cause of an error when a circuit breaker skipped the store. */
 export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
   readonly store: string
   readonly cause?: unknown
 }> {}
 
-/** The cause of an error of one server of several, while others answer. */
+/** The cause of an error of one server of several, while other servers answer. */
 export class PartialOutage extends Data.TaggedError("PartialOutage")<{
   readonly store: string
   readonly cause?: unknown
 }> {}
 
-/** Whether the store could not be asked, or may not have heard. */
+/** Whether the store could not be reached or did not answer in time. */
 export const isOutage = (error: CacheError): boolean => error.reason === "Unavailable" || error.reason === "Timeout"
 
 /** Errors that must not open the store-wide breaker: refused locally, or limited to one server of several. */

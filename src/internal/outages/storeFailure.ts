@@ -1,11 +1,11 @@
-/** A store operation that failed: logged, and counted where the call goes on without the store. */
+/** Logs a failed store operation, and counts it where the call goes on without the store. */
 import { Effect, LogLevel } from "effect"
 import type { CacheError } from "../../CacheError.js"
 import type { Counters } from "../runtime/counters.js"
 import { type CallingFiber, debugIsOn, withFiber } from "../runtime/fiber.js"
 import { CircuitOpen } from "./outage.js"
 
-/** The breaker logged when it opened; skipped calls don't log again, except for debugging. */
+/** The breaker logged when it opened. Skipped calls don't log again, unless debug logs are on. */
 export const alreadyReported = (fiber: CallingFiber, error: CacheError): boolean =>
   error.cause instanceof CircuitOpen && !debugIsOn(fiber)
 

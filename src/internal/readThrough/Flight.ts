@@ -3,42 +3,42 @@ import { Deferred, Effect, type Exit, type Fiber, FiberId } from "effect"
 import { Inherited } from "../runtime/inherited.js"
 
 export type Outcome<A, E> =
-  /** Another caller got the lease first: whoever waited reads again. */
+  /** Another caller got the lease first: the waiting callers read again. */
   { readonly _tag: "Lost" } | { readonly _tag: "Done"; readonly exit: Exit.Exit<A, E> }
 
 export const lost: Outcome<never, never> = { _tag: "Lost" }
 
-/** Its types are those of the key: whoever waits for it knows them. */
+/** The types of the value and the error are those of the key. Only the callers know them. */
 export class Flight {
   phase: "acquiring" | "computing" | "landed" = "acquiring"
   waiters = 0
-  /** A forced recalculation takes part: what it replaces must not outlive it. */
+  /** One of its callers forced a recalculation: the old value must not outlive it. */
   forced = false
-  /** The last caller who wanted the value has left: its lease is given back. */
+  /** Its last waiter has left: it is interrupted, and its lease is given back. */
   abandoned = false
   /** The flight's own fiber, and the one that computes. */
   fiber: Fiber.RuntimeFiber<void> | undefined
   computation: Fiber.RuntimeFiber<unknown, unknown> | undefined
   private outcome: Outcome<unknown, unknown> | undefined
   private shared: Deferred.Deferred<Outcome<unknown, unknown>> | undefined
-  /** The flights that fibers of this one's computation wait for, with how many fibers do. */
+  /** The flights that this computation waits for, each with the number of its fibers that do. */
   private waitsFor: Map<Flight, number> | undefined
 
   constructor(
-    /** Of its layer: flights of two layers may have one key. */
+    /** The `Flights` of its layer: flights of two layers may have the same key. */
     readonly registry: object,
     readonly key: string,
     readonly printed: string,
     /** The id of its lease. */
     readonly id: string,
     readonly groups: ReadonlyArray<string>,
-    /** Runs on without a waiter. */
+    /** Goes on without a waiter. */
     readonly background: boolean,
     /** The flight whose computation asked for this one. */
     public parent: Flight | undefined
   ) {}
 
-  /** What those who wait, wait for. */
+  /** The outcome, once the flight has ended. */
   get landing(): Effect.Effect<Outcome<unknown, unknown>> {
     if (this.outcome !== undefined) return Effect.succeed(this.outcome)
     this.shared ??= Deferred.unsafeMake(FiberId.none)
@@ -78,10 +78,13 @@ export class Flight {
   }
 }
 
-/** The flight on whose behalf the fiber computes; inherited by the fibers that it forks. */
+/** The flight whose computation the fiber is part of. The fibers that it forks inherit it. */
 export const currentFlight = new Inherited<Flight | undefined>("effect-cached/currentFlight", undefined)
 
-/** The keys from the flight up to the one that computes `key` already, if there is one: the computation needs itself. */
+/**
+ * Whether the flight, or one that it was started from, computes `key` already: then the computation needs its own result.
+ * Returns the keys on the way, or `undefined`.
+ */
 export const ancestry = (
   flight: Flight | undefined,
   registry: object,
@@ -89,7 +92,7 @@ export const ancestry = (
 ): ReadonlyArray<string> | undefined => {
   const path: Array<string> = []
   for (let at = flight; at !== undefined; at = at.parent) {
-    // A computation may start the next one for ever: flights that have landed are not kept for those that come later.
+    // A computation may start the next one without end: the flights that have ended are dropped from the chain.
     while (at.parent?.phase === "landed") at.parent = at.parent.parent
     path.unshift(at.printed)
     if (at.registry === registry && at.key === key && at.phase !== "landed") return path

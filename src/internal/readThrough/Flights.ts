@@ -1,33 +1,33 @@
 /**
- * Who may join a flight? The computations that run in this process, one registry a layer: two layers share nothing.
+ * Who may join a flight? This is the registry of the flights of one layer in this process; two layers share nothing.
  *
  * A caller may join a running computation only if its value can't be older than the call itself allows. Two cases are safe
  * without asking the store again, and they are the two indices:
- * - The computation has not begun (`acquiring`, by key): it begins after the call did.
- * - The caller has just read the flight's own lease in the store (`computing`, by lease id): nothing has invalidated it up to
+ * - The computation has not begun (`acquiring`, by key): it begins after the call.
+ * - The caller has just read the flight's own lease in the store (`computing`, by lease id): nothing invalidated the key up to
  *   that read.
- * While the store can't be read there is no lease to look at; then callers share by key (`withoutLease`).
+ * While the store can't be read there is no lease to look for. Then callers share by key (`withoutLease`).
  */
 import { randomBytes } from "node:crypto"
 import type { Flight, Outcome } from "./Flight.js"
 
-/** More than can be on their way to the store at once. */
+/** More leases than can be given back at the same time. */
 const rememberedLeases = 1_000
 
 export class Flights {
-  /** In no other layer of any process. */
+  /** Unique to this layer among all processes. */
   private readonly instance = randomBytes(9).toString("base64url")
   private count = 0
   private readonly acquiringByKey = new Map<string, Flight>()
   private readonly computingByLease = new Map<string, Flight>()
   private readonly withoutLeaseByKey = new Map<string, Flight>()
-  private readonly givenUp = new Set<string>()
+  private readonly abandonedLeases = new Set<string>()
 
   newId(): string {
     return `${this.instance}.${++this.count}`
   }
 
-  /** Whether the lease is one of this layer's that nobody holds any more, whatever the store still says. */
+  /** Whether the lease is one of this layer's whose computation has ended, whatever the store still says. */
   hasEnded(leaseId: string): boolean {
     return leaseId.startsWith(`${this.instance}.`) && !this.computingByLease.has(leaseId)
   }
@@ -44,17 +44,17 @@ export class Flights {
     return this.withoutLeaseByKey.get(key)
   }
 
-  /** `true` for the lease of a computation that runs here, `false` for one that was given up here, else `undefined`. */
-  holds(leaseId: string): boolean | undefined {
+  /** `true` if the lease's computation runs here, `false` if it was abandoned here, `undefined` if neither is known. */
+  runsHere(leaseId: string): boolean | undefined {
     if (this.computingByLease.has(leaseId)) return true
-    return this.givenUp.has(leaseId) ? false : undefined
+    return this.abandonedLeases.has(leaseId) ? false : undefined
   }
 
   register(flight: Flight): void {
     this.acquiringByKey.set(flight.key, flight)
   }
 
-  /** It has the lease: its computation begins. Nobody joins a flight that began without a lease any more; that one is older. */
+  /** The flight has its lease, and computes. A flight of this key that runs without a lease is older: nobody joins it any more. */
   beginsWithLease(flight: Flight): void {
     this.remove(flight)
     this.withoutLeaseByKey.delete(flight.key)
@@ -63,8 +63,8 @@ export class Flights {
   }
 
   /**
-   * The store can't be reached: its computation begins without a lease. If only the answer was lost, the lease stands: then
-   * those who read it join.
+   * The store can't be reached: the flight computes without a lease. If only the store's answer was lost, the lease is there:
+   * callers who read it may join.
    */
   beginsWithoutLease(flight: Flight): void {
     this.remove(flight)
@@ -73,15 +73,15 @@ export class Flights {
     this.computingByLease.set(flight.id, flight)
   }
 
-  /** Nobody wants it any more. Its lease counts for nothing here, even before the store has heard of it. */
+  /** Its last waiter has left. Its lease counts no more in this process, even before it is given back in the store. */
   abandon(flight: Flight): void {
     flight.abandoned = true
     this.remove(flight)
-    if (this.givenUp.size >= rememberedLeases) {
-      const [oldest = ""] = this.givenUp
-      this.givenUp.delete(oldest)
+    if (this.abandonedLeases.size >= rememberedLeases) {
+      const [oldest = ""] = this.abandonedLeases
+      this.abandonedLeases.delete(oldest)
     }
-    this.givenUp.add(flight.id)
+    this.abandonedLeases.add(flight.id)
   }
 
   land(flight: Flight, outcome: Outcome<unknown, unknown>): void {
@@ -89,7 +89,7 @@ export class Flights {
     flight.land(outcome)
   }
 
-  /** After an invalidation nobody joins what runs without a lease; a flight with a lease loses it in the store. */
+  /** Nobody may join the keys' flights without a lease any more: an invalidation came. Flights with a lease lose it in the store. */
   detach(keys: ReadonlyArray<string>): void {
     for (const key of keys) this.withoutLeaseByKey.delete(key)
   }

@@ -1,6 +1,7 @@
 /**
- * The lease of one computation in the store: acquired, renewed, and ended with a value or without. Every write is a
- * compare-and-set over the one before it, so a lease that was lost is noticed and nothing is overwritten.
+ * Writes the lease of one computation to the store: acquires it, renews it, and ends it with a value or without. Each write is
+ * a compare-and-set over the one before it. So a lost lease is noticed, and nothing of another writer is overwritten.
+ * `computation.ts` decides when to renew.
  */
 import { Cause, Effect, Either, Option, Random } from "effect"
 import type { CacheError } from "../../CacheError.js"
@@ -14,14 +15,14 @@ import { logAction } from "../runtime/logs.js"
 import type { Flight } from "./Flight.js"
 import type { MemoRequest, Policy } from "./request.js"
 
-/** What a flight holds in the store. Each of its writes moves the token; without one the lease is lost. */
-export interface HeldLease {
+/** A lease that this flight has in the store. Each write of it changes the token. Without a token the lease is lost. */
+export interface OwnLease {
   token: Token | undefined
   entry: Entry
 }
 
 export type Acquired =
-  | { readonly _tag: "Held"; readonly lease: HeldLease }
+  | { readonly _tag: "Acquired"; readonly lease: OwnLease }
   /** The store can't be reached: the flight computes without a lease. */
   | { readonly _tag: "WithoutStore"; readonly lease: undefined }
   /** Another caller got it first. */
@@ -40,17 +41,18 @@ export class Leases {
   /**
    * Acquires the exclusive right to compute, together with the versions that the groups have before it.
    *
-   * @param keepsValue whether a value that is there is served meanwhile
-   * @param insists until it is acquired, whoever else holds the key
+   * @param keepsValue whether the value that is there stays, to be served meanwhile
+   * @param insists whether to try until it is acquired, whoever else has the lease
+   * @param known what the caller has just read; it is read here if absent
    */
   acquire<A, E, R>(
     request: MemoRequest<A, E, R>,
     flight: Flight,
     keepsValue: boolean,
     insists: boolean,
-    seen: Snapshot | undefined
+    known: Snapshot | undefined
   ): Effect.Effect<Acquired> {
-    const snapshot = seen === undefined ? this.reader.snapshot(request.key, request.groups) : Effect.succeed(seen)
+    const snapshot = known === undefined ? this.reader.snapshot(request.key, request.groups) : Effect.succeed(known)
     const attempt = Effect.flatMap(snapshot, ({ stored, versions }) =>
       versions === undefined
         ? Effect.flatMap(this.reader.capture(request.groups), (captured) =>
@@ -83,20 +85,20 @@ export class Leases {
       return Effect.flatMap(
         stored === undefined ? store.add(request.key, entry) : store.replace(request.key, stored.token, entry),
         (token): Effect.Effect<Acquired> => {
-          if (Option.isSome(token)) return Effect.succeed({ _tag: "Held", lease: { token: token.value, entry } })
+          if (Option.isSome(token)) return Effect.succeed({ _tag: "Acquired", lease: { token: token.value, entry } })
           return insists ? this.acquire(request, flight, keepsValue, insists, undefined) : Effect.succeed(lost)
         }
       )
     })
   }
 
-  renew<A, E, R>(request: MemoRequest<A, E, R>, held: HeldLease): Effect.Effect<void> {
-    const { lease } = held.entry
+  renew<A, E, R>(request: MemoRequest<A, E, R>, own: OwnLease): Effect.Effect<void> {
+    const { lease } = own.entry
     if (lease === undefined) return Effect.void
     return Effect.flatMap(now, (time) =>
       Effect.catchAll(
-        this.rewrite(request, held, {
-          ...held.entry,
+        this.rewrite(request, own, {
+          ...own.entry,
           lease: { id: lease.id, until: time + request.policy.lease }
         }),
         (error) => this.failed(request, "renewing the lease of", error)
@@ -104,32 +106,32 @@ export class Leases {
     )
   }
 
-  /** Ends the lease without a new value: what was there before is free to be leased again at once. */
-  giveBack<A, E, R>(request: MemoRequest<A, E, R>, held: HeldLease | undefined): Effect.Effect<void> {
-    if (held === undefined) return Effect.void
-    const { value, groups } = held.entry
+  /** Ends the lease without a new value. Another caller can lease the key again at once. */
+  giveBack<A, E, R>(request: MemoRequest<A, E, R>, own: OwnLease | undefined): Effect.Effect<void> {
+    if (own === undefined) return Effect.void
+    const { value, groups } = own.entry
     return Effect.asVoid(
-      value === undefined ? this.drop(request, held) : this.rewriteQuietly(request, held, valueEntry(value, groups))
+      value === undefined ? this.drop(request, own) : this.rewriteQuietly(request, own, valueEntry(value, groups))
     )
   }
 
   /**
-   * What remains of a failed computation. Beside an old value that is still served the lease is left to run out, so that
-   * nobody tries again before; but no longer than that value lasts, or the lease would keep all callers waiting.
+   * After a failed computation. If an old value is still served, the lease stays until it runs out: nobody tries again before
+   * that. It must not last longer than the old value, because callers without a value wait for the lease.
    */
   afterFailure<A, E, R>(
     request: MemoRequest<A, E, R>,
     flight: Flight,
-    held: HeldLease | undefined,
+    own: OwnLease | undefined,
     cause: Cause.Cause<E>
   ): Effect.Effect<void> {
-    if (held === undefined) return Effect.void
+    if (own === undefined) return Effect.void
     return Effect.flatMap(now, (time) => {
-      const { groups, lease, value } = held.entry
-      if (flight.forced || value === undefined || value.staleUntil <= time) return this.giveBack(request, held)
+      const { groups, lease, value } = own.entry
+      if (flight.forced || value === undefined || value.staleUntil <= time) return this.giveBack(request, own)
       const shorter =
         lease !== undefined && lease.until > value.staleUntil
-          ? this.rewriteQuietly(request, held, leasedEntry(value, { id: lease.id, until: value.staleUntil }, groups))
+          ? this.rewriteQuietly(request, own, leasedEntry(value, { id: lease.id, until: value.staleUntil }, groups))
           : Effect.void
       return Effect.zipRight(
         Effect.logWarning(`Recomputing ${request.printed} failed, its old value is served`, cause),
@@ -139,12 +141,13 @@ export class Leases {
   }
 
   /**
-   * Stores the value if the lease still stands; what goes wrong here must not cost the caller the value. Says whether
-   * what was there before is gone.
+   * Stores the value if the lease still counts. A failure here is logged and never reaches the caller, who has the value.
+   *
+   * @returns whether the old entry is gone
    */
   publish<A, E, R>(
     request: MemoRequest<A, E, R>,
-    held: HeldLease,
+    own: OwnLease,
     value: A,
     computeMillis: number
   ): Effect.Effect<boolean> {
@@ -152,11 +155,11 @@ export class Leases {
     const storing = withFiber((fiber) => {
       const ttl = policy.cacheWhen(value) ? policy.ttl(value, args) : Either.right(0)
       if (Either.isLeft(ttl)) return Effect.fail(ttl.left)
-      if (ttl.right <= 0) return this.drop(request, held)
+      if (ttl.right <= 0) return this.drop(request, own)
       return Effect.flatMap(Effect.zip(codec.encode(value), jitterOf(policy)), ([payload, random]) => {
         const times = lifespan(nowMillis(fiber), ttl.right, policy.stale, policy.jitter, random)
-        const entry = valueEntry({ payload, computeMillis, ...times }, held.entry.groups)
-        return Effect.flatMap(this.rewrite(request, held, entry), (stored) => {
+        const entry = valueEntry({ payload, computeMillis, ...times }, own.entry.groups)
+        return Effect.flatMap(this.rewrite(request, own, entry), (stored) => {
           counters.countOn(fiber, stored ? "stored" : "discarded")
           return Effect.as(logAction(stored ? "SET" : "DISCARD", printed), stored)
         })
@@ -168,39 +171,33 @@ export class Leases {
           onSome: (error) => this.failed(request, "storing", error),
           onNone: () => Effect.logError(`Could not store ${printed}: its ttl or cacheWhen failed`, cause)
         }),
-        // A store that is away is not asked again: the lease runs out by itself.
-        Option.exists(Cause.failureOption(cause), isOutage) ? Effect.succeed(false) : this.drop(request, held)
+        // A store that can't be reached is not asked again: the lease runs out by itself.
+        Option.exists(Cause.failureOption(cause), isOutage) ? Effect.succeed(false) : this.drop(request, own)
       )
     )
   }
 
-  /** Writes over what the flight holds. `false`: it holds it no longer. */
+  /** Writes over the own lease. `false`: the lease was lost. */
   private rewrite<A, E, R>(
     request: MemoRequest<A, E, R>,
-    held: HeldLease,
+    own: OwnLease,
     entry: Entry
   ): Effect.Effect<boolean, CacheError> {
-    if (held.token === undefined) return Effect.succeed(false)
-    return Effect.map(this.reader.store.replace(request.key, held.token, entry), (replaced) => {
-      held.token = Option.getOrUndefined(replaced)
-      held.entry = entry
+    if (own.token === undefined) return Effect.succeed(false)
+    return Effect.map(this.reader.store.replace(request.key, own.token, entry), (replaced) => {
+      own.token = Option.getOrUndefined(replaced)
+      own.entry = entry
       return Option.isSome(replaced)
     })
   }
 
-  /** Ends the lease and whatever value was there. */
-  private drop<A, E, R>(request: MemoRequest<A, E, R>, held: HeldLease): Effect.Effect<boolean> {
-    return Effect.flatMap(now, (time) =>
-      this.rewriteQuietly(request, held, tombstone(held.entry.lease?.id ?? "", time))
-    )
+  /** Ends the lease, and removes the old value if there is one. */
+  private drop<A, E, R>(request: MemoRequest<A, E, R>, own: OwnLease): Effect.Effect<boolean> {
+    return Effect.flatMap(now, (time) => this.rewriteQuietly(request, own, tombstone(own.entry.lease?.id ?? "", time)))
   }
 
-  private rewriteQuietly<A, E, R>(
-    request: MemoRequest<A, E, R>,
-    held: HeldLease,
-    entry: Entry
-  ): Effect.Effect<boolean> {
-    return Effect.catchAll(this.rewrite(request, held, entry), (error) =>
+  private rewriteQuietly<A, E, R>(request: MemoRequest<A, E, R>, own: OwnLease, entry: Entry): Effect.Effect<boolean> {
+    return Effect.catchAll(this.rewrite(request, own, entry), (error) =>
       Effect.as(this.failed(request, "giving back the lease of", error), false)
     )
   }

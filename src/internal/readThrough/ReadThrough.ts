@@ -1,6 +1,7 @@
 /**
- * Reads through the cache: serves what is fresh, lets one caller of all processes compute what is not, and gives every other
- * caller the best it can have meanwhile. What an entry means is decided by `entryState.ts`, who may join whom by `Flights.ts`.
+ * Reads through the cache: serves a fresh value; else one caller of all processes computes, and the others are served the stale
+ * value or wait. `entryState.ts` decides what an entry means, `Flights.ts` who may join a flight. Inside a SQL transaction
+ * (`withinTransaction`) nothing is stored and no flight is joined.
  */
 import { Effect, Exit, Random } from "effect"
 import { type CacheError, NoCachedValue } from "../../CacheError.js"
@@ -12,18 +13,18 @@ import { type CallingFiber, debugIsOn, now, nowMillis, withFiber } from "../runt
 import { logAction } from "../runtime/logs.js"
 import { inTransaction, isInTransaction } from "../runtime/transaction.js"
 import type { Found } from "../stores/Store.js"
-import type { Computations } from "./Computations.js"
 import { currentFlight, type Outcome } from "./Flight.js"
 import type { Flights } from "./Flights.js"
 import type { Invalidation } from "./invalidation.js"
 import type { MemoRequest } from "./request.js"
+import type { SingleFlight } from "./SingleFlight.js"
 
-/** What a read found: a value that may be served, or nothing of the kind. */
-type Seen<A> =
+/** What a read found: a value that may be served, or none. */
+type ReadResult<A> =
   | { readonly snapshot: Snapshot; readonly state: Servable; readonly found: { readonly value: A } }
   | { readonly snapshot: Snapshot; readonly state: Unservable; readonly found: undefined }
 
-/** Milliseconds between two looks at a key that another process computes. */
+/** Milliseconds between two reads of a key that another process computes. */
 const firstPoll = 2
 const longestPoll = 100
 
@@ -36,11 +37,11 @@ export class ReadThrough {
   constructor(
     private readonly reader: EntryReader,
     private readonly flights: Flights,
-    private readonly computations: Computations,
+    private readonly singleFlight: SingleFlight,
     private readonly invalidation: Invalidation
   ) {}
 
-  private readonly heldHere = (leaseId: string): boolean | undefined => this.flights.holds(leaseId)
+  private readonly runsHere = (leaseId: string): boolean | undefined => this.flights.runsHere(leaseId)
 
   /** The value, from the cache or computed. */
   lookup<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
@@ -51,18 +52,18 @@ export class ReadThrough {
   forceRecalc<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.flatMap(inTransaction, (inside) =>
       inside
-        ? // What was there must not outlive this; what is computed here may never be committed.
-          Effect.tap(this.computations.alone(request), () => this.invalidation.removeQuietly(request))
+        ? // The old value must not outlive this call. The new one is not stored, because the transaction may be rolled back.
+          Effect.tap(this.singleFlight.alone(request), () => this.invalidation.removeQuietly(request))
         : withFiber((fiber) => this.force(fiber, request))
     )
   }
 
   /** The value that is there, fresh or stale; never computes. */
   requireCache<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, CacheError | NoCachedValue> {
-    return Effect.flatMap(this.see(request), (seen) =>
-      seen.found === undefined
+    return Effect.flatMap(this.readEntry(request), (result) =>
+      result.found === undefined
         ? this.missed(request, Effect.fail(new NoCachedValue({ key: request.printed })))
-        : this.serve(request, seen.state, seen.found.value)
+        : this.serve(request, result.state, result.found.value)
     )
   }
 
@@ -76,7 +77,7 @@ export class ReadThrough {
     })
   }
 
-  /** Counts the miss; what follows is run in any case. */
+  /** Counts and logs the miss, then runs what follows. */
   private missed<A, E, R, B, E2, R2>(
     request: MemoRequest<A, E, R>,
     then: Effect.Effect<B, E2, R2>
@@ -87,17 +88,17 @@ export class ReadThrough {
     })
   }
 
-  private see<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<Seen<A>, CacheError> {
+  private readEntry<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<ReadResult<A>, CacheError> {
     return Effect.flatMap(this.reader.snapshot(request.key, request.groups), (snapshot) =>
       this.examine(request, snapshot)
     )
   }
 
-  /** The entry's state, and its value decoded; what can't be decoded is a miss that can be overwritten. */
-  private examine<A, E, R>(request: MemoRequest<A, E, R>, snapshot: Snapshot): Effect.Effect<Seen<A>> {
-    return withFiber<Seen<A>>((fiber) => {
+  /** The entry's state and its decoded value. A value that can't be decoded is a miss, and is overwritten. */
+  private examine<A, E, R>(request: MemoRequest<A, E, R>, snapshot: Snapshot): Effect.Effect<ReadResult<A>> {
+    return withFiber<ReadResult<A>>((fiber) => {
       const { stored, versions } = snapshot
-      const state = stateOf(stored?.entry, versions, nowMillis(fiber), this.heldHere)
+      const state = stateOf(stored?.entry, versions, nowMillis(fiber), this.runsHere)
       if (state._tag === "Leased" || state._tag === "Gone") {
         if (stored !== undefined && stored.entry === undefined) request.counters.countOn(fiber, "undecodable")
         return Effect.succeed({ snapshot, state, found: undefined })
@@ -113,8 +114,8 @@ export class ReadThrough {
   }
 
   /**
-   * @param tries how often the key was read before
-   * @param waited milliseconds, for another process
+   * @param tries how often this call has read the key before
+   * @param waited how many milliseconds this call has waited for another process
    */
   private attempt<A, E, R>(
     fiber: CallingFiber,
@@ -141,20 +142,20 @@ export class ReadThrough {
     const hit =
       request.policy.earlyRefresh === 0 ? plainHit(fiber, snapshot, request.codec, request.counters) : undefined
     return hit === undefined
-      ? Effect.flatMap(this.examine(request, snapshot), (seen) => this.answer(fiber, request, seen, tries, waited))
+      ? Effect.flatMap(this.examine(request, snapshot), (result) => this.answer(fiber, request, result, tries, waited))
       : Effect.succeed(hit.right)
   }
 
   private answer<A, E, R>(
     fiber: CallingFiber,
     request: MemoRequest<A, E, R>,
-    seen: Seen<A>,
+    result: ReadResult<A>,
     tries: number,
     waited: number
   ): Effect.Effect<A, E, R> {
-    if (seen.found !== undefined)
-      return this.serveOrRefresh(fiber, request, seen.snapshot, seen.state, seen.found.value)
-    const missing = this.miss(fiber, request, seen.snapshot, seen.state, tries, waited)
+    if (result.found !== undefined)
+      return this.serveOrRefresh(fiber, request, result.snapshot, result.state, result.found.value)
+    const missing = this.miss(fiber, request, result.snapshot, result.state, tries, waited)
     return tries === 0 ? this.missed(request, missing) : missing
   }
 
@@ -169,13 +170,13 @@ export class ReadThrough {
       if (!due) return this.serve(request, state, value)
       if (request.policy.background) {
         return Effect.zipRight(
-          this.computations.startBehind(fiber, request, "refresh", snapshot),
+          this.singleFlight.startInBackground(fiber, request, "refresh", snapshot),
           this.serve(request, state, value)
         )
       }
-      return Effect.flatMap(this.computations.start(fiber, request, "refresh", snapshot), (outcome) => {
+      return Effect.flatMap(this.singleFlight.start(fiber, request, "refresh", snapshot), (outcome) => {
         if (outcome._tag === "Lost") return this.serve(request, state, value)
-        // `staleOnError` is about stale values: a fresh one is served after a failure in any case.
+        // `staleOnError` is about stale values. A fresh value is served after a failure in any case.
         return Exit.isFailure(outcome.exit) && (request.policy.staleOnError || state._tag === "Fresh")
           ? this.serve(request, state, value)
           : outcome.exit
@@ -183,7 +184,7 @@ export class ReadThrough {
     })
   }
 
-  /** Whether this caller should try to lease a key whose value it could also just take. */
+  /** Whether this caller should try to recompute a value that may still be served. */
   private isDue<A, E, R>(request: MemoRequest<A, E, R>, state: Servable): Effect.Effect<boolean> {
     if (state.lease !== undefined || this.flights.acquiring(request.key) !== undefined) return Effect.succeed(false)
     if (state._tag === "Stale") return Effect.succeed(true)
@@ -211,8 +212,9 @@ export class ReadThrough {
     }
     if (state._tag === "Leased") {
       const flight = this.flights.computing(state.lease.id)
-      if (flight !== undefined) return Effect.flatMap(this.computations.join(request, flight), settle)
-      // One of this layer's that has ended is published by now, or its end was lost on the way: free to be leased.
+      if (flight !== undefined) return Effect.flatMap(this.singleFlight.join(request, flight), settle)
+      // The lease is of this layer and its computation has ended: it has stored the value meanwhile, or has failed to. This
+      // caller tries to lease the key; if the value is there, the compare-and-set fails and it reads again.
       if (!this.flights.hasEnded(state.lease.id)) {
         return this.awaitOther(fiber, request, state.lease, tries, waited, again)
       }
@@ -220,13 +222,13 @@ export class ReadThrough {
     const flight = this.flights.acquiring(request.key)
     return Effect.flatMap(
       flight === undefined
-        ? this.computations.start(fiber, request, "miss", snapshot)
-        : this.computations.join(request, flight),
+        ? this.singleFlight.start(fiber, request, "miss", snapshot)
+        : this.singleFlight.join(request, flight),
       settle
     )
   }
 
-  /** Another process computes: reads again and again until its value is there or its lease ends. */
+  /** Another process computes: polls until its value is there or its lease ends. */
   private awaitOther<A, E, R>(
     fiber: CallingFiber,
     request: MemoRequest<A, E, R>,
@@ -236,9 +238,9 @@ export class ReadThrough {
     again: (delay: number) => Effect.Effect<A, E, R>
   ): Effect.Effect<A, E, R> {
     return Effect.suspend(() => {
-      // A computation that needs another's, which needs ours, would wait for ever with both leases being renewed. Only
-      // the computation itself can find that out: computed here, it meets its own key.
-      // And it joins no flight: without a lease that might be older than an invalidation elsewhere.
+      // Two computations in two processes may need each other's result. Both leases are renewed, so both would wait for ever.
+      // After a lease's length this caller computes the other key itself: if there is a cycle, that computation meets its own key
+      // and fails. It joins no flight without a lease, which might be older than another process's invalidation.
       if (currentFlight.of(fiber) !== undefined && waited > request.policy.lease) {
         return this.startWithoutStore(fiber, request)
       }
@@ -254,14 +256,14 @@ export class ReadThrough {
       if (flight !== undefined) flight.forced = true
       return Effect.flatMap(
         flight === undefined
-          ? this.computations.start(fiber, request, "force")
-          : this.computations.join(request, flight),
+          ? this.singleFlight.start(fiber, request, "force")
+          : this.singleFlight.join(request, flight),
         (outcome) => (outcome._tag === "Done" ? outcome.exit : this.force(fiber, request))
       )
     })
   }
 
-  /** The store's failure is a miss that can't be stored. */
+  /** A failure of the store counts as a miss. The value is computed and not stored. */
   private withoutStore<A, E, R>(
     fiber: CallingFiber,
     request: MemoRequest<A, E, R>,
@@ -279,25 +281,25 @@ export class ReadThrough {
   private computeWithoutStore<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
     const flight = this.flights.withoutLease(request.key)
     if (flight === undefined) return this.startWithoutStore(fiber, request)
-    return Effect.flatMap(this.computations.join(request, flight), (outcome) =>
+    return Effect.flatMap(this.singleFlight.join(request, flight), (outcome) =>
       outcome._tag === "Done" ? outcome.exit : this.computeWithoutStore(fiber, request)
     )
   }
 
   private startWithoutStore<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
-    return Effect.flatMap(this.computations.start(fiber, request, "withoutStore"), (outcome) =>
+    return Effect.flatMap(this.singleFlight.start(fiber, request, "withoutStore"), (outcome) =>
       outcome._tag === "Done" ? outcome.exit : this.computeWithoutStore(fiber, request)
     )
   }
 
   private withinTransaction<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
-    return Effect.matchEffect(this.see(request), {
+    return Effect.matchEffect(this.readEntry(request), {
       onFailure: (error) =>
-        Effect.zipRight(storeFailed(request.counters, unavailable(request), error), this.computations.alone(request)),
-      onSuccess: (seen) =>
-        seen.found === undefined
-          ? this.missed(request, this.computations.alone(request))
-          : this.serve(request, seen.state, seen.found.value)
+        Effect.zipRight(storeFailed(request.counters, unavailable(request), error), this.singleFlight.alone(request)),
+      onSuccess: (result) =>
+        result.found === undefined
+          ? this.missed(request, this.singleFlight.alone(request))
+          : this.serve(request, result.state, result.found.value)
     })
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The life of one computation: it gets the lease, computes in a fiber of the layer (it is nobody's child), renews the lease
- * meanwhile, and stores its value only if the lease still stands. Whatever happens, those who wait hear of it.
+ * The life of one computation: it acquires the lease, computes in a fiber that no caller owns, renews the lease meanwhile, and
+ * stores its value only if the lease still counts. Whatever happens, the waiting callers get an outcome.
  */
 import { Effect, Exit, Fiber, Option } from "effect"
 import type { Snapshot } from "../entries/EntryReader.js"
@@ -9,18 +9,20 @@ import { computeSpan } from "../runtime/spans.js"
 import { type Flight, lost, type Outcome } from "./Flight.js"
 import type { Flights } from "./Flights.js"
 import type { Invalidation } from "./invalidation.js"
-import type { HeldLease, Leases } from "./Lease.js"
+import type { Leases, OwnLease } from "./Lease.js"
 import type { MemoRequest } from "./request.js"
 
 /**
- * - `miss`: nothing was there.
- * - `refresh`: what is there is served meanwhile.
- * - `force`: whatever is there, and whoever has its lease.
- * - `withoutStore`: the store is away.
+ * Why a value is computed.
+ *
+ * - `miss`: there is none.
+ * - `refresh`: there is one, which is served meanwhile.
+ * - `force`: the caller wants a new one, whatever is there and whoever has the lease.
+ * - `withoutStore`: the store can't be reached.
  */
 export type Mode = "miss" | "refresh" | "force" | "withoutStore"
 
-/** Renewed this many times before a lease would run out, so that a late renewal or a skewed clock does no harm. */
+/** A lease is renewed so many times in its own length, so that a late renewal or a skewed clock does no harm. */
 const renewalsPerLease = 3
 
 export class Computation {
@@ -31,35 +33,35 @@ export class Computation {
   ) {}
 
   /**
-   * To be run uninterruptibly: only the computation itself is interruptible, so no lease is ever forgotten.
+   * Must run in an uninterruptible region: only the user's effect inside is interruptible, so no lease is ever forgotten.
    *
-   * @param landed told how it ended, by then or later in this same fiber
+   * @param onEnd called once with the outcome, in this same fiber
    */
-  live<A, E, R>(
+  run<A, E, R>(
     request: MemoRequest<A, E, R>,
     flight: Flight,
     mode: Mode,
-    seen: Snapshot | undefined,
-    landed: (outcome: Outcome<A, E>) => void
+    snapshot: Snapshot | undefined,
+    onEnd: (outcome: Outcome<A, E>) => void
   ): Effect.Effect<void, never, R> {
     const ended =
       mode === "withoutStore"
-        ? this.run(request, flight, undefined)
+        ? this.compute(request, flight, undefined)
         : Effect.flatMap(
-            this.leases.acquire(request, flight, mode !== "miss", mode === "force", seen),
+            this.leases.acquire(request, flight, mode !== "miss", mode === "force", snapshot),
             (acquired): Effect.Effect<Outcome<A, E>, never, R> =>
-              acquired._tag === "Lost" ? Effect.succeed(lost) : this.run(request, flight, acquired.lease)
+              acquired._tag === "Lost" ? Effect.succeed(lost) : this.compute(request, flight, acquired.lease)
           )
     return Effect.matchCause(ended, {
-      onSuccess: landed,
-      onFailure: (cause) => landed({ _tag: "Done", exit: Exit.failCause(cause) })
+      onSuccess: onEnd,
+      onFailure: (cause) => onEnd({ _tag: "Done", exit: Exit.failCause(cause) })
     })
   }
 
-  private run<A, E, R>(
+  private compute<A, E, R>(
     request: MemoRequest<A, E, R>,
     flight: Flight,
-    lease: HeldLease | undefined
+    lease: OwnLease | undefined
   ): Effect.Effect<Outcome<A, E>, never, R> {
     return withFiber((fiber) => {
       if (flight.abandoned) return Effect.zipRight(this.leases.giveBack(request, lease), Effect.interrupt)
@@ -91,7 +93,7 @@ export class Computation {
   /** Runs the computation in a fiber of its own, so that an interruption can give the lease back before it has ended. */
   private supervised<A, E, R>(
     request: MemoRequest<A, E, R>,
-    lease: HeldLease,
+    lease: OwnLease,
     computing: Effect.Effect<A, E, R>
   ): Effect.Effect<Exit.Exit<A, E>, never, R> {
     return Effect.flatMap(Effect.fork(computing), (child) =>
@@ -105,7 +107,7 @@ export class Computation {
   private supervise<A, E, R>(
     request: MemoRequest<A, E, R>,
     child: Fiber.Fiber<A, E>,
-    lease: HeldLease
+    lease: OwnLease
   ): Effect.Effect<Exit.Exit<A, E>> {
     if (lease.token === undefined) return Effect.interruptible(Fiber.await(child))
     return Effect.flatMap(
@@ -120,7 +122,7 @@ export class Computation {
   private settle<A, E, R>(
     request: MemoRequest<A, E, R>,
     flight: Flight,
-    lease: HeldLease | undefined,
+    lease: OwnLease | undefined,
     exit: Exit.Exit<A, E>,
     computeMillis: number
   ): Effect.Effect<unknown> {
@@ -132,7 +134,7 @@ export class Computation {
     const replaced =
       lease === undefined ? Effect.succeed(false) : this.leases.publish(request, lease, exit.value, computeMillis)
     if (!flight.forced) return replaced
-    // What a forced recalculation was to replace must not outlive it, whoever has the lease or has written it.
+    // The old value must not outlive a forced recalculation, whoever has the lease or has written the value.
     return Effect.flatMap(replaced, (done) => (done ? Effect.void : this.invalidation.removeQuietly(request)))
   }
 }

@@ -1,4 +1,4 @@
-/** Removes entries and voids running computations: what was computed before an invalidation is never served after it. */
+/** Removes entries and voids running computations: a value computed before an invalidation is never served after it. */
 import { Effect } from "effect"
 import type { CacheError } from "../../CacheError.js"
 import type { EntryReader } from "../entries/EntryReader.js"
@@ -23,8 +23,8 @@ export class Invalidation {
   }
 
   /**
-   * Removes the entries with their leases: what is computed under such a lease will not be stored. Says how many entries
-   * there were. Flights that run without a lease are detached even if the store fails.
+   * Removes the entries with their leases, so that the values computed under these leases are not stored. Nobody joins the keys'
+   * flights without a lease any more, even if the store fails. Returns how many entries there were.
    */
   keys(names: ReadonlyArray<Name>): Effect.Effect<number, CacheError> {
     const keys = names.map((name) => name.finished)
@@ -34,14 +34,14 @@ export class Invalidation {
     )
   }
 
-  /** Removes the entry of a request; a failure of the store is counted and logged. */
+  /** Removes the entry of a request. A failure of the store is counted and logged. */
   removeQuietly<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<void> {
     return Effect.catchAll(Effect.asVoid(this.store.remove([request.key])), (error) =>
       storeFailed(request.counters, `Cache failed removing ${request.printed}`, error)
     )
   }
 
-  /** Writes over the keys: afterwards nobody joins what is computed for them without a lease. */
+  /** Writes over the keys. Afterwards nobody joins their flights without a lease: those are older than the write. */
   overwriting<A, E, B>(
     keys: ReadonlyArray<string>,
     write: Effect.Effect<A, CacheError>,
@@ -60,14 +60,14 @@ export class Invalidation {
     })
   }
 
-  /** Writes a new version for the group: whatever was made under another one is invalid from here on. */
+  /** Writes a new version of the group: entries made under another version are invalid from now on. */
   group(key: string, printed: string): Effect.Effect<void, CacheError> {
     const { store } = this
     const written = Effect.flatMap(
       store.write([{ key, entry: versionEntry(newVersion(), store.payloads) }]),
       ([rejected]) => (rejected === undefined ? Effect.void : Effect.fail(rejected.error))
     )
-    // A removed version invalidates as well, and it is removals that a store keeps during an outage.
+    // Removing the version invalidates as well, and a removal can be queued during an outage. A write can't.
     const renewed = Effect.catchIf(written, isOutage, (error) =>
       Effect.asVoid(Effect.mapError(store.remove([key]), () => error))
     )
@@ -80,6 +80,7 @@ export class Invalidation {
     )
   }
 
+  /** Removes all entries of the namespace, in one operation of the store. */
   get everything(): Effect.Effect<void, CacheError> {
     const { store } = this
     return Effect.zipRight(

@@ -1,5 +1,5 @@
 /**
- * `MemoOptions`, checked once where a function is lifted, so that a call only has to look things up.
+ * Checks `MemoOptions` once, when a function is memoized, so that a call has nothing to check.
  */
 import { Duration, Either, Option } from "effect"
 import type { CacheError } from "../../CacheError.js"
@@ -12,7 +12,7 @@ export interface Definition<A, Args extends ReadonlyArray<unknown>> {
   readonly policy: Omit<Policy<A>, "ttl">
   /** Milliseconds; `undefined` where the layer's default applies. */
   readonly ttl: (value: A, args: Args) => Either.Either<number | undefined, CacheError>
-  /** Names, or what gives them. */
+  /** The names of the groups, or a function of the arguments that returns them. */
   readonly groups: ReadonlyArray<string> | ((...args: Args) => ReadonlyArray<string>)
   readonly schema: ValueSchema<A> | undefined
 }

@@ -4,7 +4,7 @@ import type { CacheError } from "../../CacheError.js"
 import type { ValueCodec } from "../entries/ValueCodec.js"
 import type { Counters } from "../runtime/counters.js"
 
-/** How a computed value is kept: `MemoOptions` in milliseconds. */
+/** How a computed value is kept: `MemoOptions`, checked, with durations in milliseconds. */
 export interface Policy<A> {
   readonly ttl: (value: A, args: ReadonlyArray<unknown>) => Either.Either<number, CacheError>
   readonly stale: number
@@ -19,7 +19,7 @@ export interface Policy<A> {
 export interface MemoRequest<A, E, R> {
   /** The finished key. */
   readonly key: string
-  /** The key as the user knows it. */
+  /** The key as the user knows it: without namespace and version. */
   readonly printed: string
   /** Finished, sorted, each once. */
   readonly groups: ReadonlyArray<string>

@@ -14,8 +14,8 @@
  * ```
  *
  * Times are float64, so `Infinity` needs no convention. The texts are a 32-bit length in bytes, a 16-bit length in UTF-16
- * units for each, and the UTF-8 of all of them. Groups' keys are kept whole: a reader that was not told the groups has to
- * find their versions by them.
+ * units for each, and the UTF-8 of all of them. The keys of the groups are kept whole, because `get` does not know an entry's
+ * groups and reads their versions by these keys.
  */
 import { Buffer } from "node:buffer"
 import type { CachedValue, Entry, GroupVersion } from "../../CacheStore.js"
@@ -45,7 +45,7 @@ const noTexts: ReadonlyArray<string> = []
 /**
  * The record of an entry whose payload, if it has a value, is a `Uint8Array`.
  *
- * Throws where its caller is at fault: another payload, more than 65535 groups, a text of more than 65535 characters.
+ * Throws on a mistake of this library: another payload, more than 65535 groups, a text of more than 65535 characters.
  */
 export const encodeEntry = (entry: Entry): Uint8Array => {
   const { lease, groups, value } = entry
@@ -89,7 +89,7 @@ export const encodeEntry = (entry: Entry): Uint8Array => {
   return record
 }
 
-/** The texts, and where they end; `undefined` unless they fill exactly the space they lease. */
+/** The texts, and where they end; `undefined` unless they fill exactly the length that the record states. */
 const readTexts = (
   record: Buffer,
   start: number,
@@ -116,7 +116,7 @@ const pairs = (texts: ReadonlyArray<string>, start: number): ReadonlyArray<Group
   if (texts.length === start) return noGroups
   const groups: Array<GroupVersion> = []
   for (let index = start; index < texts.length; index += 2) {
-    // Their number was counted as two for each group.
+    // The number of texts is even: two for each group.
     groups.push({ key: texts[index] as string, version: texts[index + 1] as string })
   }
   return groups
@@ -126,8 +126,8 @@ const asBuffer = (bytes: Uint8Array): Buffer =>
   bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /**
- * The entry of a record, or `undefined` when these are not the bytes of one: foreign, cut off, or of a later format. The
- * payload is a view of the record.
+ * The entry of a record, or `undefined` if the bytes are no record: foreign, cut off, or of a later format. The payload is a view
+ * of the record.
  */
 export const decodeEntry = (bytes: Uint8Array): Entry | undefined => {
   if (bytes.length < headerSize || bytes[0] !== magic || bytes[1] !== formatVersion) return undefined
@@ -145,7 +145,7 @@ export const decodeEntry = (bytes: Uint8Array): Entry | undefined => {
   if (Number.isNaN(until)) return undefined
   const read = textCount === 0 ? { texts: noTexts, end: textsStart } : readTexts(record, textsStart, textCount)
   if (read === undefined) return undefined
-  // A lease's id is the first text, and one was read for it.
+  // The first text is the lease's id: `textCount` counted it.
   const lease = withLease ? { id: read.texts[0] as string, until } : undefined
   const groups = pairs(read.texts, withLease ? 1 : 0)
   if (!withValue) return read.end === record.length ? { value: undefined, lease, groups } : undefined

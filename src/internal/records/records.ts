@@ -1,4 +1,4 @@
-/** Entries over a driver that keeps bytes under a key: what its primitives have in common, whichever way it reads. */
+/** Turns a driver that keeps bytes under a key into a store of entries: all primitives but `read`. */
 import type { Effect, Option } from "effect"
 import type { CacheError } from "../../CacheError.js"
 import {
@@ -13,27 +13,27 @@ import {
 import { nowMillis, withFiber } from "../runtime/fiber.js"
 import { decodeEntry, encodeEntry } from "./entryCodec.js"
 
-/** What `ByteRecord` is; this file stands below the public module, which uses it. */
+/** The same as `ByteRecord`, which is public: the public module imports this file, so this file can't import it. */
 interface EncodedEntry {
   readonly bytes: Uint8Array
   /** Milliseconds. */
   readonly lifetime: number
 }
 
-/** What `ByteItem` is. */
+/** The same as `ByteItem`. */
 interface EncodedItem {
   readonly key: string
   readonly record: EncodedEntry
 }
 
-/** What a `ByteStore` has besides `read`. */
+/** A `ByteStore` without `read`. */
 interface ByteWrites extends Pick<CacheStore, "name" | "remove" | "clear" | "size"> {
   readonly write: (items: ReadonlyArray<EncodedItem>) => Effect.Effect<ReadonlyArray<RejectedItem>, CacheError>
   readonly add: (key: string, record: EncodedEntry) => Effect.Effect<Option.Option<Token>, CacheError>
   readonly replace: (key: string, token: Token, record: EncodedEntry) => Effect.Effect<Option.Option<Token>, CacheError>
 }
 
-/** A store may take a lifetime of 0 for ever, or refuse it; an entry that has already expired still is to be written. */
+/** Milliseconds. An entry that has expired is still written, and a store may take a lifetime of 0 for ever. */
 const shortestLifetime = 1
 
 const toRecord = (entry: Entry, now: number): EncodedEntry => ({
@@ -43,13 +43,13 @@ const toRecord = (entry: Entry, now: number): EncodedEntry => ({
 
 const toItem = ({ entry, key }: WriteItem, now: number): EncodedItem => ({ key, record: toRecord(entry, now) })
 
-/** Bytes that are no entry read as `entry: undefined`. */
+/** Bytes that are no record are read as `entry: undefined`. */
 export const toStoredEntry = (
   stored: { readonly token: Token; readonly bytes: Uint8Array } | undefined
 ): StoredEntry | undefined =>
   stored === undefined ? undefined : { token: stored.token, entry: decodeEntry(stored.bytes) }
 
-/** All of a `CacheStore` but `read`. Lifetimes are counted from Effect's `Clock`. */
+/** All members of a `CacheStore` but `read`. The lifetime of a record is counted from now on Effect's `Clock`. */
 export const overBytes = (driver: ByteWrites): Omit<CacheStore, "read"> => ({
   name: driver.name,
   location: "network",

@@ -1,8 +1,10 @@
 /**
- * Counting what the cache does. Counters are plain numbers beside Effect metrics, because a memory hit can't afford more.
+ * Counts what the cache does: for `stats` in plain numbers of the layer, for dashboards in Effect metrics (`metrics.ts`). Both are
+ * updated synchronously, because an operation of the runtime would cost more than a memory hit.
  */
-import { Effect, FiberRef, Metric, MetricBoundaries, MetricKey, MetricLabel } from "effect"
+import { Effect, FiberRef, type Metric } from "effect"
 import { type CallingFiber, withFiber } from "./fiber.js"
+import { computeHistogram, eventCounter } from "./metrics.js"
 
 const descriptions = {
   hits: "fresh values served from the cache",
@@ -13,7 +15,7 @@ const descriptions = {
   failed: "computations that ended in an error or a defect",
   stored: "results written to the store",
   discarded: "results not stored, because the key was invalidated, set or leased anew meanwhile",
-  undecodable: "records met that could not be decoded",
+  undecodable: "entries read that could not be decoded",
   storeErrors: "store operations that failed under a call that went on without the cache"
 } as const
 
@@ -37,14 +39,7 @@ const zero = (): Counts => ({
   storeErrors: 0
 })
 
-const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-
-const counter = (name: string, description: string, labels: ReadonlyArray<MetricLabel.MetricLabel>) =>
-  Metric.fromMetricKey(MetricKey.taggedWithLabels(MetricKey.counter(name, { description, incremental: true }), labels))
-
-const computeBoundaries = MetricBoundaries.exponential({ start: 1, factor: 2, count: 20 })
-
-/** The counters of one cached function: its metrics carry its key, and the layer's own counts rise along. */
+/** The counters of one memoized function: its metrics carry its key. They also count for the layer. */
 export class Counters {
   private readonly metrics: { readonly [E in Event]: Metric.Metric.Counter<number> }
   private readonly computeTime: Metric.Metric.Histogram<number>
@@ -54,17 +49,12 @@ export class Counters {
     store: string,
     label: string
   ) {
-    const labels = [MetricLabel.make("key", label), MetricLabel.make("store", store)]
-    // Built from the same list of events that its type names.
+    const labels = { key: label, store }
+    // One counter for each event, as the type says; `fromEntries` loses the names.
     this.metrics = Object.fromEntries(
-      events.map((event) => [event, counter(`effect_cached_${snake(event)}_total`, descriptions[event], labels)])
+      events.map((event) => [event, eventCounter(event, descriptions[event], labels)])
     ) as unknown as { readonly [E in Event]: Metric.Metric.Counter<number> }
-    this.computeTime = Metric.fromMetricKey(
-      MetricKey.taggedWithLabels(
-        MetricKey.histogram("effect_cached_compute_milliseconds", computeBoundaries, "time that computations took"),
-        labels
-      )
-    )
+    this.computeTime = computeHistogram(labels)
   }
 
   countOn(fiber: CallingFiber, event: Event): void {
@@ -85,7 +75,7 @@ export class Counters {
   }
 }
 
-/** The counters of a layer, by the key of the cached function; `direct` for the operations of the service itself. */
+/** The counters of a layer, by the key of the memoized function; `direct` is for the operations of the service. */
 export class LayerCounters {
   readonly counts = zero()
   readonly direct: Counters

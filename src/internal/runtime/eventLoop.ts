@@ -1,17 +1,16 @@
 /**
- * What work in the background asks of Node's event loop: turns for others while it is long, and no hold on a process that
- * would otherwise end.
+ * Work in the background must not block Node's event loop while it runs, nor keep a process alive while it sleeps.
  */
 import { Clock, Context, DefaultServices, Duration, Effect } from "effect"
 
-/** Lets timers and sockets have their turn. `Effect.yieldNow` only lets other fibers run. */
+/** Gives timers and sockets their turn. `Effect.yieldNow` gives only other fibers theirs. */
 export const eventLoopTurn: Effect.Effect<void> = Effect.async((resume) => {
   const immediate = setImmediate(() => resume(Effect.void))
   return Effect.sync(() => clearImmediate(immediate))
 })
 
 const liveClock = Context.get(DefaultServices.liveServices, Clock.Clock)
-/** Node fires a longer timer at once; Effect's live Clock never fires it. */
+/** Node fires a longer timer at once. Effect's live Clock never fires it, and neither does `unreferencedTimer`. */
 const longestTimer = 2 ** 31 - 1
 
 const unreferencedTimer = (millis: number): Effect.Effect<void> =>
@@ -22,8 +21,8 @@ const unreferencedTimer = (millis: number): Effect.Effect<void> =>
   })
 
 /**
- * `Effect.sleep` for loops in the background: a process that has nothing else to do ends during it. A clock other than
- * the live one (`TestClock`) sleeps as it always does.
+ * `Effect.sleep` for loops in the background: it does not keep a process alive that has nothing else to do. On another Clock than
+ * the live one (`TestClock`) it is that Clock's sleep.
  */
 export const backgroundSleep = (duration: Duration.DurationInput): Effect.Effect<void> =>
   Effect.clockWith((clock) =>

@@ -1,7 +1,7 @@
-/** The fiber that runs now, and what it carries. */
+/** The fiber that runs now, and what it carries: services, time, log level. Read synchronously. */
 import { Clock, type Context, Effect, Fiber, FiberRef, LogLevel, Option } from "effect"
 
-/** The fiber of whoever called, at hand without an operation of the runtime. */
+/** The fiber of the caller. Its services can be read without an operation of the runtime. */
 export type CallingFiber = Fiber.RuntimeFiber<unknown, unknown>
 
 /** Gives the calling fiber to `use`, in one operation of the runtime. */
@@ -9,12 +9,12 @@ export const withFiber = <A, E = never, R = never>(
   use: (fiber: CallingFiber) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => Effect.withFiberRuntime<A, E, R>(use)
 
-/** The fiber whose code runs now, where one does. */
+/** The fiber whose code runs now, if any. */
 export const currentFiber = (): CallingFiber | undefined => Option.getOrUndefined(Fiber.getCurrentFiber())
 
 /** The service in the fiber's context, if it was provided. */
 export const serviceOf = <I, S>(fiber: CallingFiber, tag: Context.Tag<I, S>): S | undefined =>
-  // The map is untyped; under a tag's key stands that tag's service.
+  // The map is untyped; the service under a tag's key has the tag's type.
   fiber.currentContext.unsafeMap.get(tag.key) as S | undefined
 
 /** Whether a service with this key was provided: for tags of packages that may not be installed. */
@@ -27,9 +27,9 @@ export const nowMillis = (fiber: CallingFiber): number => {
   return clock.unsafeCurrentTimeMillis()
 }
 
-/** The same as an Effect. */
+/** Milliseconds on the Clock, as an Effect. */
 export const now: Effect.Effect<number> = withFiber((fiber) => Effect.succeed(nowMillis(fiber)))
 
-/** Whether the fiber's debug logs are kept. */
+/** Whether the fiber's log level lets debug logs through. */
 export const debugIsOn = (fiber: CallingFiber): boolean =>
   fiber.getFiberRef(FiberRef.currentMinimumLogLevel).ordinal <= LogLevel.Debug.ordinal

@@ -1,7 +1,7 @@
-/** Running effects from callbacks, such as those of a socket, which know no fiber. */
+/** Runs effects from callbacks of Node, such as those of a socket, where no fiber runs. */
 import { Effect, Runtime } from "effect"
 
-/** A function that runs effects in the background, each in a fiber of its own, with the caller's context. */
+/** A function that runs effects in the background, each in a fiber of its own, with the context of this Effect's fiber. */
 export const forkFromCallbacks: Effect.Effect<(effect: Effect.Effect<unknown>) => void> = Effect.map(
   Effect.runtime<never>(),
   (runtime) => (effect) => {

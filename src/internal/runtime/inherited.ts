@@ -1,14 +1,14 @@
-/** A value that a fiber carries and hands down to the fibers that it forks. */
+/** A value that a fiber carries and that the fibers which it forks inherit. */
 import { Effect, FiberRef, FiberRefs, GlobalValue, Runtime } from "effect"
 import type { CallingFiber } from "./fiber.js"
 
 export class Inherited<A> {
   private readonly ref: FiberRef.FiberRef<A>
 
-  /** @param name of the value, the same in every copy of this module that a process loads */
+  /** @param name global: all copies of this module in a process share the value under it */
   constructor(name: string, initial: A) {
     this.ref = GlobalValue.globalValue(Symbol.for(name), () =>
-      // A fiber that joins one forked with another value keeps its own.
+      // A fiber that joins another fiber keeps its own value.
       FiberRef.unsafeMake<A>(initial, { join: (own) => own })
     )
   }
@@ -17,15 +17,16 @@ export class Inherited<A> {
     return fiber.getFiberRef(this.ref)
   }
 
-  /** The effect, run with another value. */
+  /** Runs the effect with another value. */
   within<B, E, R>(effect: Effect.Effect<B, E, R>, value: A): Effect.Effect<B, E, R> {
     return Effect.locally(effect, this.ref, value)
   }
 
   /**
-   * Runs the effect in a fiber that has no parent, with all that the caller's `surroundings` provide, and with this value.
+   * Runs the effect with this value in a new fiber without a parent. It has the services, fiber references and flags of
+   * `surroundings`.
    *
-   * @param immediate whether it runs at once, within the caller's turn, as far as it does not suspend
+   * @param immediate whether the fiber starts at once, within the caller's turn of the scheduler, and runs until it suspends
    */
   fork<B, E, R>(
     caller: CallingFiber,
@@ -34,13 +35,14 @@ export class Inherited<A> {
     effect: Effect.Effect<B, E, R>,
     immediate: boolean
   ) {
-    // Set before there is a fiber: one that sets it itself takes longer for that than for all else here.
+    // Set before the fiber starts: `Effect.locally` inside it would cost more than all the rest of this function.
     const fiberRefs = FiberRefs.updateAs(surroundings.fiberRefs, { fiberId: caller.id(), fiberRef: this.ref, value })
     return Runtime.runFork(Runtime.make({ ...surroundings, fiberRefs }))(effect, { immediate })
   }
 }
 
-/** What an effect finds around it: services, fiber references, flags. */
+/** What an effect runs in: services, fiber references, flags. */
 export type Surroundings<R> = Runtime.Runtime<R>
 
+/** Those of the calling fiber. */
 export const surroundings = <R>(): Effect.Effect<Surroundings<R>, never, R> => Effect.runtime<R>()

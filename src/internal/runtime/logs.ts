@@ -1,4 +1,4 @@
-/** Logging what the cache does. */
+/** Debug logs of what the cache does. */
 import { Effect } from "effect"
 import { debugIsOn, withFiber } from "./fiber.js"
 
@@ -6,5 +6,5 @@ export const logAction = (
   action: "HIT" | "MISS" | "STALE" | "SET" | "DELETE" | "DISCARD",
   printed: string
 ): Effect.Effect<void> =>
-  // Effect asks for the level only after it has put the message together.
+  // Checked here, because `Effect.logDebug` builds the message before it checks the level.
   withFiber((fiber) => (debugIsOn(fiber) ? Effect.logDebug(`Cache ${action} ${printed}`) : Effect.void))

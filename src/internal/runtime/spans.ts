@@ -2,10 +2,10 @@
 import { DefaultServices, Effect, Tracer } from "effect"
 import { type CallingFiber, withFiber } from "./fiber.js"
 
-// Effect's default tracer keeps spans for nobody, and a span costs as much as a fast store's answer.
+// Effect's default tracer exports no spans, and making a span costs as much as a fast store's answer.
 const defaultTracer = DefaultServices.liveServices.unsafeMap.get(Tracer.Tracer.key)
 
-/** Whether someone keeps the spans. */
+/** Whether the program has installed a tracer. */
 export const hasTracer = (fiber: CallingFiber): boolean => fiber.currentTracer !== defaultTracer
 
 const inSpan = <A, E, R>(
@@ -13,10 +13,10 @@ const inSpan = <A, E, R>(
   name: string,
   options: Tracer.SpanOptions
 ): Effect.Effect<A, E, R> =>
-  // The span satisfies ParentSpan, which is the only requirement that withSpan takes away.
+  // `withSpan` excludes ParentSpan from R. The cast puts R back; an effect that needs a ParentSpan is provided with this one.
   Effect.withSpan(effect, name, options) as Effect.Effect<A, E, R>
 
-/** A span around a store operation, where a tracer is installed. */
+/** A span around a store operation, if a tracer is installed. */
 export const storeSpan = <A, E, R>(
   operation: string,
   store: string,
@@ -24,7 +24,7 @@ export const storeSpan = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => withFiber((fiber) => storeSpanOn(fiber, operation, store, keys, effect))
 
-/** The same for a fiber at hand. */
+/** The same where the caller knows its fiber. */
 export const storeSpanOn = <A, E, R>(
   fiber: CallingFiber,
   operation: string,
@@ -39,7 +39,7 @@ export const storeSpanOn = <A, E, R>(
       })
     : effect
 
-/** A span around a computation in this fiber, where a tracer is installed or the caller has a span of its own. */
+/** A span around a computation in this fiber, if a tracer is installed or the fiber has a span already. */
 export const computeSpan = <A, E, R>(
   fiber: CallingFiber,
   printed: string,

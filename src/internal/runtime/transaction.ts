@@ -1,6 +1,6 @@
 /**
- * Whether the calling fiber is inside a SQL transaction. What a computation reads there may never be committed, so it
- * must not be stored, whatever the backend. The tags are known by their keys, because the core loads no SQL client.
+ * Whether the calling fiber is inside a SQL transaction. A computation there may read what is never committed, so its value is
+ * stored in no backend (`ReadThrough.ts` decides that). The tags are known by their keys, because the core loads no SQL client.
  */
 import { Effect } from "effect"
 import { type CallingFiber, providesKey, withFiber } from "./fiber.js"

@@ -1,9 +1,9 @@
 /**
- * What the engine asks of a store, besides the primitives of the public contract.
+ * The internal contract of stores: the primitives of the public `CacheStore`, and two additions for speed.
  *
- * A store in this process has a `local` part: synchronous functions, so a hit costs no operation of the runtime. The read of
- * every store takes what the caller does with the answer: a driver with callbacks then answers without an Effect in between.
- * `fromPlain` adapts a public `CacheStore`.
+ * A store in this process has a `local` part of synchronous functions, so a hit needs no operation of the runtime. The read of
+ * every store is fused: the caller passes what it does with the answer, so a driver with callbacks resumes the caller directly.
+ * `fromPlain` adapts a public `CacheStore`, `fromBytes` a driver of bytes.
  */
 import type { Effect } from "effect"
 import type { ByteStore, StoredBytes } from "../../ByteStore.js"
@@ -11,13 +11,13 @@ import type { CacheError } from "../../CacheError.js"
 import type { CachedValue, CacheStore, Entry, GroupVersion, StoredEntry } from "../../CacheStore.js"
 import type { CallingFiber } from "../runtime/fiber.js"
 
-/** One for each key that was asked, in order; `undefined` where nothing stands. */
+/** The answer of a read: one element for each key, in order; `undefined` if the key has no entry. */
 export type Found<Stored> = ReadonlyArray<Stored | undefined>
 
 /**
- * Reads all keys in one round trip and goes on with the caller's own Effect: `Effect.matchEffect` fused into the store.
- * `onFound` and `onFailure` may run in a callback of the driver, and must not throw. The caller evaluates the returned Effect
- * at once, on the fiber that it gives.
+ * Reads all keys in one round trip and goes on with the Effect that `onFound` or `onFailure` returns: `Effect.matchEffect` fused
+ * into the store. These two may run in a callback of the driver, and must not throw. The caller must evaluate the returned Effect
+ * at once, on the fiber that it passes.
  */
 export type FusedRead<Stored> = <A, E, R>(
   fiber: CallingFiber,
@@ -27,8 +27,8 @@ export type FusedRead<Stored> = <A, E, R>(
 ) => Effect.Effect<A, E, R>
 
 /**
- * An entry as a local store keeps it. Whoever remembers it has its value without looking the key up; its content is cleared
- * when it is replaced, removed or evicted, so what is remembered never goes out of date and keeps nothing alive.
+ * An entry as a local store keeps it. A caller may remember it and read its value without looking up the key. When the entry is
+ * replaced, removed or evicted the store clears it, so a remembered entry is never out of date and keeps no value alive.
  */
 export interface LocalEntry extends StoredEntry {
   readonly entry: Entry | undefined
@@ -38,28 +38,28 @@ export interface LocalEntry extends StoredEntry {
   readonly groups: ReadonlyArray<GroupVersion>
 }
 
-/** The part of a store that stands in this process. `now` is the Clock's milliseconds. */
+/** The synchronous part of a store in this process. `now` is in milliseconds on the Clock. */
 export interface LocalPart {
   /** How many values are kept at most. */
   readonly capacity: number
-  /** The entry under the key, and counts it as used. A lease may be read past its end. */
+  /** Reads the entry, which counts as a use. A lease is returned even past its end. */
   readonly read: (key: string, now: number) => StoredEntry | undefined
-  /** The entry that holds the key's value, though it may have expired. Does not count as a use. */
+  /** The entry if it has a value, expired or not. Does not count as a use. */
   readonly find: (key: string) => LocalEntry | undefined
-  /** Tells the store that the value of an entry which it gave out was used. */
+  /** Counts a use of an entry that this store returned. */
   readonly used: (entry: LocalEntry) => void
 }
 
 /**
- * A store as the engine sees it: the primitives of the public contract with a fused read, and the local part if the store has
- * one.
+ * A store as the rest of the library sees it: the primitives of the public contract with a fused read, and the local part if the
+ * store is in this process.
  */
 export interface Store extends Omit<CacheStore, "read"> {
   readonly local: LocalPart | undefined
   readonly read: FusedRead<StoredEntry>
 }
 
-/** A driver of bytes whose read is fused: what the stores of this library on servers are. */
+/** A driver of bytes with a fused read: the contract of this library's own stores on servers. */
 export interface FusedByteStore extends Omit<ByteStore, "read"> {
   readonly read: FusedRead<StoredBytes>
 }

@@ -1,4 +1,4 @@
-/** A driver of this library whose read is fused, as the engine sees stores. */
+/** Makes a `Store` of a driver of bytes with a fused read. */
 import { overBytes, toStoredEntry } from "../records/records.js"
 import type { FusedByteStore, Store } from "./Store.js"
 

@@ -1,9 +1,9 @@
-/** A store of a third party, six plain primitives, as the engine sees stores. */
+/** Makes a `Store` of a public `CacheStore`: the six plain primitives of a third party. */
 import { Effect } from "effect"
 import type { CacheStore } from "../../CacheStore.js"
 import type { Store } from "./Store.js"
 
-/** Names each member: of a class, a spread would lose the getters and methods, and a bare reference the `this`. */
+/** Calls each member by name: if the store is a class, a spread would lose its methods, and a bare reference their `this`. */
 export const fromPlain = (store: CacheStore): Store => ({
   name: store.name,
   location: store.location,

@@ -1,10 +1,14 @@
+/**
+ * Decides whether a value can be stored, and finds the path to the first part that can't: `value.items[3].price`. `isJson.ts` spares
+ * most values this slower walk.
+ */
 import { Buffer } from "node:buffer"
 import { arrayShape } from "./arrayShape.js"
 import { type PathStep, printPath } from "./valuePath.js"
 
 /**
- * Why a value can't be stored: `path` is where (`value.items[3].price`), `problem` what stands there (`is a function,
- * which can't be stored`).
+ * Why a value can't be stored: `path` leads to the part (`value.items[3].price`), `problem` says what it is (`is a function, which
+ * can't be stored`).
  *
  * @since 0.1.0
  * @category models
@@ -15,7 +19,7 @@ export interface EncodeRefusal {
   readonly cause?: unknown
 }
 
-/** `node:v8` fails to read from about 1500 levels on, or fewer when the stack is in use. */
+/** `node:v8` can't read values of about 1500 levels or more, and fewer when much of the stack is in use. */
 const maxDepth = 500
 
 const viewPrototypes = new Set<unknown>(
@@ -41,7 +45,7 @@ class Refusal {
   constructor(readonly what: string) {}
 }
 
-/** One walk, in the order in which `node:v8` does it, so that the depths are the same. */
+/** One walk over a value, in the order of `node:v8`, so that both reach the same depths. */
 class Examination {
   /** Whether some part needs more than JSON. */
   structured = false
@@ -124,14 +128,14 @@ class Examination {
     }
   }
 
-  /** Listing the names of a typed array would take longer than storing it, so properties hung on one go unseen. */
+  /** Does not look for extra properties on a typed array: listing its names would take longer than storing it. */
   private examineView(value: object): void {
     if (!ArrayBuffer.isView(value)) throw new Refusal("an object with the prototype of a typed array")
     if (!(value.buffer instanceof ArrayBuffer)) throw new Refusal("shared memory")
   }
 
   private examineDate(value: object): void {
-    // Throws if nothing but the prototype is a date's, as do the methods called below.
+    // Throws if the value has only the prototype of a Date. The methods called below do the same for theirs.
     Date.prototype.getTime.call(value as Date)
     this.refuseOwnProperties(value)
   }
@@ -164,8 +168,7 @@ class Examination {
 }
 
 /**
- * Whether the value comes back equal from JSON or from structured cloning, or the first part of it that comes back from
- * neither.
+ * Whether the value comes back equal from JSON, or else from structured cloning; or the first part that comes back from neither.
  */
 export const examine = (value: unknown): "json" | "structured" | EncodeRefusal => {
   const examination = new Examination()

@@ -1,12 +1,13 @@
+/** A fast check for values that JSON can store, which most are. */
 import { arrayShape } from "./arrayShape.js"
 
-/** What `JSON.stringify` and the stack take with ease. */
+/** Levels that `JSON.stringify` and the stack allow easily. */
 const maxDepth = 500
 
-/** An object that is reachable along many paths is written once for each in JSON, which can double at every level. */
+/** JSON writes an object once for each path to it, and the number of paths can double at every level. */
 const maxJsonParts = 1_000_000
 
-/** Reset for every value; here and not a parameter because the walk is what encoding a small value costs. */
+/** Reset for every value. A variable of the module and no parameter, because this walk takes most of the time of encoding a small value. */
 let jsonParts = 0
 
 const isJsonAt = (value: unknown, depth: number): boolean => {
@@ -29,9 +30,9 @@ const isJsonAt = (value: unknown, depth: number): boolean => {
     jsonParts += names.length
     if (jsonParts > maxJsonParts || Object.getOwnPropertySymbols(value).length > 0) return false
     for (let index = 0; index < names.length; index++) {
-      // An index below the length of a dense array.
+      // `index` is below the length, so there is a name.
       const property = Object.getOwnPropertyDescriptor(value, names[index] as string)
-      // An accessor has no `value`, which reads as `undefined`: no JSON either.
+      // The `value` of an accessor is `undefined`, which is no JSON either.
       if (property?.enumerable !== true || !isJsonAt(property.value, depth + 1)) return false
     }
     return true
@@ -46,8 +47,7 @@ const isJsonAt = (value: unknown, depth: number): boolean => {
 }
 
 /**
- * Whether the value comes back equal from JSON. Made to be fast on what is JSON; `false` is no more than a doubt, and
- * `examine` has the last word.
+ * Whether the value comes back equal from JSON. `true` is certain; after `false`, `examine` decides.
  */
 export const isJson = (value: unknown): boolean => {
   jsonParts = 0

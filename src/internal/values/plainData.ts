@@ -1,11 +1,11 @@
 /**
- * Plain data as bytes: what is decoded equals what was encoded, or nothing is encoded.
+ * Encodes plain data to bytes. What is decoded equals what was encoded; a value for which that can't be is refused.
  *
  * Plain data are the JSON types, `undefined`, `NaN`, the infinities, `-0`, bigints, and `Date`, `Map`, `Set`, `ArrayBuffer`,
  * `DataView`, `Buffer` and the typed arrays themselves (no subclass), nested up to 500 levels. Most values are JSON and are
- * kept as such, readable in the store; the others are kept in the structured clone format of `node:v8`. Cycles come
- * back as cycles. An object reached along several paths may come back as several equal objects. Whether a property was
- * frozen is not kept, and a typed array is its elements, whatever other properties were hung on it.
+ * stored as JSON, readable in the store; the others are stored in the structured clone format of `node:v8`. Cycles come back as
+ * cycles. An object reached along several paths may come back as several equal objects. It is not stored whether a property was
+ * frozen, nor what other properties a typed array had besides its elements.
  *
  * @since 0.1.0
  */
@@ -18,7 +18,7 @@ import { copyBuffer, readStructured, writeStructured } from "./structured.js"
 export type { EncodeRefusal } from "./examine.js"
 
 /**
- * The bytes were not written by `encodePlain`, or by that of a later version of this library or of Node.
+ * The bytes can't be decoded: another program wrote them, or a later version of this library or of Node.
  *
  * @since 0.1.0
  * @category models
@@ -28,7 +28,7 @@ export interface DecodeFailure {
   readonly cause?: unknown
 }
 
-/** The first byte tells the form. JSON text begins with none of these, and the structured format always with its own. */
+/** The first byte says the format. JSON text begins with none of these. The structured format always begins with 0xFF. */
 const bytesMark = 0x01
 const bufferMark = 0x02
 const structuredMark = 0xff
@@ -41,7 +41,7 @@ const marked = (mark: number, bytes: Uint8Array): Uint8Array => {
 }
 
 const encodeBytes = (value: unknown): Uint8Array | undefined => {
-  // Not all that is `instanceof Uint8Array` is a view, and not every view is of memory that can be kept.
+  // An object may have the prototype of a Uint8Array and be no view; and a view may be of shared memory.
   if (!(value instanceof Uint8Array && ArrayBuffer.isView(value) && value.buffer instanceof ArrayBuffer))
     return undefined
   const prototype: unknown = Object.getPrototypeOf(value)
@@ -64,8 +64,8 @@ const encode = (value: unknown): Uint8Array | EncodeRefusal => {
 }
 
 /**
- * The value as bytes, or the first part of it that would not come back equal. The bytes may be a slice of Node's buffer
- * pool: who keeps them for long should copy them.
+ * The value as bytes, or the first part of it that would not come back equal. The bytes may be a slice of Node's buffer pool: a
+ * caller that keeps them for long should copy them.
  *
  * @since 0.1.0
  * @category encoding
@@ -75,7 +75,7 @@ export const encodePlain = (value: unknown): Either.Either<Uint8Array, EncodeRef
     const encoded = encode(value)
     return encoded instanceof Uint8Array ? Either.right(encoded) : Either.left(encoded)
   } catch (cause) {
-    // A proxy, a stack almost used up when we came, a text longer than the engine takes.
+    // A proxy threw, the caller had used up most of the stack, or the text is longer than V8 allows.
     const reason = cause instanceof Error ? cause.message : "it threw when it was read"
     return Either.left({ path: "value", problem: `can't be stored: ${reason}`, cause })
   }
@@ -97,7 +97,7 @@ const decode = (bytes: Uint8Array): unknown => {
 }
 
 /**
- * The value of which `encodePlain` made these bytes. It shares no memory with them.
+ * The value that `encodePlain` encoded to these bytes. It shares no memory with them.
  *
  * @since 0.1.0
  * @category decoding

@@ -1,6 +1,6 @@
 /**
- * The structured clone format of `node:v8`: exact for all that JSON lacks. It begins with the byte 0xFF and its own
- * version; Node reads its earlier versions, and fails on later ones.
+ * The structured clone format of `node:v8`, which is exact for all that JSON lacks. It begins with the byte 0xFF and a version; Node
+ * reads earlier versions, and fails on later ones.
  */
 import { Buffer } from "node:buffer"
 import { DefaultDeserializer } from "node:v8"
@@ -14,12 +14,12 @@ export const copyBuffer = (bytes: Uint8Array): Buffer => {
   return copy
 }
 
-// Documented as Node's hook for subclasses, but not declared by @types/node.
+// Node documents this method for subclasses; @types/node does not declare it, hence the cast.
 const { _readHostObject: readView } = DefaultDeserializer.prototype as unknown as {
   readonly _readHostObject: (this: DefaultDeserializer) => DataView | Uint8Array
 }
 
-/** What `node:v8` reads as a view of the input becomes a copy, so that no value holds on to the bytes it came from. */
+/** Copies each view that `node:v8` reads from the input, so that no value keeps the input alive. */
 class CopyingDeserializer extends DefaultDeserializer {
   _readHostObject(): ArrayBufferView {
     const view = readView.call(this)

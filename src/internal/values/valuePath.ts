@@ -1,16 +1,14 @@
-/**
- * Where inside a value something was found: `.items[3].price`.
- */
+/** Prints the path to a part of a value: `.items[3].price`. The walks in `examine.ts` and `keys/printValue.ts` collect its steps. */
 
 /**
- * One step into a value: a property name, an array index, or the position in a collection that has neither
+ * One step into a value: the name of a property, the index of an array, or the position in another collection
  * (`{ part: ".key(2)" }`).
  */
 export type PathStep = string | number | { readonly part: string }
 
 const identifier = /^[A-Za-z_$][\w$]*$/
 
-/** Deep values have paths that nobody reads to the end. */
+/** How many steps of a path are printed. */
 const maxSteps = 20
 
 const printStep = (step: PathStep): string => {

@@ -1,11 +1,11 @@
-/** What the memory store keeps under a key. */
+/** An entry of the memory store. */
 import { type CachedValue, type Entry, expiresAt, type GroupVersion, type Token } from "../../../CacheStore.js"
 import type { LocalEntry } from "../Store.js"
 import type { Slotted } from "./Slots.js"
 
 /**
- * It is its own token: a new write is a new object. It repeats what a hit needs of its `entry`: each step from object to
- * object is a wait for memory.
+ * It is its own token, because each write makes a new object. It repeats the members of `entry` that a hit reads: following one
+ * reference less makes the hit faster.
  */
 export class MemoryEntry implements LocalEntry, Slotted {
   entry: Entry | undefined
@@ -17,7 +17,7 @@ export class MemoryEntry implements LocalEntry, Slotted {
   constructor(
     readonly key: string,
     entry: Entry,
-    /** The count of moves when it last moved to the front of the LRU. */
+    /** The store's count of moves when this entry was last moved to the front of the LRU. */
     public movedAt: number
   ) {
     this.entry = entry
@@ -30,7 +30,7 @@ export class MemoryEntry implements LocalEntry, Slotted {
     return this
   }
 
-  /** It stands no more under its key. */
+  /** Called when the entry is replaced, removed or evicted: who remembers it must find no value. */
   clear(): void {
     this.entry = undefined
     this.value = undefined

@@ -1,14 +1,14 @@
 /**
- * The store in this process: an LRU of values beside a table of leases. Leases are few and short, one a running
- * computation; kept apart, no crowd of new values can evict the lease that prevents a stampede.
+ * The store in this process: an LRU of values, and a table of leases without a value. Leases are few, one for each running
+ * computation. They are not in the LRU, so new values can't evict a lease that prevents a stampede.
  */
 import { Clock, Effect, Either, Option, type Scope } from "effect"
 import { LRUCache } from "lru-cache"
 import { CacheError } from "../../../CacheError.js"
 import { type Entry, expiresAt, type RejectedItem, type StoredEntry, type Token } from "../../../CacheStore.js"
 import { backgroundSleep, eventLoopTurn } from "../../runtime/eventLoop.js"
-import { evictedFrom } from "../../runtime/evicted.js"
 import { nowMillis } from "../../runtime/fiber.js"
+import { evictedFrom } from "../../runtime/metrics.js"
 import type { Store } from "../Store.js"
 import { approximateBytes } from "./approximateBytes.js"
 import { MemoryEntry } from "./MemoryEntry.js"
@@ -21,17 +21,18 @@ export interface MemoryStoreOptions {
   readonly copy: boolean
 }
 
-/** Small buffers are slices of a pool of Node's, all of which one of them would keep alive. */
-const owning = (entry: Entry): Entry =>
+/** Copies the payload: a small Buffer is a slice of Node's pool, and would keep the whole pool alive. */
+const withOwnMemory = (entry: Entry): Entry =>
   entry.value?.payload instanceof Uint8Array
     ? { ...entry, value: { ...entry.value, payload: new Uint8Array(entry.value.payload) } }
     : entry
 
 const sweepEvery = "30 seconds"
-/** The sweep looks at so many entries in one turn of the event loop. */
+/** How many entries the sweep checks in one turn of the event loop. */
 const sweepSlice = 1_000
+/** About what an entry without its key and payload takes in the heap. */
 const entryBytes = 150
-/** An LRU of fewer entries than this is exact. */
+/** With fewer entries than this the LRU is exact; `nearFront` says what a larger one does. */
 const exactBelow = 1_000
 
 const evicted = evictedFrom("memory")
@@ -41,26 +42,26 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
     const { copy, maxBytes, maxEntries } = options
     let evictions = 0
     let moves = 0
-    // An entry in the half nearer to the front is not moved there at every use, which would cost most of a hit.
+    // In a large LRU, a use moves an entry to the front only from the rear half: a move costs more than the rest of a hit.
     const nearFront = maxEntries < exactBelow ? 0 : maxEntries >> 1
-    const noValues = () =>
+    const newLru = () =>
       new LRUCache<string, MemoryEntry>({
         max: maxEntries,
         ...(maxBytes === undefined ? {} : { maxSize: maxBytes }),
         dispose: (entry, _key, reason) => {
-          leave(entry)
+          release(entry)
           if (reason !== "evict") return
           evictions++
           evicted.unsafeUpdate(1, [])
         }
       })
-    let values = noValues()
+    let values = newLru()
     const leases = new Map<string, MemoryEntry>()
-    /** The entries of both, for the sweep. */
-    const standing = new Slots<MemoryEntry>()
+    /** The entries of `values` and `leases`, for the sweep. */
+    const stored = new Slots<MemoryEntry>()
 
-    const leave = (entry: MemoryEntry): void => {
-      standing.remove(entry)
+    const release = (entry: MemoryEntry): void => {
+      stored.remove(entry)
       entry.clear()
     }
 
@@ -68,10 +69,10 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
       const lease = leases.get(key)
       if (lease === undefined) return
       leases.delete(key)
-      leave(lease)
+      release(lease)
     }
 
-    /** A key has a value or a lease without one, never both entries. */
+    /** A key has an entry in `values` or in `leases`, never in both. */
     const discard = (key: string): void => {
       if (!values.delete(key)) endLease(key)
     }
@@ -82,7 +83,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
       return entry
     }
 
-    /** A lease can be read past its end: its computation may run on here, when a blocked event loop renews it late. */
+    /** A lease is read even past its end: its computation may still run here, if a blocked event loop renews it late. */
     const readable = (key: string, now: number): MemoryEntry | undefined => {
       const entry = moveToFront(key) ?? leases.get(key)
       if (entry === undefined || now < entry.expiresAt || entry.value === undefined) return entry
@@ -90,7 +91,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
       return undefined
     }
 
-    /** The content apart from the entry: who read it may still need it when the entry has been cleared. */
+    /** Copies the reference to the content: its reader may still need it after the `MemoryEntry` was cleared. */
     const read = (key: string, now: number): StoredEntry | undefined => {
       const found = readable(key, now)
       return found === undefined ? undefined : { token: found, entry: found.entry }
@@ -99,7 +100,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
     const isLive = (entry: MemoryEntry | undefined, now: number): boolean =>
       entry !== undefined && now < entry.expiresAt
 
-    /** The size that the LRU counts by, or why the value can't be kept. */
+    /** The size of the entry for the LRU, or the error if it can't be stored. */
     const sized = (
       key: string,
       entry: Entry,
@@ -119,20 +120,20 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
               })
             )
       } catch (cause) {
-        const description = "the value's size can't be told: one of its properties throws"
+        const description = "the size of the value can't be estimated: one of its properties throws"
         return Either.left(new CacheError({ reason: "Encode", operation, key, description, cause }))
       }
     }
 
     const put = (key: string, given: Entry, operation: string): Either.Either<Token, CacheError> => {
-      const entry = new MemoryEntry(key, copy ? owning(given) : given, 0)
+      const entry = new MemoryEntry(key, copy ? withOwnMemory(given) : given, 0)
       if (given.value === undefined) {
         discard(key)
         leases.set(key, entry)
       } else {
         const size = maxBytes === undefined ? Either.right({}) : sized(key, given, maxBytes, operation)
         if (Either.isLeft(size)) {
-          // The value that was to be replaced is out of date.
+          // The old value is out of date all the same.
           discard(key)
           return Either.left(size.left)
         }
@@ -140,7 +141,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
         entry.movedAt = ++moves
         values.set(key, entry, size.right)
       }
-      standing.add(entry)
+      stored.add(entry)
       return Either.right(entry)
     }
 
@@ -152,7 +153,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
     ): Effect.Effect<Option.Option<Token>, CacheError> =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
         if (!allowed(readable(key, now), now)) return Effect.succeedNone
-        // A tombstone would only fill the table: where all is atomic nothing is as good.
+        // A tombstone: here all operations are synchronous, so removing the entry does the same.
         if (expiresAt(entry) <= now) {
           discard(key)
           return Effect.succeedSome({})
@@ -160,14 +161,14 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
         return Either.map(put(key, entry, operation), Option.some)
       })
 
-    /** Drops what has expired: in slices, for a walk over a million entries would block the event loop. */
+    /** Removes expired entries, in slices: a walk over a million entries in one turn would block the event loop. */
     const sweep = Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      let slot = standing.size
+      let slot = stored.size
       const slice: Effect.Effect<void> = Effect.suspend(() => {
-        slot = Math.min(slot, standing.size)
+        slot = Math.min(slot, stored.size)
         const end = Math.max(0, slot - sweepSlice)
         while (slot > end) {
-          const entry = standing.at(--slot)
+          const entry = stored.at(--slot)
           if (entry !== undefined && entry.expiresAt <= now) discard(entry.key)
         }
         return slot === 0 ? Effect.void : Effect.zipRight(eventLoopTurn, slice)
@@ -185,7 +186,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
         read,
         find: (key) => values.peek(key),
         used: (entry) => {
-          // The entries that this store gives out are its own.
+          // All entries that this store returns are `MemoryEntry`s.
           const { key, movedAt } = entry as MemoryEntry
           if (moves - movedAt >= nearFront) moveToFront(key)
         }
@@ -216,9 +217,9 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
           return removed
         }),
       clear: Effect.sync(() => {
-        // Not `values.clear()`, which takes several times as long.
-        standing.empty((entry) => entry.clear())
-        values = noValues()
+        // A new LRU: `values.clear()` takes several times as long.
+        stored.clear((entry) => entry.clear())
+        values = newLru()
         leases.clear()
       }),
       size: Effect.sync(() => ({

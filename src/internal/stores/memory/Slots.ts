@@ -1,6 +1,9 @@
-/** Items in no order, in slots that a walk from the last to the first can pause at while others are added and removed. */
+/**
+ * A set of items in numbered slots, in no order. A walk from the last slot to the first may pause at any slot while items are added
+ * and removed, and misses none that was there when it began.
+ */
 
-/** What stands in a slot, and knows which. */
+/** An item, which knows its slot. */
 export interface Slotted {
   slot: number
 }
@@ -21,7 +24,7 @@ export class Slots<A extends Slotted> {
     this.items.push(item)
   }
 
-  /** The last item moves to the slot that becomes free: never to a higher one, so no walk misses it. */
+  /** Moves the last item to the free slot. That slot is lower, so a walk downwards does not miss the item. */
   remove(item: A): void {
     const last = this.items.pop()
     if (last === undefined || last === item) return
@@ -29,9 +32,9 @@ export class Slots<A extends Slotted> {
     this.items[item.slot] = last
   }
 
-  /** @param parting is told of every item */
-  empty(parting: (item: A) => void): void {
-    for (const item of this.items) parting(item)
+  /** @param onItem called with each item */
+  clear(onItem: (item: A) => void): void {
+    for (const item of this.items) onItem(item)
     this.items = []
   }
 }

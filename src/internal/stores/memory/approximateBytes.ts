@@ -1,6 +1,6 @@
 /**
- * Roughly what a value takes in the heap: 8 bytes a slot, 2 a character, buffers by their length, shared parts once.
- * An estimate to bound a cache by, not a measurement: V8 tells nobody the real figure.
+ * Estimates what a value takes in the heap, in bytes: 8 for a reference or a number, 2 for a character, 24 for an object, the
+ * length of a buffer. A part that is reached twice counts once. V8 offers no exact figure.
  */
 const slot = 8
 const header = 24

@@ -8,8 +8,8 @@
  * store is left with what concerns all servers.
  */
 import { Effect } from "effect"
-import { breakerGauge } from "../../../outages/breakerGauge.js"
 import { PartialOutage } from "../../../outages/outage.js"
+import { breakerGauge } from "../../../runtime/metrics.js"
 import type { Command, Listener } from "../commands/Command.js"
 import { GenerationCommand } from "../commands/GenerationCommand.js"
 import { Problem, problemOf } from "../commands/Problem.js"

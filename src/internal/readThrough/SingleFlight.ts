@@ -1,6 +1,7 @@
 /**
- * Starts computations, joins them and leaves them. Waiters come and go; with the last one a computation ends, unless it runs in
- * the background.
+ * Where the callers of one key in this process share one computation: the first starts a flight, the others join it, and each
+ * leaves it. When the last waiter leaves, the computation is interrupted, unless it runs in the background. `ReadThrough.ts`
+ * decides whether a caller joins; `Flights.ts` knows which flights it may join.
  */
 import { Effect, Exit, Fiber } from "effect"
 import type { Snapshot } from "../entries/EntryReader.js"
@@ -16,18 +17,18 @@ import type { MemoRequest } from "./request.js"
 const cyclic = (path: ReadonlyArray<string>): Effect.Effect<never> =>
   Effect.dieMessage(`Cached computation needs its own result: ${path.join(" → ")}`)
 
-export class Computations {
+export class SingleFlight {
   private readonly running = new Set<Flight>()
   private closed = false
 
   constructor(
     private readonly computation: Computation,
     private readonly flights: Flights,
-    /** Whether giving a lease back takes no server's answer. */
-    private readonly storeIsHere: boolean
+    /** Whether the store is in this process: giving back a lease then waits for no server. */
+    private readonly storeIsLocal: boolean
   ) {}
 
-  /** Ends what runs, when the layer does. (A finalizer in its scope for each would cost a third of a computation.) */
+  /** Ends all flights; for the end of the layer. (A finalizer in the layer's scope for each flight costs a third of a computation.) */
   get shutdown(): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.closed = true
@@ -41,33 +42,34 @@ export class Computations {
     fiber: CallingFiber,
     request: MemoRequest<A, E, R>,
     mode: Mode,
-    seen?: Snapshot
+    snapshot?: Snapshot
   ): Effect.Effect<Outcome<A, E>, never, R> {
     return Effect.uninterruptibleMask((restore) => {
-      const asking = currentFlight.of(fiber)
-      const flight = this.prepare(request, mode, asking, false)
+      const callerFlight = currentFlight.of(fiber)
+      const flight = this.prepare(request, mode, callerFlight, false)
       if (!(flight instanceof Flight)) return flight
-      // The fibers that are ready now may ask for the same, and join it. After their turn the computation runs within this
-      // one's: what does not suspend has landed then, and took one turn of the scheduler, not three.
-      return Effect.flatMap(Effect.zipRight(Effect.yieldNow(), surroundings<R>()), (found) => {
-        this.launch(fiber, found, request, flight, mode, seen, !this.closed)
-        return this.await<A, E>(flight, asking, flight.hasLanded ? flight.landing : restore(flight.landing))
+      // First, all other ready fibers have their turn: those that call the same key join this flight. Then the computation runs
+      // at once, within this fiber's turn. If it does not suspend it has ended when `launch` returns, after one turn of the
+      // scheduler instead of three.
+      return Effect.flatMap(Effect.zipRight(Effect.yieldNow(), surroundings<R>()), (context) => {
+        this.launch(fiber, context, request, flight, mode, snapshot, !this.closed)
+        return this.await<A, E>(flight, callerFlight, flight.hasLanded ? flight.landing : restore(flight.landing))
       })
     })
   }
 
-  /** Starts a flight that nobody needs to wait for. */
-  startBehind<A, E, R>(
+  /** Starts a flight that goes on without waiters. */
+  startInBackground<A, E, R>(
     fiber: CallingFiber,
     request: MemoRequest<A, E, R>,
     mode: Mode,
-    seen: Snapshot
+    snapshot: Snapshot
   ): Effect.Effect<void, never, R> {
     return Effect.uninterruptible(
-      Effect.flatMap(surroundings<R>(), (found) => {
+      Effect.flatMap(surroundings<R>(), (context) => {
         const flight = this.prepare(request, mode, currentFlight.of(fiber), true)
         if (!(flight instanceof Flight)) return flight
-        this.launch(fiber, found, request, flight, mode, seen, false)
+        this.launch(fiber, context, request, flight, mode, snapshot, false)
         return Effect.void
       })
     )
@@ -77,16 +79,16 @@ export class Computations {
   join<A, E, R>(request: MemoRequest<A, E, R>, flight: Flight): Effect.Effect<Outcome<A, E>> {
     return Effect.uninterruptibleMask((restore) =>
       withFiber((fiber) => {
-        const asking = currentFlight.of(fiber)
-        if (asking !== undefined && flight.reaches(asking)) {
-          return cyclic([asking.printed, flight.printed, asking.printed])
+        const callerFlight = currentFlight.of(fiber)
+        if (callerFlight !== undefined && flight.reaches(callerFlight)) {
+          return cyclic([callerFlight.printed, flight.printed, callerFlight.printed])
         }
-        // It ended for want of a waiter between being found and being joined: its end is not this caller's.
+        // Its last waiter has left since this caller found it: it is being interrupted, and this caller must not be.
         if (flight.abandoned) return Effect.succeed(lost)
-        // In one step with the question above: two flights that ask for each other at once must not both be told no.
-        asking?.wait(flight)
+        // In the same synchronous step as the check above: of two flights that wait for each other, one sees the cycle.
+        callerFlight?.wait(flight)
         flight.waiters++
-        return Effect.tap(this.await<A, E>(flight, asking, restore(flight.landing)), (outcome) =>
+        return Effect.tap(this.await<A, E>(flight, callerFlight, restore(flight.landing)), (outcome) =>
           outcome._tag === "Done" ? request.counters.count("joined") : Effect.void
         )
       })
@@ -97,16 +99,16 @@ export class Computations {
   alone<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.uninterruptibleMask((restore) =>
       withFiber((fiber) => {
-        const asking = currentFlight.of(fiber)
-        const path = ancestry(asking, this.flights, request.key)
+        const callerFlight = currentFlight.of(fiber)
+        const path = ancestry(callerFlight, this.flights, request.key)
         if (path !== undefined) return cyclic([...path, request.printed])
-        const flight = this.flight(request, asking, false)
-        asking?.wait(flight)
+        const flight = this.flight(request, callerFlight, false)
+        callerFlight?.wait(flight)
         return Effect.onExit(
           restore(currentFlight.within(computeSpan(fiber, request.printed, request.compute), flight)),
           (exit) => {
-            asking?.unwait(flight)
-            // Fibers that it has forked may outlive it.
+            callerFlight?.unwait(flight)
+            // Fibers that the computation has forked may live on: for them this flight is no ancestor that still computes.
             flight.phase = "landed"
             return request.counters.count(Exit.isSuccess(exit) ? "computed" : "failed")
           }
@@ -120,20 +122,20 @@ export class Computations {
     return new Flight(flights, request.key, request.printed, flights.newId(), request.groups, background, parent)
   }
 
-  /** A flight that others can find, and that is sure to be launched; or why there can be none. */
+  /** A new flight, registered, so the caller must launch it; or the error that the computation needs its own result. */
   private prepare<A, E, R>(
     request: MemoRequest<A, E, R>,
     mode: Mode,
-    asking: Flight | undefined,
+    callerFlight: Flight | undefined,
     background: boolean
   ): Flight | Effect.Effect<never> {
-    const path = ancestry(asking, this.flights, request.key)
+    const path = ancestry(callerFlight, this.flights, request.key)
     if (path !== undefined) return cyclic([...path, request.printed])
-    const flight = this.flight(request, asking, background)
+    const flight = this.flight(request, callerFlight, background)
     flight.forced = mode === "force"
     if (!background) {
       flight.waiters = 1
-      asking?.wait(flight)
+      callerFlight?.wait(flight)
     }
     if (mode === "withoutStore") this.flights.beginsWithoutLease(flight)
     else this.flights.register(flight)
@@ -141,45 +143,50 @@ export class Computations {
     return flight
   }
 
-  /** @param found around the caller, in an uninterruptible region */
+  /**
+   * Runs the flight in a fiber of its own.
+   *
+   * @param context of the caller, taken in an uninterruptible region
+   * @param immediate whether the flight starts within the caller's turn of the scheduler
+   */
   private launch<A, E, R>(
     caller: CallingFiber,
-    found: Surroundings<R>,
+    context: Surroundings<R>,
     request: MemoRequest<A, E, R>,
     flight: Flight,
     mode: Mode,
-    seen: Snapshot | undefined,
+    snapshot: Snapshot | undefined,
     immediate: boolean
   ): void {
-    const life = this.computation.live(request, flight, mode, seen, (outcome) => {
+    const life = this.computation.run(request, flight, mode, snapshot, (outcome) => {
       this.running.delete(flight)
       this.flights.land(flight, outcome)
     })
-    flight.fiber = currentFlight.fork(caller, found, flight, life, immediate)
+    flight.fiber = currentFlight.fork(caller, context, flight, life, immediate)
     if (this.closed) flight.fiber.unsafeInterruptAsFork(flight.fiber.id())
   }
 
-  /** For a caller that is counted, and known to `asking`, already. */
+  /** Waits for the outcome, then leaves. The caller is counted as a waiter already. */
   private await<A, E>(
     flight: Flight,
-    asking: Flight | undefined,
+    callerFlight: Flight | undefined,
     landing: Effect.Effect<Outcome<unknown, unknown>>
   ): Effect.Effect<Outcome<A, E>> {
-    // In an uninterruptible region this is all that `ensuring` does.
+    // The region is uninterruptible, so this does what `ensuring` would do.
     return Effect.matchCauseEffect(landing, {
       onSuccess: (landed) => {
-        // One key has one type: whoever flies for it computes what this caller would.
+        // The outcome has the type of the key: the flight computes what this caller would compute.
         const outcome = landed as Outcome<A, E>
-        const ending = this.leave(flight, asking)
+        const ending = this.leave(flight, callerFlight)
         return ending === undefined ? Effect.succeed(outcome) : Effect.as(ending, outcome)
       },
-      onFailure: (cause) => Effect.zipRight(this.leave(flight, asking) ?? Effect.void, Effect.failCause(cause))
+      onFailure: (cause) => Effect.zipRight(this.leave(flight, callerFlight) ?? Effect.void, Effect.failCause(cause))
     })
   }
 
-  /** What ends the flight, if this was the last one who waited for it. */
-  private leave(flight: Flight, asking: Flight | undefined): Effect.Effect<void> | undefined {
-    asking?.unwait(flight)
+  /** The caller waits no more. Returns what ends the flight if this was its last waiter. */
+  private leave(flight: Flight, callerFlight: Flight | undefined): Effect.Effect<void> | undefined {
+    callerFlight?.unwait(flight)
     flight.waiters--
     if (flight.waiters > 0 || flight.background || flight.phase === "landed") return undefined
     this.flights.abandon(flight)
@@ -187,12 +194,12 @@ export class Computations {
   }
 
   /**
-   * Ends a flight that nobody waits for any more. As without a cache, the last one to leave waits until the computation
-   * has ended, but not for a server to be told: a caller's own time-out must not hang on one that does not answer.
+   * Interrupts a flight without waiters. Like a caller without a cache, the last waiter waits until the computation has ended.
+   * It does not wait until a server has the lease back: the caller's own time-out must not depend on a server's answer.
    */
   private end(flight: Flight): Effect.Effect<void> {
     if (flight.fiber === undefined) return Effect.void
-    if (this.storeIsHere) return Effect.asVoid(Fiber.interrupt(flight.fiber))
+    if (this.storeIsLocal) return Effect.asVoid(Fiber.interrupt(flight.fiber))
     return Effect.zipRight(
       Fiber.interruptFork(flight.fiber),
       flight.computation === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(flight.computation))
