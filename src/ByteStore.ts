@@ -7,7 +7,8 @@
 import { Effect, type Option } from "effect"
 import type { CacheError } from "./CacheError.js"
 import type { CacheStore, RejectedItem, StoreSize, Token } from "./CacheStore.js"
-import { overBytes, toStoredEntry } from "./internal/records/records.js"
+import { overBytes, toItems, toStoredEntry } from "./internal/records/records.js"
+import { now } from "./internal/runtime/fiber.js"
 
 /**
  * The bytes to be stored, and their `lifetime` on the store's own clock: milliseconds, a whole number of at least 1, or `Infinity`
@@ -122,5 +123,6 @@ export interface ByteStore {
  */
 export const toCacheStore = (byteStore: ByteStore): CacheStore => ({
   ...overBytes(byteStore),
-  read: (keys) => Effect.map(byteStore.read(keys), (records) => records.map(toStoredEntry))
+  read: (keys) => Effect.map(byteStore.read(keys), (records) => records.map(toStoredEntry)),
+  write: (items) => Effect.flatMap(now, (time) => byteStore.write(toItems(items, time)))
 })

@@ -17,7 +17,7 @@ const recorded = (times: Array<readonly [fresh: number, stale: number]>) =>
           for (const { value } of items.map(({ entry }) => entry)) {
             if (value !== undefined) times.push([value.freshUntil, value.staleUntil - value.freshUntil])
           }
-          return memory.write(items)
+          return plain(memory).write(items)
         }
       })
     )

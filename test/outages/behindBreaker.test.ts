@@ -3,6 +3,7 @@ import { Context, Deferred, Effect, Either, Exit, Fiber, Layer, Metric, Option, 
 import { CacheBackend, CacheError, type CacheStore, cached, type StoreBackend } from "effect-cached"
 import { backendLayer } from "../../src/internal/backend/layer.js"
 import { CircuitOpen, PartialOutage } from "../../src/internal/outages/outage.js"
+import { fused } from "../../src/internal/stores/fused.js"
 import * as MemoryStore from "../../src/internal/stores/memory/MemoryStore.js"
 import type { FusedRead } from "../../src/internal/stores/Store.js"
 import { type AnyStore, engineStore, plain } from "../support/stores.js"
@@ -31,7 +32,7 @@ class Server {
               )
         })
       const read: CacheStore.CacheStore["read"] = (keys) => reached("read", memory.read(keys))
-      const fused: FusedRead<CacheStore.StoredEntry> = (_fiber, keys, onFound, onFailure) =>
+      const fusedRead: FusedRead<CacheStore.StoredEntry> = (_fiber, keys, onFound, onFailure) =>
         Effect.async((resume) => {
           Runtime.runCallback(runtime)(Effect.either(read(keys)), {
             onExit: (exit) => resume(Effect.flatMap(exit, Either.match({ onLeft: onFailure, onRight: onFound })))
@@ -48,7 +49,9 @@ class Server {
         remove: (keys) => reached("remove", memory.remove(keys)),
         clear: reached("clear", memory.clear)
       }
-      return this.answersBy === "callbacks" ? { ...store, local: undefined, read: fused } : store
+      return this.answersBy === "callbacks"
+        ? { ...store, local: undefined, read: fusedRead, write: fused(store.write) }
+        : store
     }
   )
 }

@@ -6,6 +6,7 @@ import { type BreakerSettings, guard } from "../../src/internal/outages/circuitB
 import { InvalidationQueue } from "../../src/internal/outages/invalidationQueue.js"
 import { withFiber } from "../../src/internal/runtime/fiber.js"
 import { fromPlain } from "../../src/internal/stores/fromPlain.js"
+import { unfused } from "../../src/internal/stores/fused.js"
 import type { Store } from "../../src/internal/stores/Store.js"
 import { away, byCallbacks, ClassStore } from "./support.js"
 
@@ -26,7 +27,7 @@ describe("a store that is a class", () => {
       const store = yield* guard(fromPlain(plain), settings)
       assert.deepStrictEqual([store.name, store.location, store.payloads], ["class", "network", "bytes"])
       assert.deepStrictEqual(yield* read(store, "a"), [{ token: "token of a", entry: undefined }])
-      yield* store.write([{ key: "a", entry: lease }])
+      yield* unfused(store.write)([{ key: "a", entry: lease }])
       assert.deepStrictEqual(yield* store.add("a", lease), Option.some("added"))
       assert.deepStrictEqual(yield* store.replace("a", "token", lease), Option.some("replaced"))
       assert.strictEqual(yield* store.remove(["a", "b"]), 2)

@@ -1,8 +1,7 @@
 /** Stores as tests take them: the public contract, or what the engine sees. */
-import { Effect } from "effect"
 import type { CacheStore } from "../../src/CacheStore.js"
-import { withFiber } from "../../src/internal/runtime/fiber.js"
 import { fromPlain } from "../../src/internal/stores/fromPlain.js"
+import { unfused } from "../../src/internal/stores/fused.js"
 import type { Store } from "../../src/internal/stores/Store.js"
 
 export type AnyStore = CacheStore | Store
@@ -14,6 +13,6 @@ export const engineStore = (store: AnyStore): Store => (isEngineStore(store) ? s
 /** The six primitives alone: a store whose every read is an Effect. */
 export const plain = (store: AnyStore): CacheStore => {
   if (!isEngineStore(store)) return store
-  const { local: _local, read, ...others } = store
-  return { ...others, read: (keys) => withFiber((fiber) => read(fiber, keys, Effect.succeed, Effect.fail)) }
+  const { local: _local, read, write, ...others } = store
+  return { ...others, read: unfused(read), write: unfused(write) }
 }

@@ -4,7 +4,7 @@ import type { CacheError } from "../../CacheError.js"
 import type { CachedValue, GroupVersion, StoredEntry } from "../../CacheStore.js"
 import type { Counters } from "../runtime/counters.js"
 import { type CallingFiber, debugIsOn, nowMillis, withFiber } from "../runtime/fiber.js"
-import { hasTracer, storeSpanOn } from "../runtime/spans.js"
+import { traced } from "../stores/fused.js"
 import type { Found, LocalEntry, LocalPart, Store } from "../stores/Store.js"
 import { isFresh, madeUnder } from "./entryState.js"
 import { newVersion, noVersions, versionEntry, versionIn, versionsIn } from "./groupVersions.js"
@@ -77,12 +77,9 @@ export class EntryReader {
     onFailure: (error: CacheError) => Effect.Effect<A, E, R>
   ): Effect.Effect<A, E, R> {
     const { store } = this
-    if (store.local !== undefined || !hasTracer(fiber)) return store.read(fiber, keys, onFound, onFailure)
-    const reading = store.read(fiber, keys, Effect.succeed, Effect.fail)
-    return Effect.matchEffect(storeSpanOn(fiber, "read", store.name, keys.length, reading), {
-      onFailure,
-      onSuccess: onFound
-    })
+    return store.local === undefined
+      ? traced(store, "read", store.read, fiber, keys, onFound, onFailure)
+      : store.read(fiber, keys, onFound, onFailure)
   }
 
   readMany(keys: ReadonlyArray<string>): Effect.Effect<Found<StoredEntry>, CacheError> {

@@ -25,16 +25,12 @@ export const additions = (access: Access): Pick<CacheBackendService, "add"> => {
           Effect.flatMap(newEntry(access, fiber, value, times, versions), (entry) => {
             if (times.ttl <= 0) return Effect.succeed(true)
             const before = snapshot.stored
-            return invalidation.overwriting(
-              [name.finished],
-              before === undefined
-                ? store.add(name.finished, entry)
-                : store.replace(name.finished, before.token, entry),
-              Effect.fail,
-              (token) =>
-                Option.isSome(token)
-                  ? Effect.as(countStored(access, fiber, name.printed), true)
-                  : attempt(name, value, times, groups)
+            const written =
+              before === undefined ? store.add(name.finished, entry) : store.replace(name.finished, before.token, entry)
+            return Effect.flatMap(invalidation.detaching([name.finished], written), (token) =>
+              Option.isSome(token)
+                ? Effect.as(countStored(access, fiber, name.printed), true)
+                : attempt(name, value, times, groups)
             )
           })
         )

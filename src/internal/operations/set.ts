@@ -7,7 +7,6 @@ import type { Entry, WriteItem } from "../../CacheStore.js"
 import { type Name, withContext } from "../entries/keyspace.js"
 import { logFailure } from "../outages/storeFailure.js"
 import { type CallingFiber, withFiber } from "../runtime/fiber.js"
-import { storeSpan, storeSpanOn } from "../runtime/spans.js"
 import type { Access, Times } from "./access.js"
 import { countStored, newEntry } from "./newEntry.js"
 
@@ -23,16 +22,14 @@ const setting = (
   failed: (error: CacheError) => Effect.Effect<never, CacheError>
 ): Effect.Effect<void, CacheError> => {
   const { invalidation } = access
-  const { store } = access.reader
   const entry = newEntry(access, fiber, value, times, versions)
   if (Either.isLeft(entry)) return failed(entry.left)
   if (times.ttl <= 0) return Effect.catchAll(Effect.asVoid(invalidation.keys([name])), failed)
-  const written = store.write([{ key: name.finished, entry: entry.right }])
-  return invalidation.overwriting(
-    [name.finished],
-    storeSpanOn(fiber, "write", store.name, 1, written),
-    failed,
-    ([rejected]) => (rejected === undefined ? countStored(access, fiber, name.printed) : failed(rejected.error))
+  return invalidation.write(
+    fiber,
+    [{ key: name.finished, entry: entry.right }],
+    ([rejected]) => (rejected === undefined ? countStored(access, fiber, name.printed) : failed(rejected.error)),
+    failed
   )
 }
 
@@ -66,19 +63,20 @@ const sort = (
 
 export const writes = (access: Access): Writes => {
   const { invalidation, keyspaceOf, reader } = access
-  const { store } = reader
 
   const write = ({ failed, items }: Sorted): Effect.Effect<void, CacheError> =>
     items.size === 0
       ? Effect.void
-      : invalidation.overwriting(
-          [...items.keys()],
-          storeSpan("write", store.name, items.size, store.write([...items.values()])),
-          Effect.fail,
-          (rejected) => {
-            for (const { key, error } of rejected) failed.set(key, error)
-            return Effect.void
-          }
+      : withFiber((fiber) =>
+          invalidation.write(
+            fiber,
+            [...items.values()],
+            (rejected) => {
+              for (const { key, error } of rejected) failed.set(key, error)
+              return Effect.void
+            },
+            Effect.fail
+          )
         )
 
   return {

@@ -5,12 +5,11 @@
  */
 import { Effect, type Scope } from "effect"
 import { CacheError } from "../../CacheError.js"
-import type { StoredEntry, WriteItem } from "../../CacheStore.js"
 import { backgroundSleep } from "../runtime/eventLoop.js"
 import { withFiber } from "../runtime/fiber.js"
 import { breakerGauge } from "../runtime/metrics.js"
 import { inTransaction, isInTransaction } from "../runtime/transaction.js"
-import type { FusedRead, Store } from "../stores/Store.js"
+import type { Fused, Store } from "../stores/Store.js"
 import { InvalidationQueue } from "./invalidationQueue.js"
 import { CircuitOpen, ignoredByBreaker, isOutage } from "./outage.js"
 
@@ -101,21 +100,31 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
       )
     }
 
-    const read: FusedRead<StoredEntry> = (fiber, keys, onFound, onFailure) => {
-      if (queue.blocks(keys)) return onFailure(awaitingReplay)
-      // A transaction uses the user's own connection, so it bypasses the breaker: its failure reaches the user.
-      if (isInTransaction(fiber)) return store.read(fiber, keys, onFound, onFailure)
-      if (isOpen) return onFailure(open)
-      return store.read(
-        fiber,
-        keys,
-        (found) => {
-          succeeded()
-          return onFound(found)
-        },
-        (error) => afterFailure(keys[0], error, onFailure)
-      )
-    }
+    const fusedGuard =
+      <Request, Answer>(
+        operation: Fused<Request, Answer>,
+        keyOf: (request: Request) => string
+      ): Fused<Request, Answer> =>
+      (fiber, requests, onAnswer, onFailure) => {
+        // A transaction uses the user's own connection, so it bypasses the breaker: its failure reaches the user.
+        if (isInTransaction(fiber)) return operation(fiber, requests, onAnswer, onFailure)
+        if (isOpen) return onFailure(open)
+        return operation(
+          fiber,
+          requests,
+          (answer) => {
+            succeeded()
+            return onAnswer(answer)
+          },
+          (error) => {
+            const [first] = requests
+            return afterFailure(first === undefined ? undefined : keyOf(first), error, onFailure)
+          }
+        )
+      }
+
+    const guardedRead = fusedGuard(store.read, (key) => key)
+    const guardedWrite = fusedGuard(store.write, ({ key }) => key)
 
     const guarded = <A>(
       key: string | undefined,
@@ -150,22 +159,24 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
           )
         : operation
 
-    const write = (items: ReadonlyArray<WriteItem>) => guarded(items[0]?.key, () => store.write(items))
-
     // Each member by name: a spread would lose the methods of a class.
     return {
       name: store.name,
       location: store.location,
       payloads: store.payloads,
       local: store.local,
-      read,
-      write: settings.queueInvalidations
-        ? (items) =>
-            Effect.map(write(items), (rejected) => {
-              queue.written(items, rejected)
-              return rejected
-            })
-        : write,
+      read: (fiber, keys, onFound, onFailure) =>
+        queue.blocks(keys) ? onFailure(awaitingReplay) : guardedRead(fiber, keys, onFound, onFailure),
+      write: (fiber, items, onWritten, onFailure) =>
+        guardedWrite(
+          fiber,
+          items,
+          (rejected) => {
+            queue.written(items, rejected)
+            return onWritten(rejected)
+          },
+          onFailure
+        ),
       add: (key, entry) => guarded(key, () => store.add(key, entry)),
       replace: (key, token, entry) => guarded(key, () => store.replace(key, token, entry)),
       remove: (keys) =>

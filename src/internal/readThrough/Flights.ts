@@ -90,8 +90,8 @@ export class Flights {
   }
 
   /** Nobody may join the keys' flights without a lease any more: an invalidation came. Flights with a lease lose it in the store. */
-  detach(keys: ReadonlyArray<string>): void {
-    for (const key of keys) this.withoutLeaseByKey.delete(key)
+  detach(key: string): void {
+    this.withoutLeaseByKey.delete(key)
   }
 
   detachGroup(group: string): void {

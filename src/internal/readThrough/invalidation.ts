@@ -1,13 +1,16 @@
 /** Removes entries and voids running computations: a value computed before an invalidation is never served after it. */
 import { Effect } from "effect"
 import type { CacheError } from "../../CacheError.js"
+import type { RejectedItem, WriteItem } from "../../CacheStore.js"
 import type { EntryReader } from "../entries/EntryReader.js"
 import { newVersion, versionEntry } from "../entries/groupVersions.js"
 import type { Name } from "../entries/keyspace.js"
 import { isOutage } from "../outages/outage.js"
 import { storeFailed } from "../outages/storeFailure.js"
+import type { CallingFiber } from "../runtime/fiber.js"
 import { logAction } from "../runtime/logs.js"
 import { storeSpan } from "../runtime/spans.js"
+import { traced, unfused } from "../stores/fused.js"
 import type { Store } from "../stores/Store.js"
 import type { Flights } from "./Flights.js"
 import type { MemoRequest } from "./request.js"
@@ -28,9 +31,10 @@ export class Invalidation {
    */
   keys(names: ReadonlyArray<Name>): Effect.Effect<number, CacheError> {
     const keys = names.map((name) => name.finished)
-    return storeSpan("remove", this.store.name, keys.length, this.store.remove(keys)).pipe(
-      Effect.ensuring(Effect.sync(() => this.flights.detach(keys))),
-      Effect.zipLeft(Effect.forEach(names, (name) => logAction("DELETE", name.printed), { discard: true }))
+    const removed = storeSpan("remove", this.store.name, keys.length, this.store.remove(keys))
+    return Effect.zipLeft(
+      this.detaching(keys, removed),
+      Effect.forEach(names, (name) => logAction("DELETE", name.printed), { discard: true })
     )
   }
 
@@ -41,30 +45,48 @@ export class Invalidation {
     )
   }
 
-  /** Writes over the keys. Afterwards nobody joins their flights without a lease: those are older than the write. */
-  overwriting<A, E, B>(
-    keys: ReadonlyArray<string>,
-    write: Effect.Effect<A, CacheError>,
-    onFailure: (error: CacheError) => Effect.Effect<never, E>,
-    onWritten: (answer: A) => Effect.Effect<B, E>
-  ): Effect.Effect<B, E> {
-    return Effect.matchEffect(write, {
-      onFailure: (error) => {
-        this.flights.detach(keys)
-        return onFailure(error)
+  /** Writes the items. Afterwards nobody joins the flights without a lease of their keys: those are older than the write. */
+  write<A, E>(
+    fiber: CallingFiber,
+    items: ReadonlyArray<WriteItem>,
+    onWritten: (rejected: ReadonlyArray<RejectedItem>) => Effect.Effect<A, E>,
+    onFailure: (error: CacheError) => Effect.Effect<A, E>
+  ): Effect.Effect<A, E> {
+    const detach = () => {
+      for (const { key } of items) this.flights.detach(key)
+    }
+    return traced(
+      this.store,
+      "write",
+      this.store.write,
+      fiber,
+      items,
+      (rejected) => {
+        detach()
+        return onWritten(rejected)
       },
-      onSuccess: (answer) => {
-        this.flights.detach(keys)
-        return onWritten(answer)
+      (error) => {
+        detach()
+        return onFailure(error)
       }
-    })
+    )
+  }
+
+  /** Detaches the flights without a lease of the keys, however the operation ends. */
+  detaching<A, E>(keys: ReadonlyArray<string>, operation: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.ensuring(
+      operation,
+      Effect.sync(() => {
+        for (const key of keys) this.flights.detach(key)
+      })
+    )
   }
 
   /** Writes a new version of the group: entries made under another version are invalid from now on. */
   group(key: string, printed: string): Effect.Effect<void, CacheError> {
     const { store } = this
     const written = Effect.flatMap(
-      store.write([{ key, entry: versionEntry(newVersion(), store.payloads) }]),
+      unfused(store.write)([{ key, entry: versionEntry(newVersion(), store.payloads) }]),
       ([rejected]) => (rejected === undefined ? Effect.void : Effect.fail(rejected.error))
     )
     // Removing the version invalidates as well, and a removal can be queued during an outage. A write can't.

@@ -1,11 +1,10 @@
-/** Turns a driver that keeps bytes under a key into a store of entries: all primitives but `read`. */
+/** Turns a driver that keeps bytes under a key into a store of entries: all primitives but `read` and `write`. */
 import type { Effect, Option } from "effect"
 import type { CacheError } from "../../CacheError.js"
 import {
   type CacheStore,
   type Entry,
   expiresAt,
-  type RejectedItem,
   type StoredEntry,
   type Token,
   type WriteItem
@@ -26,9 +25,8 @@ interface EncodedItem {
   readonly record: EncodedEntry
 }
 
-/** A `ByteStore` without `read`. */
+/** A `ByteStore` without `read` and `write`. */
 interface ByteWrites extends Pick<CacheStore, "name" | "remove" | "clear" | "size"> {
-  readonly write: (items: ReadonlyArray<EncodedItem>) => Effect.Effect<ReadonlyArray<RejectedItem>, CacheError>
   readonly add: (key: string, record: EncodedEntry) => Effect.Effect<Option.Option<Token>, CacheError>
   readonly replace: (key: string, token: Token, record: EncodedEntry) => Effect.Effect<Option.Option<Token>, CacheError>
 }
@@ -41,7 +39,8 @@ const toRecord = (entry: Entry, now: number): EncodedEntry => ({
   lifetime: Math.max(shortestLifetime, Math.ceil(expiresAt(entry) - now))
 })
 
-const toItem = ({ entry, key }: WriteItem, now: number): EncodedItem => ({ key, record: toRecord(entry, now) })
+export const toItems = (items: ReadonlyArray<WriteItem>, now: number): ReadonlyArray<EncodedItem> =>
+  items.map(({ entry, key }) => ({ key, record: toRecord(entry, now) }))
 
 /** Bytes that are no record are read as `entry: undefined`. */
 export const toStoredEntry = (
@@ -49,16 +48,11 @@ export const toStoredEntry = (
 ): StoredEntry | undefined =>
   stored === undefined ? undefined : { token: stored.token, entry: decodeEntry(stored.bytes) }
 
-/** All members of a `CacheStore` but `read`. The lifetime of a record is counted from now on Effect's `Clock`. */
-export const overBytes = (driver: ByteWrites): Omit<CacheStore, "read"> => ({
+/** All members of a `CacheStore` but `read` and `write`. The lifetime of a record is counted from now on Effect's `Clock`. */
+export const overBytes = (driver: ByteWrites): Omit<CacheStore, "read" | "write"> => ({
   name: driver.name,
   location: "network",
   payloads: "bytes",
-  write: (items) =>
-    withFiber((fiber) => {
-      const now = nowMillis(fiber)
-      return driver.write(items.map((item) => toItem(item, now)))
-    }),
   add: (key, entry) => withFiber((fiber) => driver.add(key, toRecord(entry, nowMillis(fiber)))),
   replace: (key, token, entry) => withFiber((fiber) => driver.replace(key, token, toRecord(entry, nowMillis(fiber)))),
   remove: (keys) => driver.remove(keys),

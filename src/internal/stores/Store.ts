@@ -1,30 +1,43 @@
 /**
  * The internal contract of stores: the primitives of the public `CacheStore`, and two additions for speed.
  *
- * A store in this process has a `local` part of synchronous functions, so a hit needs no operation of the runtime. The read of
- * every store is fused: the caller passes what it does with the answer, so a driver with callbacks resumes the caller directly.
+ * A store in this process has a `local` part of synchronous functions, so a hit needs no operation of the runtime. Reads and
+ * writes are fused: the caller passes what it does with the answer, so a driver with callbacks resumes the caller directly.
  * `fromPlain` adapts a public `CacheStore`, `fromBytes` a driver of bytes.
  */
 import type { Effect } from "effect"
-import type { ByteStore, StoredBytes } from "../../ByteStore.js"
+import type { ByteItem, ByteStore, StoredBytes } from "../../ByteStore.js"
 import type { CacheError } from "../../CacheError.js"
-import type { CachedValue, CacheStore, Entry, GroupVersion, StoredEntry } from "../../CacheStore.js"
+import type {
+  CachedValue,
+  CacheStore,
+  Entry,
+  GroupVersion,
+  RejectedItem,
+  StoredEntry,
+  WriteItem
+} from "../../CacheStore.js"
 import type { CallingFiber } from "../runtime/fiber.js"
 
 /** The answer of a read: one element for each key, in order; `undefined` if the key has no entry. */
 export type Found<Stored> = ReadonlyArray<Stored | undefined>
 
 /**
- * Reads all keys in one round trip and goes on with the Effect that `onFound` or `onFailure` returns: `Effect.matchEffect` fused
- * into the store. These two may run in a callback of the driver, and must not throw. The caller must evaluate the returned Effect
- * at once, on the fiber that it passes.
+ * An operation on many keys in one round trip that goes on with the Effect of `onAnswer` or `onFailure`: `Effect.matchEffect`
+ * fused into the store. These two may run in a callback of the driver, and must not throw. The caller must evaluate the returned
+ * Effect at once, on the fiber that it passes.
  */
-export type FusedRead<Stored> = <A, E, R>(
+export type Fused<Request, Answer> = <A, E, R>(
   fiber: CallingFiber,
-  keys: ReadonlyArray<string>,
-  onFound: (found: Found<Stored>) => Effect.Effect<A, E, R>,
+  requests: ReadonlyArray<Request>,
+  onAnswer: (answer: Answer) => Effect.Effect<A, E, R>,
   onFailure: (error: CacheError) => Effect.Effect<A, E, R>
 ) => Effect.Effect<A, E, R>
+
+export type FusedRead<Stored> = Fused<string, Found<Stored>>
+
+/** The answer names the items that were not written. */
+export type FusedWrite<Item> = Fused<Item, ReadonlyArray<RejectedItem>>
 
 /**
  * An entry as a local store keeps it. A caller may remember it and read its value without looking up the key. When the entry is
@@ -54,12 +67,14 @@ export interface LocalPart {
  * A store as the rest of the library sees it: the primitives of the public contract with a fused read, and the local part if the
  * store is in this process.
  */
-export interface Store extends Omit<CacheStore, "read"> {
+export interface Store extends Omit<CacheStore, "read" | "write"> {
   readonly local: LocalPart | undefined
   readonly read: FusedRead<StoredEntry>
+  readonly write: FusedWrite<WriteItem>
 }
 
 /** A driver of bytes with a fused read: the contract of this library's own stores on servers. */
-export interface FusedByteStore extends Omit<ByteStore, "read"> {
+export interface FusedByteStore extends Omit<ByteStore, "read" | "write"> {
   readonly read: FusedRead<StoredBytes>
+  readonly write: FusedWrite<ByteItem>
 }

@@ -1,10 +1,13 @@
 /** Makes a `Store` of a driver of bytes with a fused read. */
-import { overBytes, toStoredEntry } from "../records/records.js"
+import { overBytes, toItems, toStoredEntry } from "../records/records.js"
+import { nowMillis } from "../runtime/fiber.js"
 import type { FusedByteStore, Store } from "./Store.js"
 
 export const fromBytes = (driver: FusedByteStore): Store => ({
   ...overBytes(driver),
   local: undefined,
+  write: (fiber, items, onWritten, onFailure) =>
+    driver.write(fiber, toItems(items, nowMillis(fiber)), onWritten, onFailure),
   read: (fiber, keys, onFound, onFailure) =>
     driver.read(fiber, keys, (found) => onFound(found.map(toStoredEntry)), onFailure)
 })

@@ -1,6 +1,6 @@
 /** Makes a `Store` of a public `CacheStore`: the six plain primitives of a third party. */
-import { Effect } from "effect"
 import type { CacheStore } from "../../CacheStore.js"
+import { fused } from "./fused.js"
 import type { Store } from "./Store.js"
 
 /** Calls each member by name: if the store is a class, a spread would lose its methods, and a bare reference their `this`. */
@@ -9,8 +9,8 @@ export const fromPlain = (store: CacheStore): Store => ({
   location: store.location,
   payloads: store.payloads,
   local: undefined,
-  read: (_fiber, keys, onFound, onFailure) => Effect.matchEffect(store.read(keys), { onFailure, onSuccess: onFound }),
-  write: (items) => store.write(items),
+  read: fused((keys) => store.read(keys)),
+  write: fused((items) => store.write(items)),
   add: (key, entry) => store.add(key, entry),
   replace: (key, token, entry) => store.replace(key, token, entry),
   remove: (keys) => store.remove(keys),

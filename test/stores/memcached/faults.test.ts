@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either, Exit, Metric } from "effect"
 import { CircuitOpen, PartialOutage } from "../../../src/internal/outages/outage.js"
 import { withFiber } from "../../../src/internal/runtime/fiber.js"
+import { unfused } from "../../../src/internal/stores/fused.js"
 import { memcached } from "../../servers/memcached.js"
 import { relayTo } from "../../servers/relay.js"
 import { eventually, fusedStoreOn, item, readText, storeOn, textOf } from "./support.js"
@@ -255,7 +256,7 @@ describe("a server in trouble", () => {
     Effect.gen(function* () {
       const relay = yield* relayTo(yield* memcached())
       const store = yield* fusedStoreOn(relay.address, { timeout: 200 })
-      yield* store.write([item("a", "value")])
+      yield* unfused(store.write)([item("a", "value")])
       const throws = (): never => {
         throw new Error("no use for it")
       }

@@ -2,7 +2,7 @@ import { Effect, Logger, LogLevel, Option, type Scope } from "effect"
 import { Client } from "memjs"
 import type { ByteItem, ByteRecord, ByteStore, StoredBytes } from "../../../src/ByteStore.js"
 import type { CacheError } from "../../../src/CacheError.js"
-import { withFiber } from "../../../src/internal/runtime/fiber.js"
+import { unfused } from "../../../src/internal/stores/fused.js"
 import * as MemcachedStore from "../../../src/internal/stores/memcached/MemcachedStore.js"
 import type { MemcachedOptions } from "../../../src/internal/stores/memcached/settings.js"
 import type { FusedByteStore } from "../../../src/internal/stores/Store.js"
@@ -36,10 +36,11 @@ export const readRecord = (store: ByteStore, key: string): Effect.Effect<StoredB
 export const added = (store: ByteStore, key: string, text: string) =>
   Effect.map(store.add(key, record(text)), Option.isSome)
 
-/** The store with a read that gives an Effect of its own, as a driver of another party has it. */
+/** The store with reads and writes that are Effects, as a driver of a third party has them. */
 export const plain = (store: FusedByteStore): ByteStore => ({
   ...store,
-  read: (keys) => withFiber((fiber) => store.read(fiber, keys, Effect.succeed, Effect.fail))
+  read: unfused(store.read),
+  write: unfused(store.write)
 })
 
 /** Outages are what many tests are about; what is said of them would drown the rest. */

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Option, TestClock } from "effect"
 import type { Entry } from "../../../src/CacheStore.js"
+import { unfused } from "../../../src/internal/stores/fused.js"
 import * as MemoryStore from "../../../src/internal/stores/memory/MemoryStore.js"
 import type { LocalPart, Store } from "../../../src/internal/stores/Store.js"
 
@@ -33,17 +34,17 @@ const turn = Effect.async<void>((resume) => {
 
 describe("an entry that was given out", () => {
   for (const [how, end] of [
-    ["replaced", (store: Store) => store.write([{ key: "key", entry: valueUntil(hour, "later") }])],
-    ["leased", (store: Store) => store.write([{ key: "key", entry: leaseUntil(hour) }])],
+    ["replaced", (store: Store) => unfused(store.write)([{ key: "key", entry: valueUntil(hour, "later") }])],
+    ["leased", (store: Store) => unfused(store.write)([{ key: "key", entry: leaseUntil(hour) }])],
     ["removed", (store: Store) => store.remove(["key"])],
-    ["evicted", (store: Store) => store.write(["a", "b", "c"].map((key) => ({ key, entry: fresh })))],
+    ["evicted", (store: Store) => unfused(store.write)(["a", "b", "c"].map((key) => ({ key, entry: fresh })))],
     ["cleared", (store: Store) => store.clear],
     ["swept", () => TestClock.adjust("2 hours")]
   ] as const) {
     it.scoped(`is empty once it was ${how}, and no token any more`, () =>
       Effect.gen(function* () {
         const [store, local] = yield* make({ maxEntries: 3 })
-        yield* store.write([{ key: "key", entry: fresh }])
+        yield* unfused(store.write)([{ key: "key", entry: fresh }])
         const found = local.find("key")
         const read = local.read("key", 0)
         assert.strictEqual(found?.value, fresh.value)
@@ -76,7 +77,9 @@ describe("the sweep", () => {
   it.scoped("gives the event loop its turn between slices", () =>
     Effect.gen(function* () {
       const [store] = yield* make()
-      yield* store.write(Array.from({ length: entries }, (_, n) => ({ key: `key ${n}`, entry: valueUntil(1) })))
+      yield* unfused(store.write)(
+        Array.from({ length: entries }, (_, n) => ({ key: `key ${n}`, entry: valueUntil(1) }))
+      )
       const seen: Array<number> = []
       const watched = yield* Effect.fork(
         Effect.repeat(
@@ -100,13 +103,13 @@ describe("the sweep", () => {
       const [store, local] = yield* make()
       const keys = Array.from({ length: entries }, (_, n) => `key ${n}`)
       const isFresh = (n: number) => n % 3 === 0
-      yield* store.write(
+      yield* unfused(store.write)(
         keys.map((key, n) => ({ key, entry: isFresh(n) ? fresh : n % 3 === 1 ? valueUntil(1) : leaseUntil(1) }))
       )
       yield* TestClock.adjust("30 seconds")
       for (let round = 0; round < 100; round++) {
         yield* store.remove([`key ${round * 3}`, `key ${entries - round}`])
-        yield* store.write([
+        yield* unfused(store.write)([
           { key: `new ${round}`, entry: fresh },
           { key: `key ${round * 30 + 1}`, entry: fresh }
         ])
@@ -134,7 +137,7 @@ describe("a bound of bytes", () => {
     Effect.gen(function* () {
       const [store, local] = yield* make({ maxBytes: 10_000 })
       const entry = valueUntil(hour, throwing)
-      const rejected = yield* store.write([
+      const rejected = yield* unfused(store.write)([
         { key: "bad", entry },
         { key: "good", entry: fresh }
       ])
@@ -152,8 +155,8 @@ describe("a bound of bytes", () => {
   it.scoped("refuses what alone is over it, and keeps nothing older in its place", () =>
     Effect.gen(function* () {
       const [store, local] = yield* make({ maxBytes: 10_000 })
-      yield* store.write([{ key: "key", entry: fresh }])
-      const rejected = yield* store.write([{ key: "key", entry: valueUntil(hour, "x".repeat(10_000)) }])
+      yield* unfused(store.write)([{ key: "key", entry: fresh }])
+      const rejected = yield* unfused(store.write)([{ key: "key", entry: valueUntil(hour, "x".repeat(10_000)) }])
       assert.deepStrictEqual(
         rejected.map(({ error }) => error.reason),
         ["TooLarge"]

@@ -6,8 +6,8 @@ import * as PgClient from "@effect/sql-pg/PgClient"
 import { Context, Deferred, Duration, Effect, Fiber, Layer, Redacted, type Scope } from "effect"
 import type { ByteStore } from "../../../src/ByteStore.js"
 import type { CacheError } from "../../../src/CacheError.js"
-import { withFiber } from "../../../src/internal/runtime/fiber.js"
 import { libsqlTransactionKey } from "../../../src/internal/runtime/transaction.js"
+import { unfused } from "../../../src/internal/stores/fused.js"
 import * as PostgresStore from "../../../src/internal/stores/postgres/PostgresStore.js"
 import type { FusedByteStore } from "../../../src/internal/stores/Store.js"
 import type { SqlStoreOptions } from "../../../src/internal/stores/sql/options.js"
@@ -55,10 +55,11 @@ export const clientOn = (
   return Effect.map(Effect.orDie(Layer.build(layer)), (context) => Context.get(context, SqlClient))
 }
 
-/** The store with the plain read of a `ByteStore`. */
+/** The store with the plain reads and writes of a `ByteStore`. */
 const byteStore = (store: FusedByteStore): ByteStore => ({
   ...store,
-  read: (keys) => withFiber((fiber) => store.read(fiber, keys, Effect.succeed, Effect.fail))
+  read: unfused(store.read),
+  write: unfused(store.write)
 })
 
 export const storeOn = (

@@ -16,6 +16,7 @@
  */
 import { Effect, type Scope } from "effect"
 import type { CacheError } from "../../../CacheError.js"
+import type { RejectedItem } from "../../../CacheStore.js"
 import { forkFromCallbacks } from "../../runtime/fork.js"
 import type { FusedByteStore } from "../Store.js"
 import { clear } from "./clear.js"
@@ -28,7 +29,7 @@ import { isKey } from "./protocol/request.js"
 import { fusedRead, readWithStandIns } from "./read.js"
 import { remove } from "./remove.js"
 import { type MemcachedOptions, poolSettings } from "./settings.js"
-import { write } from "./write.js"
+import { fusedWrite } from "./write.js"
 
 /** Runs an operation on the keys, none of which may harm the connection. */
 const checked = <A>(
@@ -100,9 +101,16 @@ export const over = (pool: Pool): FusedByteStore => ({
     const reading = checked(pool, "read", keys, Effect.mapError(readWithStandIns(pool, keys), readError))
     return Effect.matchEffect(reading, { onFailure, onSuccess: onFound })
   },
-  write: (items) => {
+  write: (_fiber, items, onWritten, onFailure) => {
+    if (items.length === 0) return onWritten([])
+    if (!pool.settings.failover && items.every(({ key }) => isKey(key))) {
+      return fusedWrite(pool, items, writeError, onWritten, onFailure)
+    }
     const keys = items.map(({ key }) => key)
-    return checked(pool, "write", keys, write(pool, items, writeError))
+    const writing = Effect.suspend(() =>
+      fusedWrite<ReadonlyArray<RejectedItem>, CacheError, never>(pool, items, writeError, Effect.succeed, Effect.fail)
+    )
+    return Effect.matchEffect(checked(pool, "write", keys, writing), { onFailure, onSuccess: onWritten })
   },
   add: (key, record) => checked(pool, "add", [key], mapped("add", key, add(pool, key, record))),
   replace: (key, token, record) =>

@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import type { StoredBytes } from "../../../ByteStore.js"
 import type { Found } from "../Store.js"
-import { prepareStandIn } from "./client/exchange.js"
+import { orDie, prepareStandIn } from "./client/exchange.js"
 import type { Pool, Route } from "./client/Pool.js"
 import { sharedRoute, split } from "./client/split.js"
 import type { Listener } from "./commands/Command.js"
@@ -28,18 +28,6 @@ class Caller<A, E, R> implements Listener<Records> {
 
   failed(problem: Problem): void {
     this.resume(orDie(this.onFailure, problem))
-  }
-}
-
-/** A throw concerns this caller alone: it must not come between the socket and the other callers. */
-const orDie = <Input, A, E, R>(
-  make: (input: Input) => Effect.Effect<A, E, R>,
-  input: Input
-): Effect.Effect<A, E, R> => {
-  try {
-    return make(input)
-  } catch (defect) {
-    return Effect.die(defect)
   }
 }
 

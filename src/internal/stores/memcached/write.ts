@@ -27,31 +27,32 @@ const removeRejected = (
   return keys.length === 0 ? Effect.void : Effect.ignore(exchange(route, () => new RemoveCommand(route.primary, keys)))
 }
 
-const none: Effect.Effect<Rejected> = Effect.succeed([])
+const none: Rejected = []
 
 /** Writes items whose keys share a route. */
-const writeTo = <E>(
+const writeTo = <A, E, R>(
   route: Route,
   items: ReadonlyArray<ByteItem>,
   errorOf: ErrorOf,
-  onFailure: (problem: Problem) => Effect.Effect<Rejected, E>
-): Effect.Effect<Rejected, E> =>
+  onWritten: (rejected: Rejected) => Effect.Effect<A, E, R>,
+  onFailure: (problem: Problem) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
   exchangeUnderGeneration(
     route,
     () => new WriteCommand(route.primary, items),
-    (rejections: ReadonlyArray<Rejection>): Effect.Effect<Rejected> =>
-      rejections.length === 0
-        ? none
-        : Effect.as(
-            removeRejected(route, items, rejections),
-            rejections.map(({ item: { key }, problem }) => ({ key, error: errorOf(problem, key) }))
-          ),
+    (rejections: ReadonlyArray<Rejection>) => {
+      if (rejections.length === 0) return onWritten(none)
+      const rejected = rejections.map(({ item: { key }, problem }) => ({ key, error: errorOf(problem, key) }))
+      return Effect.flatMap(removeRejected(route, items, rejections), () => onWritten(rejected))
+    },
     onFailure
   )
 
 /** Writes items to several servers. Fails when none of them could be asked. */
 const writeParts = (parts: ReadonlyArray<Part<ByteItem>>, errorOf: ErrorOf): Effect.Effect<Rejected, CacheError> => {
-  const writes = parts.map(({ elements, route }) => Effect.either(writeTo(route, elements, errorOf, Effect.fail)))
+  const writes = parts.map(({ elements, route }) =>
+    Effect.either(writeTo<Rejected, Problem, never>(route, elements, errorOf, Effect.succeed, Effect.fail))
+  )
   return Effect.flatMap(
     Effect.all(writes, { concurrency: "unbounded" }),
     (results): Effect.Effect<Rejected, CacheError> => {
@@ -69,17 +70,22 @@ const writeParts = (parts: ReadonlyArray<Part<ByteItem>>, errorOf: ErrorOf): Eff
 
 const keyOf = ({ key }: ByteItem): string => key
 
-/** Fails when no server could be asked. The items of some that could not be asked are among the rejected. */
-export const write = (
+/**
+ * Writes at least one item, and goes on in the callback of the socket with what the caller makes of the answer. Fails when no
+ * server could be asked. The items of some that could not be asked are among the rejected.
+ */
+export const fusedWrite = <A, E, R>(
   pool: Pool,
   items: ReadonlyArray<ByteItem>,
-  errorOf: ErrorOf
-): Effect.Effect<Rejected, CacheError> =>
-  items.length === 0
-    ? none
-    : Effect.suspend(() => {
-        const route = sharedRoute(pool, items, keyOf)
-        if (route === undefined) return writeParts(split(pool, items, keyOf), errorOf)
-        const loneKey = items.length === 1 ? items[0]?.key : undefined
-        return writeTo(route, items, errorOf, (problem) => Effect.fail(errorOf(problem, loneKey)))
-      })
+  errorOf: ErrorOf,
+  onWritten: (rejected: Rejected) => Effect.Effect<A, E, R>,
+  onFailure: (error: CacheError) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => {
+  const route = sharedRoute(pool, items, keyOf)
+  if (route === undefined) {
+    const written = writeParts(split(pool, items, keyOf), errorOf)
+    return Effect.matchEffect(written, { onFailure, onSuccess: onWritten })
+  }
+  const loneKey = items.length === 1 ? items[0]?.key : undefined
+  return writeTo(route, items, errorOf, onWritten, (problem) => onFailure(errorOf(problem, loneKey)))
+}

@@ -195,15 +195,14 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
         const now = nowMillis(fiber)
         return onFound(keys.map((key) => read(key, now)))
       },
-      write: (items) =>
-        Effect.sync(() => {
-          const rejected: Array<RejectedItem> = []
-          for (const { key, entry } of items) {
-            const written = put(key, entry, "write")
-            if (Either.isLeft(written)) rejected.push({ key, error: written.left })
-          }
-          return rejected
-        }),
+      write: (_fiber, items, onWritten) => {
+        const rejected: Array<RejectedItem> = []
+        for (const { key, entry } of items) {
+          const written = put(key, entry, "write")
+          if (Either.isLeft(written)) rejected.push({ key, error: written.left })
+        }
+        return onWritten(rejected)
+      },
       add: (key, entry) => putIf(key, entry, "add", (present, now) => !isLive(present, now)),
       replace: (key, token, entry) =>
         putIf(key, entry, "replace", (present) => present !== undefined && present === token),

@@ -5,6 +5,7 @@ import type { ByteItem, ByteRecord, StoredBytes } from "../../../ByteStore.js"
 import type { CacheError } from "../../../CacheError.js"
 import type { RejectedItem, Token } from "../../../CacheStore.js"
 import { withFiber } from "../../runtime/fiber.js"
+import { fused } from "../fused.js"
 import type { Found, FusedByteStore } from "../Store.js"
 import { unlessTooLarge, withoutTooLarge } from "./items.js"
 import type { Purge } from "./purgeSchedule.js"
@@ -59,10 +60,11 @@ export const make = <T extends Token, Id>(database: Database<T, Id>): FusedByteS
       const read = connection === undefined ? outside.read : matchRead(inside(connection).read)
       return read(keys, onFound, onFailure)
     },
-    write: (items) =>
+    write: fused((items) =>
       withoutTooLarge(items, (accepted) =>
         either((on, isInside) => (isInside ? on.write(accepted) : purge.throttle(accepted.length, on.write(accepted))))
-      ),
+      )
+    ),
     add: (key, record) =>
       unlessTooLarge("add", key, record, () =>
         either((on, isInside) => (isInside ? on.add(key, record) : purge.throttle(1, on.add(key, record))))

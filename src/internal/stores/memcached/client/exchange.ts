@@ -7,6 +7,21 @@ import type { Generation } from "../generation/Generation.js"
 import type { Route } from "./Pool.js"
 
 /**
+ * What the caller makes of an answer, in the callback of the socket. A throw concerns this caller alone: it must not come
+ * between the socket and the other callers.
+ */
+export const orDie = <Input, A, E, R>(
+  make: (input: Input) => Effect.Effect<A, E, R>,
+  input: Input
+): Effect.Effect<A, E, R> => {
+  try {
+    return make(input)
+  } catch (defect) {
+    return Effect.die(defect)
+  }
+}
+
+/**
  * Sends a command and waits for its result. After an interruption the answers are still read, and dropped, so the connection
  * stays good.
  */
@@ -47,27 +62,27 @@ const clearedAllTheTime = (): Problem =>
  * Sends a command that writes under the present generation, again if another process changed that in between. Goes on in the
  * callback of the socket with what the caller makes of the result.
  */
-export const exchangeUnderGeneration = <A, B, E>(
+export const exchangeUnderGeneration = <A, B, E, R>(
   route: Route,
   make: () => Command<A | Superseded>,
-  onDone: (result: A) => Effect.Effect<B, E>,
-  onFailure: (problem: Problem) => Effect.Effect<B, E>,
+  onDone: (result: A) => Effect.Effect<B, E, R>,
+  onFailure: (problem: Problem) => Effect.Effect<B, E, R>,
   left = attempts
-): Effect.Effect<B, E> => {
+): Effect.Effect<B, E, R> => {
   const { primary, server } = route
-  const send = (resume: (effect: Effect.Effect<B, E>) => void) =>
+  const send = (resume: (effect: Effect.Effect<B, E, R>) => void) =>
     server.ask(make(), {
       done: (result) => {
         // The symbol is no A: no command has it as a result of its own.
-        if (result !== superseded) resume(onDone(result as A))
+        if (result !== superseded) resume(orDie(onDone, result as A))
         else if (left > 1) resume(exchangeUnderGeneration(route, make, onDone, onFailure, left - 1))
         else resume(Effect.suspend(() => onFailure(clearedAllTheTime())))
       },
-      failed: (problem) => resume(onFailure(problem))
+      failed: (problem) => resume(orDie(onFailure, problem))
     })
-  return Effect.async<B, E>((resume) => {
+  return Effect.async<B, E, R>((resume) => {
     if (server.generations.current(primary) !== undefined) return send(resume)
-    resume(Effect.matchEffect(learnGeneration(route), { onFailure, onSuccess: () => Effect.async<B, E>(send) }))
+    resume(Effect.matchEffect(learnGeneration(route), { onFailure, onSuccess: () => Effect.async<B, E, R>(send) }))
     return undefined
   })
 }
