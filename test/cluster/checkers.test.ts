@@ -50,7 +50,7 @@ describe("nothing outlives its invalidation", () => {
   it("finds a value that was computed before an invalidation that had returned", () => {
     expect(check([operation("invalidate", 200, 210, done), operation("call", 211, 220, value("old"))])).toBe(1)
   })
-  it("finds one whose computation the invalidation met half-way", () => {
+  it("finds one that was invalidated during its computation", () => {
     expect(check([operation("invalidate", 120, 130, done), operation("call", 160, 170, value("old"))])).toBe(1)
   })
   it("finds it behind later invalidations that prove nothing", () => {
@@ -62,13 +62,13 @@ describe("nothing outlives its invalidation", () => {
       ])
     ).toBe(1)
   })
-  it("judges no read that began before the invalidation returned", () => {
+  it("does not judge a read that began before the invalidation returned", () => {
     expect(check([operation("invalidate", 200, 210, done), operation("call", 209, 250, value("old"))])).toBe(0)
   })
-  it("lets a computation count that began while the invalidation ran", () => {
+  it("accepts a computation that began while the invalidation ran", () => {
     expect(check([operation("invalidate", 90, 110, done), operation("call", 200, 210, value("old"))])).toBe(0)
   })
-  it("takes no failed or unanswered invalidation for one", () => {
+  it("does not count an invalidation that failed or was not answered", () => {
     const read = operation("call", 300, 310, value("old"))
     expect(check([operation("invalidate", 200, 210, { _tag: "CacheError", reason: "Timeout" }), read])).toBe(0)
     expect(check([operation("invalidate", 200, undefined, undefined), read])).toBe(0)
@@ -87,7 +87,7 @@ describe("nothing outlives its invalidation", () => {
     expect(check([set, operation("invalidate", 205, 215, done), operation("get", 220, 221, value("set"))])).toBe(0)
     expect(check([set, operation("invalidate", 211, 215, done), operation("get", 220, 221, value("set"))])).toBe(1)
   })
-  it("excuses who shares a computation of a process that is cut off, and nobody else", () => {
+  it("accepts an older value only from a computation shared in a process that is cut off", () => {
     const operations = [operation("invalidate", 110, 120, done), operation("call", 130, 160, value("old"))]
     const outage = { disturbances: [{ begin: 0, end: 140, how: "partition" }] }
     expect(check(operations)).toBe(1)
@@ -95,7 +95,7 @@ describe("nothing outlives its invalidation", () => {
     expect(check(operations, { ...outage, computations: [{ ...old, process: "1.1" }] })).toBe(1)
     expect(check(operations, { ...outage, computations: [{ ...old, end: 125 }] })).toBe(1)
   })
-  it("excuses a forced recalculation that could not reach the store", () => {
+  it("does not count a forced recalculation that could not reach the store", () => {
     const operations = [operation("forceRecalc", 200, 260, value("new")), operation("call", 300, 310, value("old"))]
     const computations = [old, computation("new", 210, 250, { forced: true })]
     expect(check(operations, { computations })).toBe(1)
@@ -115,12 +115,12 @@ describe("one computation per window", () => {
     expect(check([first, computation("b", 10_900, 10_950)]).violations).toBe(1)
     expect(check([first, computation("b", 11_051, 11_100)])).toEqual({ judged: 1, violations: 0 })
   })
-  it("lets a failed one be followed, but not overlapped", () => {
+  it("accepts a computation after a failed one, but not during it", () => {
     const failed = computation("a", 10_000, 10_050, { how: "error" })
     expect(check([failed, computation("b", 10_051, 10_100)]).violations).toBe(0)
     expect(check([failed, computation("b", 10_049, 10_100)]).violations).toBe(1)
   })
-  it("does not judge what was forced, replaced, killed or met an outage", () => {
+  it("does not judge computations that were forced, replaced or killed, or ran during an outage", () => {
     const second = computation("b", 10_060, 10_100)
     expect(check([first, { ...second, forced: true }]).judged).toBe(0)
     expect(check([first, second], { operations: [operation("invalidate", 10_010, 10_020, done)] }).judged).toBe(0)
@@ -148,14 +148,14 @@ describe("every caller is answered", () => {
     expect(check([operation("call", 0, 3, { _tag: "Interrupted" })])).toBe(1)
     expect(check([operation("hurriedCall", 0, 3, { _tag: "Interrupted" })])).toBe(0)
   })
-  it("lets a memoized call never fail for the store, and others only in an outage", () => {
+  it("accepts a CacheError from no memoized call, and from others only during an outage", () => {
     const error: Outcome = { _tag: "CacheError", reason: "Unavailable" }
     const outage = { disturbances: [{ begin: 0, end: 9, how: "partition" }] }
     expect(check([operation("call", 0, 3, error)], outage)).toBe(1)
     expect(check([operation("invalidate", 0, 3, error)], outage)).toBe(0)
     expect(check([operation("invalidate", 0, 3, error)])).toBe(1)
   })
-  it("finds who was never answered, unless its process was killed", () => {
+  it("finds a caller that was never answered, unless its process was killed", () => {
     const hanging = operation("call", 0, undefined, undefined)
     expect(check([hanging])).toBe(1)
     expect(check([hanging], { pauses: [killed] })).toBe(0)
@@ -170,7 +170,7 @@ describe("nobody waits longer", () => {
       100
     ).violations.length
 
-  it("adds up lease, computation and slack, and what happened meanwhile", () => {
+  it("adds up lease, computation, slack, and the faults meanwhile", () => {
     expect(check(10_549)).toBe(0)
     expect(check(10_551)).toBe(1)
     expect(check(10_551, { operations: [operation("invalidate", 10_100, 10_101, done)] })).toBe(0)

@@ -1,6 +1,6 @@
 /**
- * The promises of the library, as questions to a history. Each checker gives the violations it found and how many cases
- * it could judge at all: a verdict over nothing is none.
+ * Checks the promises of the library against a history. Each checker returns the violations, and how many cases it could judge: a
+ * verdict over no case says nothing.
  */
 import type { Computation, History, Operation } from "./history.js"
 import { groupsOf, type Plan } from "./plan.js"
@@ -33,7 +33,7 @@ const replacing: ReadonlySet<Operation["kind"]> = new Set([
 const concerns = (operation: Operation, key: string): boolean =>
   operation.kind === "invalidateGroup" ? groupsOf(key).includes(operation.target) : operation.target === key
 
-/** Whether the operation says that it did replace what was there. */
+/** Whether the operation reported that it replaced what was there. */
 const replaced = ({ kind, outcome }: Operation): boolean => {
   if (outcome === undefined || !replacing.has(kind)) return false
   if (kind === "forceRecalc") return outcome._tag === "Value"
@@ -57,19 +57,19 @@ const overlaps = (span: { readonly begin: number; readonly end: number | undefin
   span.begin <= end && (span.end ?? Number.POSITIVE_INFINITY) >= begin
 
 /**
- * (b) Nothing that was invalidated is seen again. With I an operation that replaced what was there (an `invalidate`,
- * `delete`, group invalidation, `set`, successful `add` or `forceRecalc`) and R a read of the same key:
+ * (b) No invalidated value is read again. Let I be an operation that replaced what was there (an `invalidate`, `delete`, group
+ * invalidation, `set`, successful `add` or `forceRecalc`) and R a read of the same key:
  *
  * > violated if  origin(R's value) < I.begin  and  I.end < R.begin
  *
- * where the origin of a computed value is the begin of its computation, and that of a written one the end of the write
- * (never, if it did not return). Whatever overlaps in time may have happened in either order and is not judged.
+ * The origin of a computed value is the begin of its computation; that of a written value is the end of the write (never, if the
+ * write did not return). Operations that overlap in time may have happened in either order and are not judged.
  *
- * One exception: a process that cannot reach the store, while another one can, hears of no invalidation. Its callers share
- * the computation that runs there, so within an outage R is not judged if its value's computation ran in its own process
- * and had not ended when R began.
+ * One exception: a process that can't reach the store, while another process can, sees no invalidation. Its callers share the
+ * computation that runs there. So during an outage R is not judged if the computation of its value ran in its own process and had
+ * not ended when R began.
  *
- * A forced recalculation counts only where the store was well: while it can't be reached it computes, and says so.
+ * A forced recalculation counts only if the store worked: while the store can't be reached, it computes and logs that.
  */
 export const nothingOutlivesItsInvalidation = (history: History): Verdict => {
   const origins = new Map<string, number>()
@@ -99,7 +99,7 @@ export const nothingOutlivesItsInvalidation = (history: History): Verdict => {
   const violations: Array<string> = []
   let judged = 0
   for (const key of keysIn(history)) {
-    // By their end; beside each the latest begin of all up to it.
+    // Sorted by their end; `latest` has, for each, the latest begin of all up to it.
     const ended = replacers
       .filter((operation) => concerns(operation, key))
       .sort((left, right) => (left.end ?? 0) - (right.end ?? 0))
@@ -129,20 +129,20 @@ export const nothingOutlivesItsInvalidation = (history: History): Verdict => {
   return { promise: "nothing outlives its invalidation", judged, violations }
 }
 
-/** Milliseconds by which two clocks of one machine may judge a time to live differently. */
+/** Milliseconds by which two clocks of one machine may differ about the end of a time to live. */
 const rounding = 20
 
 /**
  * (a) One computation per key and freshness window in the whole cluster. Of two computations of a key that follow each
  * other, the second is justified if
  * - it was forced,
- * - the first one's value had lived its `ttl`: second.begin ≥ first.end + ttl,
- * - the first gave no value: second.begin ≥ first.end; its callers left (they were interrupted): at once,
+ * - the `ttl` of the first one's value was over: second.begin ≥ first.end + ttl,
+ * - the first one failed: second.begin ≥ first.end; or its callers were interrupted: at once,
  * - an operation that replaces what is there (whether or not it succeeded) overlaps the time from the earlier of the
  *   callers that asked for the two to the begin of the second, or
  * - in that time one of their processes was killed or stopped, any clock was wrong, or the store misbehaved.
  *
- * The last two make no case and are not judged.
+ * Pairs of the last two kinds are not judged.
  */
 export const oneComputationPerWindow = (history: History, plan: Plan): Verdict => {
   const violations: Array<string> = []
@@ -178,9 +178,9 @@ export const oneComputationPerWindow = (history: History, plan: Plan): Verdict =
 }
 
 /**
- * (c) Every caller of a memoized function gets a value of its own key, or the typed error of a computation of that key;
- * a `CacheError` only comes from operations that promise to tell, and only while the store misbehaved. Nobody hangs:
- * whatever began in a process that was not killed has ended.
+ * (c) Every caller of a memoized function gets a value of its own key, or the typed error of a computation of that key. Only direct
+ * operations and invalidations fail with `CacheError`, and only while the store misbehaved. No caller hangs: every operation that
+ * began in a process that was not killed has ended.
  */
 export const everyCallerIsAnswered = (history: History): Verdict => {
   const killed = new Set(history.pauses.filter((one) => one.cause === "kill").map((one) => one.process))
@@ -224,9 +224,9 @@ export const everyCallerIsAnswered = (history: History): Verdict => {
  *
  * > lease + (1 + n) · slowest computation + slack
  *
- * where n is the number of operations that replaced the key's value while it waited (each may void the computation that
- * it waits for), plus the times in which its own process did not run, the store misbehaved, or another process was killed
- * or frozen (each may cost one more lease).
+ * Here n is the number of operations that replaced the key's value while it waited: each may void the computation that it waits
+ * for. The times in which its own process did not run, the store misbehaved, or another process was killed or frozen are added;
+ * each may cost one more lease.
  */
 export const nobodyWaitsLonger = (history: History, plan: Plan, slack: number): Verdict => {
   const violations: Array<string> = []

@@ -1,8 +1,8 @@
-/** Node processes that live no longer than their scope, nor than this process, however that ends. */
+/** Node processes that end with their scope, or with this process, however it ends. */
 import { type ChildProcess, fork, spawn } from "node:child_process"
 import { Deferred, Effect, Queue, type Scope } from "effect"
 
-/** The shell reads who lives, and kills them all once this process is gone: also a stopped one hears SIGKILL. */
+/** The shell reads which processes run, and kills them once this process is gone. SIGKILL also reaches a stopped one. */
 const watchdogScript = `
 pids=" "
 while read -r sign pid; do
@@ -37,7 +37,7 @@ export const watchdog: Effect.Effect<Watchdog, never, Scope.Scope> = Effect.map(
 
 export interface Child<Message, Command> {
   readonly pid: number
-  /** What the child says. */
+  /** The messages of the child. */
   readonly said: Queue.Dequeue<Message>
   readonly tell: (command: Command) => Effect.Effect<void>
   readonly signal: (name: NodeJS.Signals) => Effect.Effect<void>
@@ -53,7 +53,7 @@ export interface ChildExit {
 
 const hasEnded = (child: ChildProcess) => child.exitCode !== null || child.signalCode !== null
 
-/** @param Message what a child of this file sends: its own code says so */
+/** @param Message the type of the messages; the code of the child guarantees it */
 export const child = <Message, Command>(
   watching: Watchdog,
   file: string,
@@ -72,7 +72,7 @@ export const child = <Message, Command>(
         forked.stderr?.on("data", (text: Buffer) => {
           errors = `${errors}${text}`.slice(-4_000)
         })
-        // The type of messages is the worker's contract.
+        // The worker sends only messages of this type.
         forked.on("message", (message) => said.unsafeOffer(message as Message))
         forked.once("close", (code, signal) => {
           watching.forget(pid)
@@ -91,7 +91,7 @@ export const child = <Message, Command>(
       said,
       tell: (command) =>
         Effect.sync(() => {
-          // A process that was killed this very moment hears nothing more.
+          // A process that was killed at this moment gets no message.
           if (process.connected) process.send(command as object, () => undefined)
         }),
       signal: (name) =>

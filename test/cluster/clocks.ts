@@ -1,4 +1,4 @@
-/** Clocks for tests: one that is wrong, and one that stands still until it is moved. Timers run as ever on both. */
+/** Clocks for tests: one that is wrong, and one that does not move by itself. Timers run as usual on both. */
 import { Clock, Effect } from "effect"
 
 const telling = (unsafeCurrentTimeMillis: () => number): Clock.Clock => {
@@ -19,7 +19,7 @@ export interface SteppedClock {
   readonly step: (offset: number) => void
 }
 
-/** In a process whose idea of the time of day is wrong. */
+/** Runs the effect as in a process whose time of day is wrong. */
 export const steppedClock = (): SteppedClock => {
   let ahead = 0
   return {
@@ -35,7 +35,7 @@ export interface HandClock {
   readonly advance: (millis: number) => void
 }
 
-/** As `TestClock`, which takes milliseconds to advance and would stop the timers of a store's driver too. */
+/** Like `TestClock`, but that one takes milliseconds to advance, and would stop the timers of a store's driver too. */
 export const handClock = (): HandClock => {
   let now = Date.now()
   return {

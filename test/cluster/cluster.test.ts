@@ -16,7 +16,7 @@ const given = process.env["SEED"]
 const seed = given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given)
 const file = bundled(workerEntry)
 
-/** So many runs at once: most of their time they wait. */
+/** How many runs go on at once: they wait most of the time. */
 const lanes = Effect.runSync(Effect.makeSemaphore(3))
 /** Other test files run at the same time, on a machine that may do other things too. */
 const slack = 20_000
@@ -42,7 +42,7 @@ const verify = (store: keyof typeof servers, profile: Profile, faults: number, c
     // What was evicted is computed again.
     const verdicts = judge(run, plan, slack).slice(store === "tight memory" ? 1 : 0)
     expect(isKept(verdicts), summary(store, run, plan, verdicts)).toBe(true)
-    // A verdict over nothing is none. (Where half the run is outages, there may be no case to judge.)
+    // A verdict over no case says nothing. (If half the run is outages, there may be no case to judge.)
     const seen = verdicts.filter(({ promise }) => profile === "stormy" || !promise.startsWith("nothing outlives"))
     expect(
       seen.filter(({ promise }) => !promise.startsWith("one computation")).every(({ judged }) => judged > 0),

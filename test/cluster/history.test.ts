@@ -4,7 +4,7 @@ import { drawFaults, makePlan, operationKinds, operationsOf } from "./plan.js"
 
 const written = (...lines: ReadonlyArray<Line>) => lines.map((line) => `${JSON.stringify(line)}\n`).join("")
 
-it("reads what a killed process left, half a line at the end included", () => {
+it("reads the lines of a killed process, with half a line at the end", () => {
   const record = written(
     { _tag: "Begin", operation: 0, kind: "call", target: "plain0", at: 1 },
     { _tag: "Compute", id: "a", key: "plain0", forced: false, asked: 1, at: 2 },
@@ -22,7 +22,7 @@ it("reads what a killed process left, half a line at the end included", () => {
   ])
 })
 
-it("draws the same plan from the same seed, and another from another", () => {
+it("makes the same plan from the same seed, and another plan from another", () => {
   const plan = makePlan(7, { operations: 2_000 })
   const all = (seed: number, process = 0, life = 1, fiber = 0) => [
     ...operationsOf({ ...plan, seed }, process, life, fiber)

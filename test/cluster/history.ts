@@ -5,10 +5,10 @@
 import type { OperationKind } from "./plan.js"
 
 export type Outcome =
-  /** A value tells which computation or write it stems from, and for which key it was made. */
+  /** The id of the computation or write that made the value, and the key it was made for. */
   | { readonly _tag: "Value"; readonly id: string; readonly of: string }
   | { readonly _tag: "Absent" }
-  /** An operation without a value succeeded; `changed` where it says whether it did anything. */
+  /** An operation without a value succeeded; `changed` if it reports whether it did anything. */
   | { readonly _tag: "Done"; readonly changed?: boolean }
   /** The typed error of the computation with this id. */
   | { readonly _tag: "ComputeError"; readonly id: string; readonly of: string }
@@ -16,7 +16,7 @@ export type Outcome =
   | { readonly _tag: "Interrupted" }
   | { readonly _tag: "Defect"; readonly text: string }
 
-/** One line of a worker's record, written the moment it happens so that a killed process leaves it too. */
+/** One line of a worker's history. It is written at once, so that a killed process leaves it too. */
 export type Line =
   | {
       readonly _tag: "Begin"
@@ -50,7 +50,7 @@ export interface Operation {
   readonly kind: OperationKind
   readonly target: string
   readonly begin: number
-  /** `undefined` where the process died before. */
+  /** `undefined` if the process was killed before. */
   readonly end: number | undefined
   readonly outcome: Outcome | undefined
   readonly writes: string | undefined
@@ -68,16 +68,16 @@ export interface Computation {
   readonly how: Ending | undefined
 }
 
-/** A time in which a process did not run, or not by the common clock. */
+/** A time in which a process did not run, or its clock was wrong. */
 export interface Pause {
   readonly process: string
   readonly begin: number
   readonly end: number
-  /** `starved`: nobody stopped it, the machine had no time for it. */
+  /** `starved`: nobody stopped it; the machine was too busy. */
   readonly cause: "kill" | "freeze" | "block" | "clock" | "starved"
 }
 
-/** A time in which the store misbehaved, with the time it takes everyone to find it well again. */
+/** A time in which the store misbehaved, until all processes have found that it works again. */
 export interface Disturbance {
   readonly begin: number
   readonly end: number
@@ -106,7 +106,7 @@ const linesOf = (record: string): ReadonlyArray<Line> =>
     // Written by the worker from values of this very type.
     .map((text) => JSON.parse(text) as Line)
 
-/** The record of one process as a history. */
+/** The lines of one process as a history. */
 export const parseRecord = (process: string, record: string): History => {
   const operations: Array<Operation> = []
   const byNumber = new Map<number, number>()

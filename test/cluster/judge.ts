@@ -1,4 +1,4 @@
-/** All checkers over one run, and what to say of it. */
+/** Runs all checkers over one run, and sums up their verdicts. */
 import {
   everyCallerIsAnswered,
   nobodyWaitsLonger,
@@ -9,7 +9,7 @@ import {
 import type { Plan } from "./plan.js"
 import type { Run } from "./runner.js"
 
-/** What a machine that does other things too may add to a wait. */
+/** Milliseconds that a busy machine may add to a wait. */
 const usualSlack = 2_500
 
 export const judge = (run: Run, plan: Plan, slack = usualSlack): ReadonlyArray<Verdict> => [
@@ -31,7 +31,7 @@ const tell = ({ judged, promise, violations }: Verdict): string =>
 export const isKept = (verdicts: ReadonlyArray<Verdict>): boolean =>
   verdicts.every(({ violations }) => violations.length === 0)
 
-/** The verdicts in words, with what is needed to see the same again. */
+/** The verdicts in words, with the seed that repeats the run. */
 export const summary = (store: string, run: Run, plan: Plan, verdicts: ReadonlyArray<Verdict>): string => {
   const { computations, disturbances, operations, pauses, troubles } = run.history
   return [

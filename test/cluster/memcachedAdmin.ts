@@ -1,8 +1,8 @@
-/** What the harness asks memcached beyond what a cache may: in its text protocol, on a connection of its own. */
+/** What only the tests ask memcached: in the text protocol, on a connection of their own. */
 import { connect } from "node:net"
 import { Effect } from "effect"
 
-/** Sends one command and gives the answer's lines up to, without, the one that ends it. */
+/** Sends one command and returns the lines of the answer, without the last line, which ends it. */
 const ask = (port: number, command: string, last: RegExp): Effect.Effect<ReadonlyArray<string>, Error> =>
   Effect.async<ReadonlyArray<string>, Error>((resume) => {
     let answer = ""
@@ -26,7 +26,7 @@ export interface Item {
   readonly expires: number
 }
 
-/** All items, those included that have expired and were not yet met. */
+/** All items, also expired ones that memcached has not removed yet. */
 export const items = (port: number): Effect.Effect<ReadonlyArray<Item>, Error> =>
   Effect.map(ask(port, "lru_crawler metadump all", /^(END|BUSY.*|ERROR.*)$/), (lines) =>
     lines.flatMap((line) => {

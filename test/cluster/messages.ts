@@ -1,15 +1,15 @@
-/** What the runner and its workers say to each other. */
+/** The messages between the runner and its workers. */
 import type { Plan } from "./plan.js"
 import type { StoreDescription } from "./stores.js"
 
-/** Handed to a worker as the first argument, as JSON. */
+/** The first argument of a worker, as JSON. */
 export interface Assignment {
   readonly plan: Plan
   readonly index: number
   /** How many times this process was started before. */
   readonly life: number
   readonly store: StoreDescription
-  /** The file that its history goes to. */
+  /** The file for its history. */
   readonly record: string
 }
 
@@ -19,7 +19,7 @@ export type Command =
   | { readonly _tag: "Clock"; readonly offset: number }
   | { readonly _tag: "Finish" }
 
-/** What is left in a process after its layer was released. */
+/** What is left in a process after its layer was closed. */
 export interface Leftovers {
   /** Sockets, timers and the like, by the names that Node gives them. */
   readonly resources: ReadonlyArray<string>

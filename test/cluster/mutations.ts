@@ -1,6 +1,6 @@
 /**
- * Can the checkers see at all? Each mutation breaks one promise in a copy of the sources; the cluster runs on the copy and
- * the checker must go red. `npm run proof -- --mutations` prints what it found.
+ * Do the checkers notice a broken promise? Each mutation breaks one in a copy of the sources. The cluster runs on the copy, and the
+ * checker must find a violation. `npm run proof -- --mutations` prints it.
  */
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -18,7 +18,7 @@ interface Mutation {
   readonly file: string
   readonly original: string
   readonly broken: string
-  /** The promise that must be seen broken. */
+  /** The promise whose checker must find a violation. */
   readonly promise: string
 }
 

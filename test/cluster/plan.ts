@@ -1,6 +1,6 @@
 /**
- * What a run of the cluster does, all of it drawn from one seed: which operations each fiber makes, and what befalls the
- * processes and the store meanwhile. The same seed gives the same plan; only the interleaving is the machine's own.
+ * The plan of a run of the cluster, drawn from one seed: the operations of each fiber, and the faults of the processes and the store
+ * meanwhile. The same seed gives the same plan; only the interleaving differs.
  */
 import { Utils } from "effect"
 
@@ -26,7 +26,7 @@ export interface PlannedOperation {
   readonly target: string
   /** Milliseconds that the fiber waits before it. */
   readonly pause: number
-  /** Milliseconds after which a hurried caller leaves. */
+  /** Milliseconds after which a hurried caller is interrupted. */
   readonly patience: number
 }
 
@@ -50,7 +50,7 @@ export interface Plan {
   readonly seed: number
   readonly processes: number
   readonly fibers: number
-  /** Of each fiber; fewer where `duration` ends first. */
+  /** The operations of each fiber; fewer if `duration` ends first. */
   readonly operations: number
   /** Milliseconds. */
   readonly duration: number
@@ -68,7 +68,7 @@ export interface Plan {
   readonly faults: ReadonlyArray<Fault>
 }
 
-/** Invalidations by the dozen while everything is computed: what was invalidated must not come back. */
+/** Very many invalidations while values are computed: an invalidated value must not come back. */
 export const stormy: Plan["weights"] = {
   call: 60,
   hurriedCall: 4,
@@ -83,7 +83,7 @@ export const stormy: Plan["weights"] = {
   invalidateGroup: 4
 }
 
-/** Hardly any, so that every computation has to be accounted for. */
+/** Few invalidations, so that almost every computation can be judged. */
 export const calm: Plan["weights"] = {
   ...stormy,
   call: 950,
@@ -144,7 +144,7 @@ const kindOf = (random: Utils.PCGRandom, weights: Plan["weights"]): OperationKin
   return "call"
 }
 
-/** Mixes the parts of a seed, so that neighbours have nothing in common (the finalizer of MurmurHash3). */
+/** Mixes the parts of a seed, so that similar seeds give different plans (the finalizer of MurmurHash3). */
 export const mix = (...parts: ReadonlyArray<number>): number => {
   let hash = 0x9e3779b9
   for (const part of parts) {
@@ -155,7 +155,7 @@ export const mix = (...parts: ReadonlyArray<number>): number => {
   return hash >>> 0
 }
 
-/** What one fiber does. A process that was killed and started again does something else: `life` counts its starts. */
+/** The operations of one fiber. A process that was killed and started again does others: `life` counts its starts. */
 export function* operationsOf(plan: Plan, process: number, life: number, fiber: number): Generator<PlannedOperation> {
   const random = new Utils.PCGRandom(mix(plan.seed, process, life, fiber))
   const keys = keysOf(plan)

@@ -1,4 +1,4 @@
-/** The kinds of runs that the tests and the soak make. */
+/** The kinds of runs of the tests and the soak. */
 import { calm, drawFaults, type Fault, makePlan, type Plan, type StoreFault } from "./plan.js"
 
 export type Profile = "calm" | "stormy" | "processes" | "store" | "clocks"
@@ -13,10 +13,10 @@ const faultKinds: Readonly<Record<Profile, ReadonlyArray<Fault["_tag"] | StoreFa
   clocks: ["Clock"]
 }
 
-/** Whether the profile needs a relay before the store. */
+/** Whether the profile needs a relay in front of the store. */
 export const isFaulty = (profile: Profile): boolean => profile === "store"
 
-/** Many keys of short life: many windows to count computations in. */
+/** Many keys with a short ttl: many windows in which computations are counted. */
 const many = { keys: 24, fibers: 16, ttl: 400, stale: 300, longestPause: 15 }
 
 /** @param count of the faults */

@@ -1,4 +1,4 @@
-/** Writes a process's history to a file, line by line and at once: what was written is there also when it is killed. */
+/** Writes the history of a process to a file, each line at once, so that it is there when the process is killed. */
 import { closeSync, openSync, writeSync } from "node:fs"
 import { Effect, Logger, LogLevel, type Scope } from "effect"
 import { type Line, type Outcome, stamp } from "./history.js"
@@ -6,7 +6,7 @@ import type { OperationKind } from "./plan.js"
 
 export interface Recorder {
   readonly write: (line: Line) => void
-  /** Records the begin and the end of an operation, `outcomeOf` of its exit included. */
+  /** Records the begin and the end of an operation, with the outcome of its exit. */
   readonly operation: <E, R>(
     kind: OperationKind,
     targets: ReadonlyArray<string>,
@@ -55,14 +55,14 @@ export const openRecorder = (path: string): Effect.Effect<Recorder, never, Scope
     }
   )
 
-/** What the cache says of its store becomes lines of the history; nothing goes to the terminal. */
+/** The warnings of the cache about its store become lines of the history; nothing goes to the terminal. */
 export const recordWarnings = (recorder: Recorder) =>
   Logger.replace(
     Logger.defaultLogger,
     Logger.make(({ logLevel, message }) => {
       if (LogLevel.lessThan(logLevel, LogLevel.Warning)) return
       const text = Array.isArray(message) ? message.map(String).join(" ") : String(message)
-      // A failed recomputation is the program's own affair.
+      // A failed recomputation is no failure of the store.
       if (text.startsWith("Cache ")) recorder.write({ _tag: "Trouble", at: stamp(), text })
     })
   )

@@ -1,4 +1,4 @@
-/** Carries a plan out: starts the processes, does to them what the plan says, and brings their histories together. */
+/** Carries out a plan: starts the processes, injects the faults, and merges the histories. */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -13,9 +13,9 @@ import type { Server } from "./servers.js"
 
 export interface Run {
   readonly history: History
-  /** What was left behind, in sentences; nothing if all is well. */
+  /** What was left behind, in sentences; empty if nothing was. */
   readonly leftBehind: ReadonlyArray<string>
-  /** How many processes ended in order, and so could be asked what is left. */
+  /** How many processes ended normally, and so reported what is left. */
   readonly drained: number
   /** Milliseconds. */
   readonly took: number
@@ -23,11 +23,11 @@ export interface Run {
 
 export const workerEntry = fileURLToPath(new URL("worker.ts", import.meta.url))
 
-/** A worker that does not report in this time has been lost. */
+/** A worker that does not report in this time counts as lost. */
 const patience = "3 minutes"
 /** How long a process without anything to do may take to end by itself. */
 const toEnd = "20 seconds"
-/** After the fault itself, how long it may take until every process has found the store again. */
+/** How long after a fault it may take until every process has found the store again. */
 const recovery = 3_500
 
 type Worker = Child<Report, Command>
@@ -58,7 +58,7 @@ const temporaryDirectory = Effect.acquireRelease(
   (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
 )
 
-/** What may stay in a store: the versions of groups, which live for ever, and memcached's generation. */
+/** What may stay in a store: the versions of groups, which never expire, and the generation of memcached. */
 const mayStay = (key: string): boolean => key.includes("%group:") || key.startsWith("effect-cached!generation:")
 
 const left = (name: string, { fibers, resources }: Leftovers): ReadonlyArray<string> => [
@@ -105,7 +105,7 @@ export const runCluster = (plan: Plan, server: Server, file: string): Effect.Eff
       Effect.gen(function* () {
         const begin = stamp()
         if (fault._tag === "Store") {
-          // Known from its begin: what a process does meanwhile is judged by it.
+          // Recorded when it begins: what a process does meanwhile is judged by it.
           yield* server.harm(fault.how, fault.lasting)
           disturbances.push({ begin, end: stamp() + recovery, how: fault.how })
           return

@@ -1,4 +1,4 @@
-/** The real servers under the cluster: where its processes find them, how they fail, and what is left in them. */
+/** The real servers of the cluster: their addresses, their faults, and what is left in them. */
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Redacted, type Scope } from "effect"
 import { CacheBackend } from "effect-cached"
@@ -11,17 +11,17 @@ import { applicationName, type StoreDescription, storeLayer } from "./stores.js"
 
 export interface Server {
   readonly store: StoreDescription
-  /** Does the harm, for so many milliseconds, and undoes it. */
+  /** Injects the fault for so many milliseconds, and ends it. */
   readonly harm: (how: StoreFault, lasting: number) => Effect.Effect<void, unknown>
-  /** The records that live in the store: their keys. */
+  /** The keys of the live records in the store. */
   readonly records: Effect.Effect<ReadonlyArray<string>, unknown>
-  /** How many connections processes of the cluster hold. */
+  /** How many connections the processes of the cluster have. */
   readonly connections: Effect.Effect<number, unknown>
 }
 
 const slowBy = 150
 
-/** The same for both: what befalls the network. */
+/** The faults of the network, the same for both servers. */
 const harmNetwork = (relay: Relay, how: "partition" | "reset" | "slow", lasting: number): Effect.Effect<void> => {
   const between = (begin: () => void, end: () => void) =>
     Effect.acquireUseRelease(
@@ -38,7 +38,7 @@ const harmNetwork = (relay: Relay, how: "partition" | "reset" | "slow", lasting:
         () => {
           relay.swallow = false
         }
-        // What was lost will never be answered: as after a real partition, the old connections are of no use.
+        // Lost bytes are never answered: as after a real partition, the old connections are useless.
       ).pipe(Effect.zipRight(relay.reset))
     case "slow":
       return between(
@@ -54,7 +54,7 @@ const harmNetwork = (relay: Relay, how: "partition" | "reset" | "slow", lasting:
   }
 }
 
-/** The relay remembers what was sent through it, which nobody asks for here. */
+/** Nobody here needs the bytes that the relay remembers. */
 const forgetful = (relay: Relay): Effect.Effect<void, never, Scope.Scope> =>
   Effect.forever(
     Effect.delay(
@@ -68,7 +68,7 @@ const forgetful = (relay: Relay): Effect.Effect<void, never, Scope.Scope> =>
 const relayed = (port: number) => Effect.tap(relayTo({ host: "127.0.0.1", port }), forgetful)
 
 export interface ServerOptions {
-  /** Put a relay between, for what befalls the network. */
+  /** Whether to put a relay in front, for the faults of the network. */
   readonly faulty: boolean
   /** Milliseconds that a process waits for an answer; by default less where an answer may fail to come. */
   readonly patience?: number
@@ -110,7 +110,7 @@ const beginning =
 
 let tables = 0
 
-/** @param url of a server that runs already and may not be restarted; one of its own otherwise */
+/** @param url of a server that runs already and must not be restarted; without it a server is started */
 export const sqlServer = (options: ServerOptions, url?: string): Effect.Effect<Server, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const server = url === undefined ? yield* postgres : { url, embedded: undefined }
@@ -134,9 +134,9 @@ export const sqlServer = (options: ServerOptions, url?: string): Effect.Effect<S
       table,
       timeout: patienceOf(options)
     }
-    // Made once here, so that the table is there for whoever looks at it first.
+    // The table is created here, so that it is there before anybody reads it.
     yield* Effect.scoped(Layer.build(storeLayer({ ...store, url: server.url })))
-    /** What has expired is removed by the layers of the cluster as they go on; here by one more. */
+    /** The layers of the cluster purge expired records; this is one more layer that does. */
     const purge = Effect.zipRight(CacheBackend, Effect.sleep("1600 millis")).pipe(
       Effect.provide(storeLayer({ ...store, url: server.url }))
     )

@@ -1,4 +1,4 @@
-/** The layer that a process of the cluster runs on, out of a description that can be sent to it. */
+/** Makes the layer of a process of the cluster from a description that can be sent to the process. */
 import { PgClient } from "@effect/sql-pg"
 import { Layer, Redacted } from "effect"
 import { type CacheBackend, MemoryBackend } from "effect-cached"
@@ -10,7 +10,7 @@ export type StoreDescription =
   | { readonly _tag: "sql"; readonly url: string; readonly table: string; readonly timeout: number }
   | { readonly _tag: "memcached"; readonly servers: string; readonly timeout: number }
 
-/** As which the processes of the cluster appear in `pg_stat_activity`. */
+/** The name of the processes of the cluster in `pg_stat_activity`. */
 export const applicationName = (table: string): string => `cluster-${table}`
 
 const connections = 4

@@ -1,11 +1,11 @@
-/** What the fibers of a process do: operations of the plan on the library's public API, each recorded. */
+/** The fibers of a process: they run the operations of the plan on the public API, and record each. */
 import { Cause, Data, Effect, Exit, Fiber, FiberRef, Option, Random } from "effect"
 import { CacheBackend, type CacheError, cached, type NoCachedValue } from "effect-cached"
 import { type Outcome, stamp } from "./history.js"
 import { groupsOf, isGrouped, keysOf, operationsOf, type Plan, type PlannedOperation } from "./plan.js"
 import type { Recorder } from "./recorder.js"
 
-/** What is cached: tells where it comes from. */
+/** A cached value, with its origin. */
 export interface Value {
   readonly id: string
   readonly of: string
@@ -35,7 +35,7 @@ const failure = (cause: Cause.Cause<ComputeError | CacheError | NoCachedValue>):
   }
 }
 
-/** The operation on whose behalf a computation runs: it inherits the references of the fiber that asked for it. */
+/** The operation that started a computation: the computation inherits the reference from its caller. */
 const asking = FiberRef.unsafeMake({ forced: false, since: 0 })
 
 export const work = (plan: Plan, index: number, life: number, recorder: Recorder) => {
@@ -85,7 +85,7 @@ export const work = (plan: Plan, index: number, life: number, recorder: Recorder
       case "call":
         return giving(f(target), valueOutcome)
       case "hurriedCall":
-        // The caller is interrupted, as by a time limit; what it left behind must do no harm.
+        // The caller is interrupted, as by a time limit. What it leaves behind must do no harm.
         return giving(
           Effect.flatMap(Effect.fork(f(target)), (fiber) =>
             Effect.raceFirst(

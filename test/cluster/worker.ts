@@ -1,6 +1,6 @@
 /**
- * A process of the cluster. It is told what to do by its arguments and by messages, works through the library's public
- * API, and ends by itself once nothing keeps it alive: whatever the library left behind would.
+ * A process of the cluster. Its arguments and messages say what to do. It uses the public API, and ends by itself when nothing keeps
+ * it alive: anything that the library leaves behind would.
  */
 import { Deferred, Effect, Exit, FiberRef, Layer, Metric, Scope } from "effect"
 import { steppedClock } from "./clocks.js"
@@ -12,7 +12,7 @@ import { work } from "./work.js"
 
 const report = (message: Report) => Effect.sync(() => process.send?.(message))
 
-/** The one that asks is none of those that may be left. */
+/** Without the fiber that counts. */
 const activeFibers = Effect.map(Metric.value(Metric.counter("effect_fiber_active")), ({ count }) => count - 1)
 
 /** Of the channel to the runner, and of the file of standard error. */
@@ -24,7 +24,7 @@ const leftovers = Effect.map(activeFibers, (fibers) => ({
 }))
 
 const tick = 100
-/** A timer that is late by so much tells that the process did not run. */
+/** If a timer is late by so much, the process did not run. */
 const late = 200
 
 const noticeStarvation = (recorder: Recorder) => {
@@ -75,7 +75,7 @@ const main = Effect.gen(function* () {
   }).pipe(Effect.provide(recordWarnings(recorder)), Effect.withClock(clock))
 
   clearInterval(watched)
-  // What ends asynchronously (sockets, a statement on its way) has a moment for it.
+  // Sockets and statements need a moment to end.
   yield* Effect.repeat(Effect.delay(leftovers, "20 millis"), { until: isNothing, times: 150 })
   yield* report({ _tag: "Drained", leftovers: yield* leftovers })
   process.removeAllListeners("message")

@@ -48,7 +48,7 @@ const small: Entry = {
 }
 
 describe("encodeEntry", () => {
-  it("gives back exactly what it took", () => {
+  it("decodes to the very entry", () => {
     fc.assert(
       fc.property(entry, fc.boolean(), (original, asBuffer) => {
         const record = encodeEntry(original)
@@ -69,12 +69,12 @@ describe("encodeEntry", () => {
     assert.strictEqual(Buffer.from(decoded?.value?.payload as Uint8Array).toString(), "payload")
   })
 
-  it("throws at a payload that is not bytes", () => {
+  it("throws if the payload is not bytes", () => {
     const value = { payload: "text", freshUntil: 1, staleUntil: 2, computeMillis: 3 }
     assert.throws(() => encodeEntry({ value, lease: undefined, groups: [] }), TypeError, "must be a Uint8Array")
   })
 
-  it("takes 65535 groups, and throws at more and at an endless text", () => {
+  it("takes 65535 groups, and throws at more groups and at a text that is too long", () => {
     const group = { key: "", version: "" }
     const groups = Array.from({ length: 65_535 }, () => group)
     assert.strictEqual(decodeEntry(encodeEntry({ ...small, groups }))?.groups.length, 65_535)
@@ -82,7 +82,7 @@ describe("encodeEntry", () => {
     assert.throws(() => encodeEntry({ ...small, lease: { id: "x".repeat(65_536), until: 1 } }), RangeError)
   })
 
-  it("writes this very record, which later versions must still read", () => {
+  it("writes this record, which later versions must still read", () => {
     assert.strictEqual(
       Buffer.from(encodeEntry(small)).toString("hex"),
       `ec01035300000001000000000000002440000000000000f07f00000000000004400000000000003440${"1d000000"}${"050015000300"}${Buffer.from(
@@ -93,7 +93,7 @@ describe("encodeEntry", () => {
 })
 
 describe("decodeEntry", () => {
-  it("looks at the payload without copying it", () => {
+  it("does not copy the payload", () => {
     const record = encodeEntry(small)
     const payload = decodeEntry(record)?.value?.payload as Uint8Array
     assert.strictEqual(payload.buffer, record.buffer)
@@ -101,7 +101,7 @@ describe("decodeEntry", () => {
     assert.deepStrictEqual([...payload], [1, 2, 9])
   })
 
-  it("understands no record that was cut off or continued", () => {
+  it("decodes no record that was cut off or has more bytes", () => {
     fc.assert(
       fc.property(entry, fc.uint8Array({ minLength: 1, maxLength: 5 }), (original, more) => {
         const record = encodeEntry(original)
@@ -111,7 +111,7 @@ describe("decodeEntry", () => {
     )
   })
 
-  it("understands no other format, version or flag", () => {
+  it("decodes no other format, version or flag", () => {
     for (const [at, byte] of [
       [0, 0x80],
       [1, 0],
@@ -125,7 +125,7 @@ describe("decodeEntry", () => {
     }
   })
 
-  it("understands no time that is not a number", () => {
+  it("decodes no record with a time that is not a number", () => {
     for (const at of [9, 17, 25, 33]) {
       const record = Buffer.from(encodeEntry(small))
       record.writeDoubleLE(Number.NaN, at)
@@ -133,7 +133,7 @@ describe("decodeEntry", () => {
     }
   })
 
-  it("understands no texts that do not fill their space, and no space beyond the record", () => {
+  it("decodes no record whose texts do not fill their stated length, or whose length ends beyond the record", () => {
     const changed = (change: (record: Buffer) => void, original = small, more = "") => {
       const record = Buffer.concat([encodeEntry(original), Buffer.from(more)])
       record.writeUInt32LE(record.length, 3)
@@ -156,7 +156,7 @@ describe("decodeEntry", () => {
     assert.isUndefined(changed(() => {}, { ...small, value: undefined }, "more"))
   })
 
-  it("answers to any bytes with an entry or nothing", () => {
+  it("never throws, whatever the bytes", () => {
     const header = fc.constantFrom([], [0xec], [0xec, 1], [0xec, 1, 0], [0xec, 1, 1], [0xec, 1, 2], [0xec, 1, 3])
     fc.assert(
       fc.property(header, fc.uint8Array({ maxLength: 80 }), (start, rest) => {
@@ -170,7 +170,7 @@ describe("decodeEntry", () => {
     )
   })
 
-  it("answers to a flipped bit with an entry or nothing", () => {
+  it("never throws when a bit is flipped", () => {
     fc.assert(
       fc.property(entry, fc.nat(), fc.nat(7), (original, at, bit) => {
         const record = encodeEntry(original)

@@ -40,7 +40,7 @@ const arbitraryEntry: fc.Arbitrary<Entry> = fc.record({
 })
 
 describe("stateOf", () => {
-  it("takes no record for gone", () => {
+  it("takes no entry for gone", () => {
     expect(stateOf(undefined, [], 0)).toStrictEqual({ _tag: "Gone" })
   })
 
@@ -60,18 +60,18 @@ describe("stateOf", () => {
     expect(stateOf(leasedEntry(undefined, lease, []), [], now)._tag).toBe(tag)
   })
 
-  it("shows a running lease beside a value, and none that has run out", () => {
+  it("shows a lease beside a value until it has run out", () => {
     const entry = leasedEntry(value(20, 100), lease, [])
     expect(stateOf(entry, [], 10)).toStrictEqual({ _tag: "Fresh", value: entry.value, lease })
     expect(stateOf(entry, [], 30)).toStrictEqual({ _tag: "Stale", value: entry.value, lease })
     expect(stateOf(entry, [], 60)).toStrictEqual({ _tag: "Stale", value: entry.value, lease: undefined })
   })
 
-  it("takes a dead value under a running lease for leased", () => {
+  it("takes an expired value with a lease for leased", () => {
     expect(stateOf(leasedEntry(value(10, 20), lease, []), [], 30)).toStrictEqual({ _tag: "Leased", lease })
   })
 
-  it("lets a lease that is held here outlast its deadline, and no other", () => {
+  it("lets only a lease whose computation runs here outlast its deadline", () => {
     const entry = leasedEntry(undefined, lease, [])
     expect(stateOf(entry, [], 60, (id) => id === "lease")._tag).toBe("Leased")
     expect(stateOf(entry, [], 60, (id) => id === "another")._tag).toBe("Gone")
@@ -82,7 +82,7 @@ describe("stateOf", () => {
     expect(stateOf(tombstone("lease", 10), [], 11)._tag).toBe("Gone")
   })
 
-  it("takes anything for gone while a group has no version", () => {
+  it("takes any entry for gone while one of the groups has no version", () => {
     fc.assert(
       fc.property(arbitraryEntry, instant, (entry, now) => {
         expect(stateOf(entry, undefined, now)._tag).toBe("Gone")
@@ -90,7 +90,7 @@ describe("stateOf", () => {
     )
   })
 
-  it("serves nothing, and heeds no lease, that was made under other versions", () => {
+  it("serves no value and respects no lease that was made under other versions", () => {
     fc.assert(
       fc.property(arbitraryEntry, arbitraryGroups, instant, (entry, current, now) => {
         fc.pre(JSON.stringify(entry.groups) !== JSON.stringify(current))
@@ -99,7 +99,7 @@ describe("stateOf", () => {
     )
   })
 
-  it("serves a value exactly up to its times, whoever leases it", () => {
+  it("serves a value exactly up to its times, with a lease and without", () => {
     fc.assert(
       fc.property(arbitraryEntry, instant, (entry, now) => {
         const verdict = stateOf(entry, entry.groups, now)
@@ -134,7 +134,7 @@ describe("stateOf", () => {
 })
 
 describe("madeUnder", () => {
-  it("holds for the same versions of the same groups only", () => {
+  it("is true only for the same versions of the same groups", () => {
     fc.assert(
       fc.property(arbitraryGroups, arbitraryGroups, (own, current) => {
         const entry = valueEntry(value(1), own)
@@ -165,7 +165,7 @@ describe("lifespan", () => {
     expect(lifespan(now, ttl, stale, jitter, random)).toStrictEqual({ freshUntil, staleUntil })
   })
 
-  it("takes no jitter off for ever, and stale for ever lasts", () => {
+  it("takes no jitter off an infinite ttl, and keeps an infinite stale time", () => {
     const forEver = { freshUntil: Number.POSITIVE_INFINITY, staleUntil: Number.POSITIVE_INFINITY }
     expect(lifespan(5, Number.POSITIVE_INFINITY, 0, 0.9, 0.9)).toStrictEqual(forEver)
     expect(lifespan(5, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)).toStrictEqual(forEver)
@@ -204,7 +204,7 @@ describe("refreshesEarly", () => {
     )
   })
 
-  it("never happens to a value that is for ever, or took no time", () => {
+  it("never happens to a value with an infinite ttl, or one that took no time to compute", () => {
     expect(refreshesEarly(value(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 1_000), 10, 1, 0.99)).toBe(false)
     expect(refreshesEarly(value(100, 200, 0), 99, 1, 0.99)).toBe(false)
   })
@@ -214,7 +214,7 @@ describe("refreshesEarly", () => {
     expect(refreshesEarly(value(100, 200, 10), 99, 1, 0)).toBe(false)
   })
 
-  it("happens so often as XFetch says: e^(−remaining / (β · cost))", () => {
+  it("happens as often as XFetch says: e^(−remaining / (β · cost))", () => {
     const rate = (remaining: number, cost: number, beta: number) => {
       const draws = 10_000
       let hits = 0
@@ -233,7 +233,7 @@ describe("refreshesEarly", () => {
     }
   })
 
-  it("is the likelier the later, the slower and the higher β", () => {
+  it("is more likely later, for a slower computation and with a higher β", () => {
     const random = fc.double({ min: 0, max: 0.999, noNaN: true })
     const more = fc.integer({ min: 0, max: 50 })
     fc.assert(

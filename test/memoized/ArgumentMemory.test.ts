@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { ArgumentMemory } from "../../src/internal/memoized/ArgumentMemory.js"
 
-describe("what is remembered of arguments", () => {
-  it("tells apart what a Map does not, and leaves what is not plain", () => {
+describe("ArgumentMemory", () => {
+  it("separates arguments that a Map does not, and does not remember what is not plain", () => {
     const memory = new ArgumentMemory<string>(10)
     memory.remember([0], "zero")
     memory.remember([], "nothing")
@@ -13,7 +13,7 @@ describe("what is remembered of arguments", () => {
     expect(memory.size).toBe(3)
   })
 
-  it("a full memory is cleared for what comes next", () => {
+  it("is cleared when it is full", () => {
     const memory = new ArgumentMemory<number>(10)
     for (let n = 0; n < 10; n++) memory.remember([n], n)
     memory.remember([9], 99)
@@ -22,7 +22,7 @@ describe("what is remembered of arguments", () => {
     expect([memory.size, memory.get([0]), memory.get([10])]).toEqual([1, undefined, 10])
   })
 
-  it("long texts are not kept", () => {
+  it("does not remember long texts", () => {
     const memory = new ArgumentMemory<number>(10)
     const [short, long] = ["x".repeat(200), "x".repeat(201)]
     memory.remember([short], 1)

@@ -1,5 +1,5 @@
 /**
- * Hits inside generators are given without an operation of the runtime; nothing else may differ for it.
+ * A hit inside a generator needs no operation of the runtime. Nothing else may differ from other hits.
  */
 import { Effect, Fiber, Layer, Logger, LogLevel } from "effect"
 import { cached, MemoryBackend, stats } from "effect-cached"
@@ -17,7 +17,7 @@ const counted = () => {
 }
 
 describe("hits in a generator", () => {
-  it("are counted one by one, the computed one apart", () =>
+  it("are counted one by one; the call that computes is none", () =>
     Effect.gen(function* () {
       const { state, value } = counted()
       for (let n = 0; n < 5_000; n++) expect(yield* value("a")).toBe("a 1")
@@ -66,7 +66,7 @@ describe("hits in a generator", () => {
       expect([yield* call, yield* piped, yield* call]).toEqual(["a 2", "a 2", "a 2"])
     }).pipe(withMemory, Effect.runPromise))
 
-  it("are those of the backend that the generator runs with", () =>
+  it("come from the backend that the generator runs with", () =>
     Effect.gen(function* () {
       const { value } = counted()
       const twice = Effect.gen(function* () {

@@ -33,7 +33,7 @@ describe("@cached under experimentalDecorators", () => {
 })
 
 it("cached(options) may be a callback of map, which gives it an index", () => {
-  // To the compiler the index is no context.
+  // To the compiler the index is no decorator context, hence the cast.
   const [double] = [(n: number) => Effect.succeed(n * 2)].map(library.cached({ key: "double" }) as never)
   assert.isFunction(double)
 })

@@ -1,4 +1,4 @@
-/** What a cache means, in the plainest terms: a map, a clock and a number for each group. */
+/** The reference model of a cache: a Map, a clock, and a number for each group. */
 import type { Key } from "effect-cached"
 import type { Operation, Times } from "./operations.js"
 
@@ -55,7 +55,7 @@ export class Model {
     else this.put(key, value, options, 0)
   }
 
-  /** Performs the operation and says what it gives: a value, or the name of its error. */
+  /** Performs the operation. Returns its value, or the name of its error. */
   perform(operation: Operation): unknown {
     switch (operation._tag) {
       case "get":

@@ -1,6 +1,6 @@
 /**
- * Every backend must do what the model does, whatever is asked of it in whatever order. A failing sequence is shrunk to the
- * operations that matter.
+ * Every backend must do what the model does, for all operations in any order. A failing sequence is shrunk to the operations that
+ * matter.
  */
 import { isDeepStrictEqual } from "node:util"
 import { Effect, Exit, Layer, Scope } from "effect"
@@ -12,7 +12,7 @@ import { Model } from "./model.js"
 import { allKeys, allVersions, type Operation, operations } from "./operations.js"
 import { perform } from "./perform.js"
 
-/** At the end everything is looked at once. */
+/** At the end every key is read once. */
 const lastLook: ReadonlyArray<Operation> = allVersions.map((version) => ({ _tag: "getMany", keys: allKeys, version }))
 
 const agree = (sequence: ReadonlyArray<Operation>, clock: HandClock): Effect.Effect<void, Error, CacheBackend> =>

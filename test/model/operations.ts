@@ -2,7 +2,7 @@
 import type { Key } from "effect-cached"
 import fc from "fast-check"
 
-/** Milliseconds. All times are multiples of half a minute, which no test run lasts: the servers' own clocks stay out of it. */
+/** Milliseconds. All times are multiples of half a minute, and no run lasts that long: the servers' own clocks do not matter. */
 const halfMinute = 30_000
 
 export interface Times {

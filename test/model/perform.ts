@@ -16,7 +16,7 @@ const given = ({ groups, stale, ttl, version }: Times) => ({
 const errorName = (error: CacheError | NoCachedValue): string =>
   error._tag === "NoCachedValue" ? error._tag : error.reason
 
-/** What the operation gives, in the terms of the model. */
+/** The result of the operation, in the terms of the model. */
 export const perform = (operation: Operation, { advance }: HandClock): Effect.Effect<unknown, never, CacheBackend> =>
   Effect.flatMap(CacheBackend, (cache): Effect.Effect<unknown, CacheError | NoCachedValue> => {
     switch (operation._tag) {

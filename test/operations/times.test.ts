@@ -23,7 +23,7 @@ const recorded = (times: Array<readonly [fresh: number, stale: number]>) =>
     )
   )
 
-it.effect("the times of one set are not those of the one before", () => {
+it.effect("each set has its own times", () => {
   const times: Array<readonly [number, number]> = []
   return Effect.gen(function* () {
     const cache = yield* CacheBackend
@@ -42,7 +42,7 @@ it.effect("the times of one set are not those of the one before", () => {
   }).pipe(Effect.provide(recorded(times)))
 })
 
-it.effect("options that say something else each time they are asked mislead no other caller", () => {
+it.effect("options whose getters change between reads do not affect other callers", () => {
   const times: Array<readonly [number, number]> = []
   return Effect.gen(function* () {
     const cache = yield* CacheBackend

@@ -8,7 +8,7 @@ import * as MemoryStore from "../../src/internal/stores/memory/MemoryStore.js"
 import type { FusedRead } from "../../src/internal/stores/Store.js"
 import { type AnyStore, engineStore, plain } from "../support/stores.js"
 
-/** A server that can be switched off and counts what it is asked. */
+/** A store that can be switched off, and counts its calls. */
 class Server {
   up = true
   asked = 0
@@ -87,7 +87,7 @@ describe("the gauge of open breakers", () => {
     return { ...memory, name: "switched", location: "network" as const, read: () => Deferred.await(end) }
   })
 
-  it.effect("does not take the end of a layer for an outage", () =>
+  it.effect("does not count failures while a layer closes", () =>
     Effect.gen(function* () {
       const calls = yield* Effect.flatMap(CacheBackend, (cache) =>
         Effect.zipLeft(
@@ -100,7 +100,7 @@ describe("the gauge of open breakers", () => {
     })
   )
 
-  it.effect("counts those of all layers", () =>
+  it.effect("counts the open breakers of all layers", () =>
     Effect.gen(function* () {
       const broken = Effect.gen(function* () {
         const server = new Server("effects")
@@ -165,7 +165,7 @@ for (const answersBy of ["effects", "callbacks"] as const) {
         )
     )
 
-    it.effect("counts what could not be set, and skips that too", () =>
+    it.effect("counts failing sets, and skips sets too", () =>
       withServer({ breaker: { failures: 3, retryAfter: "1 hour" } }, (server, cache) =>
         Effect.gen(function* () {
           server.up = false
@@ -184,7 +184,7 @@ for (const answersBy of ["effects", "callbacks"] as const) {
           assert.strictEqual(server.asked, asked)
         })
       ).pipe(
-        // and nothing says so for ever
+        // once the layer is closed, its breaker does not count as open any more
         Effect.zipRight(isOpen),
         Effect.map((afterTheLayer) => assert.isFalse(afterTheLayer))
       )
@@ -234,7 +234,7 @@ for (const answersBy of ["effects", "callbacks"] as const) {
             assert.isFalse(yield* isOpen)
             yield* Effect.flip(cache.get("key"))
 
-            // What was invalidated meanwhile is still replayed before it is read.
+            // Keys that were invalidated meanwhile are still replayed before they are read.
             server.up = true
             assert.notStrictEqual(yield* counted(1), before)
             yield* TestClock.adjust("1 second")
@@ -296,7 +296,7 @@ for (const answersBy of ["effects", "callbacks"] as const) {
             server.up = false
             yield* invalidate(cache)
             server.up = true
-            // Back before any probe: the old value is in the store, and must not be read.
+            // The store is back before any probe: the old value is in it, and must not be read.
             const unprobed = yield* counted(1)
             assert.notStrictEqual(unprobed, before)
             yield* TestClock.adjust("1 second")

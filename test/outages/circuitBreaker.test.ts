@@ -1,4 +1,4 @@
-/** The breaker by the internal contract of a store; what users see of it is in test/store/breaker.test.ts. */
+/** The breaker by the internal contract of a store. What users see of it is tested in behindBreaker.test.ts. */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, FiberId, Option, TestClock } from "effect"
 import type { Entry } from "../../src/CacheStore.js"
@@ -16,7 +16,7 @@ const lease: Entry = { value: undefined, lease: { id: "lease", until: 1 }, group
 const read = (store: Store, ...keys: ReadonlyArray<string>) =>
   withFiber((fiber) => store.read(fiber, keys, Effect.succeed, Effect.fail))
 
-/** As `sql.withTransaction` marks it. */
+/** A fiber inside a transaction, as `sql.withTransaction` marks it. */
 const inTransaction = <A, E>(effect: Effect.Effect<A, E>) =>
   Effect.provide(effect, Context.make(Context.GenericTag("@effect/sql/SqlClient/TransactionConnection"), {}))
 
@@ -55,7 +55,7 @@ describe("reads by callbacks", () => {
       assert.isTrue(Exit.isFailure(yield* Fiber.await(reading)))
     })
 
-  it.scoped("open the breaker, are skipped, and are heard by the probe that closes it", () =>
+  it.scoped("open the breaker, are skipped, and work again after the probe that closes it", () =>
     Effect.gen(function* () {
       const { settle, store: driver, waiting } = byCallbacks(fromPlain(new ClassStore()))
       const store = yield* guard(driver, settings)
@@ -78,7 +78,7 @@ describe("reads by callbacks", () => {
     })
   )
 
-  it.scoped("inside a transaction go straight through, and do not count", () =>
+  it.scoped("inside a transaction bypass the breaker, and do not count", () =>
     Effect.gen(function* () {
       const plain = new ClassStore()
       const store = yield* guard(fromPlain(plain), settings)
@@ -112,7 +112,7 @@ describe("reads by callbacks", () => {
 })
 
 describe("the queue of invalidations", () => {
-  it.scoped("is bounded: beyond 10,000 keys the namespace is cleared instead", () =>
+  it.scoped("is bounded: with more than 10,000 keys the namespace is cleared instead", () =>
     Effect.gen(function* () {
       const plain = new ClassStore()
       const queue = new InvalidationQueue(fromPlain(plain))

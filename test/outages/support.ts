@@ -1,4 +1,4 @@
-/** A store by callbacks that can be switched off, and counts what it is asked. */
+/** A store with callbacks that can be switched off, and counts its reads. */
 import { Effect, Option } from "effect"
 import { CacheError } from "../../src/CacheError.js"
 import type { CacheStore } from "../../src/CacheStore.js"
@@ -62,7 +62,7 @@ export class ClassStore implements CacheStore {
   }
 }
 
-/** The read is answered by `settle`, from outside any fiber. */
+/** `settle` answers the read, outside of any fiber. */
 export const byCallbacks = (store: Store) => {
   const waiting: Array<(error: CacheError | undefined) => void> = []
   const fused: Store = {

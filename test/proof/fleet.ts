@@ -1,4 +1,4 @@
-/** Processes of the proof, asked one thing at a time. */
+/** The processes of the proof, which do one command at a time. */
 import { join } from "node:path"
 import { Effect, Queue, type Scope } from "effect"
 import { type Child, child, type Watchdog } from "../cluster/children.js"
@@ -12,7 +12,7 @@ export const proofWorker = bundle(join(projectRoot, "test/proof/worker.ts"))
 
 export class CannotRun extends Error {}
 
-/** The next report of that kind; others are passed over. */
+/** The next report of that kind; others are skipped. */
 export const hear = <Tag extends Report["_tag"]>(
   from: Process,
   tag: Tag
@@ -60,5 +60,5 @@ export const fleet = (
     { concurrency: "unbounded" }
   )
 
-/** A moment on the common clock at which all processes will be ready for it. */
+/** A moment on the common clock when all processes will be ready. */
 export const soon = (): number => stamp() + 300

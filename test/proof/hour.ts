@@ -7,14 +7,14 @@ const processes = 4
 const ttl = 3_000
 
 interface Moment {
-  /** Of the quarter that ends. */
+  /** For the quarter that ends. */
   readonly operations: number
   readonly heap: number
   readonly sockets: number
   readonly records: number
 }
 
-/** @param seconds in which the hour passes: every time to live is that of an hour's, divided alike */
+/** @param seconds in which the hour passes: each time to live is shortened by the same factor */
 export const hour =
   (seconds: number): Scenario =>
   ({ proofWorker, server, store, watching }) =>
@@ -49,7 +49,7 @@ export const hour =
         last !== undefined &&
         last.heap < second.heap * 1.25 + 2 &&
         last.sockets <= second.sockets &&
-        // those of the last seconds live: the faster the machine just was, the more
+        // the entries of the last seconds are live: a faster machine has more
         last.records < (second.records / second.operations) * last.operations * 1.5 + 200
       const operations = moments.reduce((sum, moment) => sum + moment.operations, 0)
       const told = (of: (moment: (typeof moments)[number]) => string) => moments.map(of).join(" → ")

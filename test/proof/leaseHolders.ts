@@ -1,11 +1,11 @@
-/** A lease holder that dies, and one that is frozen beyond its lease and comes back. */
+/** A lease holder that is killed, and one that is frozen beyond its lease and goes on. */
 import { Effect, Fiber } from "effect"
 import { stamp } from "../cluster/history.js"
 import { ask, fleet, hear } from "./fleet.js"
 import { type Scenario, storeTitles } from "./scenario.js"
 
 const lease = 2_000
-/** The longest pause between two looks at another's lease, and the time that the answer itself takes. */
+/** The longest pause between two polls of another's lease, and the time of the answer. */
 const slack = 500
 const trials = 5
 

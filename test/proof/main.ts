@@ -46,7 +46,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   frozen: frozenHolder,
   outage,
   hour: hour(Number(values.seconds ?? 60)),
-  // the time is that of all stores together
+  // the time is for all stores together
   soak: soak({ minutes: minutes / stores.length, seed, profiles: chosen })
 }
 
@@ -66,7 +66,7 @@ const table = Effect.gen(function* () {
     proofWorker: yield* proofWorker,
     clusterWorker: yield* bundle(workerEntry)
   }
-  // One for all that do it no harm; those that do start their own.
+  // One server for all scenarios that do it no harm; the others start their own.
   const shared = stores.includes("sql") ? yield* postgres : undefined
   const serverOf = (store: StoreName) => (options: ServerOptions) =>
     store === "memcached" ? memcachedServer(options) : sqlServer(options, options.faulty ? undefined : shared?.url)

@@ -1,4 +1,4 @@
-/** What the proof and its processes say to each other. */
+/** The messages between the proof and its processes. */
 import type { CacheStats } from "effect-cached"
 import type { Settings, SubjectName } from "./subjects.js"
 
@@ -16,9 +16,9 @@ export interface CallOptions {
 
 export type Command =
   | ({ readonly _tag: "Call" } & CallOptions)
-  /** So many fibers call at that moment of the common clock. */
+  /** How many fibers call at that moment of the common clock. */
   | ({ readonly _tag: "Burst"; readonly fibers: number; readonly at: number } & CallOptions)
-  /** Calls at a steady rate over so many keys, for so long; what is computed takes no time. */
+  /** Calls at a steady rate over so many keys, for so long; computing takes no time. */
   | {
       readonly _tag: "Load"
       readonly perSecond: number
@@ -26,13 +26,13 @@ export type Command =
       readonly lasting: number
       readonly ttl: number
     }
-  /** Mixed load over keys of which some are new all the time. */
+  /** Mixed load over keys, some of which are always new. */
   | { readonly _tag: "Mix"; readonly lasting: number; readonly ttl: number }
   | { readonly _tag: "Sample" }
   | { readonly _tag: "Finish" }
 
 export interface Answer {
-  /** Of the value that the call gave; `undefined` where it failed. */
+  /** The id of the value that the call returned; `undefined` if it failed. */
   readonly id: string | undefined
   readonly begin: number
   readonly end: number
@@ -40,7 +40,7 @@ export interface Answer {
 
 export interface BurstResult {
   readonly computations: number
-  /** How many callers were given each value. */
+  /** How many callers got each value. */
   readonly answers: Readonly<Record<string, number>>
   readonly failed: number
   /** The first failure. */
@@ -54,7 +54,7 @@ export interface LoadCall {
   readonly at: number
   /** Microseconds. */
   readonly took: number
-  /** Microseconds that computing it directly takes, measured beside it. */
+  /** Microseconds that computing the value directly takes, measured at the same time. */
   readonly direct: number
   readonly hit: boolean
   readonly failed: boolean

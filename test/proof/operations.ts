@@ -1,4 +1,4 @@
-/** Random operations of the cluster under the checkers, up to a number. */
+/** Runs random operations of the cluster under the checkers, up to a number. */
 import { Effect } from "effect"
 import { judge } from "../cluster/judge.js"
 import { planFor } from "../cluster/profiles.js"

@@ -7,7 +7,7 @@ import { count, percentile, type Scenario, storeTitles } from "./scenario.js"
 const perSecond = 1_000
 const down = 30_000
 const around = 5_000
-/** The breaker has opened by then: five failures, each after the store's own time limit at most. */
+/** By then the breaker has opened: after five failures, each of which takes the store's time limit at most. */
 const opening = 5_000
 
 export const outage: Scenario = ({ proofWorker, server, store, watching }) =>

@@ -1,4 +1,4 @@
-/** One thing that is shown: its rows of the table, and whether the promise was kept. */
+/** One scenario of the proof: its rows of the table, and whether the promise was kept. */
 import type { Effect, Scope } from "effect"
 import type { Watchdog } from "../cluster/children.js"
 import type { Server, ServerOptions } from "../cluster/servers.js"
@@ -10,7 +10,7 @@ export interface Row {
   readonly what: string
   readonly store: string
   readonly measured: string
-  /** `undefined` where nothing is promised: others' counts, for comparison. */
+  /** `undefined` if nothing is promised: the counts of other libraries, for comparison. */
   readonly kept: boolean | undefined
 }
 

@@ -25,7 +25,7 @@ export const soak =
       let operations = 0
       let broken: string | undefined
       while (broken === undefined && (runs === 0 || Date.now() < until)) {
-        // told by the round alone, so that a seed stands for the same profile when it is given again
+        // chosen by the round alone, so that a repeated seed has the same profile
         const profile = profiles[runs % profiles.length] ?? "stormy"
         const seed = first + runs++
         const plan = planFor(profile, seed, faults, { duration, processes: 4 })

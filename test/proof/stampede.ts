@@ -42,7 +42,7 @@ const measure = (
     const first = members[0]
     if (first === undefined) return []
     const { answer } = yield* ask(first, { _tag: "Call", key: "stale", ttl: 1_000, lasting: 0 }, "Called")
-    // Everyone has seen it while it was fresh.
+    // All processes have read it while it was fresh.
     yield* Effect.forEach(
       members,
       (one) => ask(one, { _tag: "Call", key: "stale", ttl: 1_000, lasting: 0 }, "Called"),

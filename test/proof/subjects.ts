@@ -1,4 +1,4 @@
-/** The caching libraries of the comparison, each behind the same two questions, each as its manual tells to use it. */
+/** The caching libraries of the comparison behind one interface, each used as its manual says. */
 import { PersistedCache, Persistence } from "@effect/experimental"
 import { KeyValueStore } from "@effect/platform"
 import { PgClient } from "@effect/sql-pg"
@@ -22,14 +22,14 @@ export interface Value {
 }
 
 export interface Timing {
-  /** Milliseconds for which what is computed now counts as fresh. */
+  /** Milliseconds for which the value is fresh. */
   readonly ttl: number
   readonly compute: Effect.Effect<Value>
 }
 
 export interface Subject {
   readonly call: (key: string, timing: Timing) => Effect.Effect<Value, unknown, CacheBackend>
-  /** Empty where the library keeps no counts. */
+  /** Empty if the library keeps no counts. */
   readonly stats: Effect.Effect<Partial<CacheStats>>
   /** This library's own service. */
   readonly context?: Context.Context<CacheBackend>
@@ -41,7 +41,7 @@ export interface Settings {
   readonly lease: number
 }
 
-/** What was computed may be served, if the library can, so long past its time to live. */
+/** How long past its time to live a value may be served, if the library can do that. */
 const grace = 600_000
 
 const noStats = Effect.succeed({})
@@ -68,7 +68,7 @@ const ours = ({ lease, store }: Settings) =>
     } satisfies Subject
   })
 
-/** Effect's own, in memory: what it knows, no other process does. */
+/** Effect's own cache, in memory: no other process has its values. */
 const effectCache = Effect.gen(function* () {
   let timing: Timing = { ttl: 0, compute: Effect.dieMessage("no timing") }
   const cache = yield* Cache.makeWith({
@@ -162,7 +162,7 @@ const persistedCache = ({ store }: Settings) =>
     } satisfies Subject
   })
 
-/** Two layers, the second in PostgreSQL; a stale value answers at once and is recomputed behind its back. */
+/** Two layers, the second in PostgreSQL. A stale value is served at once and recomputed in the background. */
 const bentocache = ({ store }: Settings) =>
   Effect.gen(function* () {
     if (store._tag !== "sql") return yield* Effect.fail("no driver for memcached")
@@ -179,7 +179,7 @@ const bentocache = ({ store }: Settings) =>
       }
     })
     const runtime = yield* Effect.runtime<never>()
-    // The table is created by the first operation, which processes that start at once would do at once.
+    // The first operation creates the table; processes that start together would create it at the same time.
     yield* Effect.retry(
       Effect.tryPromise(() => bento.get({ key: "warm" })),
       { times: 5 }

@@ -1,4 +1,4 @@
-/** A process of the proof: one caching library over one store, and a loop that does as it is told. */
+/** A process of the proof: one caching library over one store, and a loop that carries out commands. */
 import { Cause, Deferred, Effect, Exit, Layer, Queue } from "effect"
 import { CacheBackend, cached, invalidateGroup, NoopBackend } from "effect-cached"
 import { stamp } from "../cluster/history.js"
@@ -53,10 +53,10 @@ const burst = (subject: Subject, command: Extract<Command, { _tag: "Burst" }>) =
 
 const micros = (begin: bigint) => Number(process.hrtime.bigint() - begin) / 1_000
 
-/** So often the scheduler may go round before a call that waits for nothing outside has been answered. */
+/** How many turns of the scheduler a call may take that does not wait for the store. */
 const turnsOfACall = 20
 
-/** One call a tick, spread over the second; those that a busy machine was late for are made up for at once. */
+/** Calls spread evenly over the second. Calls that a busy machine was late for are made up for at once. */
 const load = (subject: Subject, command: Extract<Command, { _tag: "Load" }>) =>
   Effect.gen(function* () {
     const calls: Array<LoadCall> = []
@@ -83,8 +83,8 @@ const load = (subject: Subject, command: Extract<Command, { _tag: "Load" }>) =>
       const due = Math.floor(((stamp() - begun) * command.perSecond) / 1_000)
       for (; launched < due; launched++) {
         yield* Effect.fork(one(launched))
-        // What can be answered without the store is, before the next takes its turn: a call's time is its own, and not
-        // that of this loop either, which takes no turns when no other call is due.
+        // A call that needs no store is answered before the next call begins, so that only its own time is measured. If no other call
+        // is due, the loop takes no turns.
         if (launched === due - 1) continue
         for (let turn = 0; calls.length <= launched && turn < turnsOfACall; turn++) yield* Effect.yieldNow()
       }
@@ -94,7 +94,7 @@ const load = (subject: Subject, command: Extract<Command, { _tag: "Load" }>) =>
     return calls
   })
 
-/** A shop's day: hot and cold keys, new ones all the time, some invalidations, some counters. */
+/** The load of a shop: hot and cold keys, always some new ones, some invalidations, some counters. */
 const mix = (command: Extract<Command, { _tag: "Mix" }>): Effect.Effect<number, unknown, CacheBackend> =>
   Effect.gen(function* () {
     let operations = 0

@@ -1,5 +1,5 @@
 /**
- * One computation for all who want a cold key; it is nobody's, and ends with the last one who wants it.
+ * All callers of a cold key share one computation. No caller owns it, and it ends when the last caller leaves.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Option, Ref, TestClock } from "effect"
@@ -23,7 +23,7 @@ const counted = Effect.gen(function* () {
   return { begun, interrupted, opened, value, open: Deferred.succeed(opened, undefined) }
 })
 
-/** Until the fibers are where only the computation lets them go on. */
+/** Lets all fibers run until they wait for the computation. */
 const settle = Effect.repeatN(Effect.yieldNow(), 50)
 
 describe("10,000 fibers on one cold key", () => {
@@ -70,7 +70,7 @@ describe("10,000 fibers on one cold key", () => {
       assert.strictEqual(flights(), 0)
       assert.isFalse(yield* leased("value"))
       yield* open
-      // The clock stands still: nothing is waited for.
+      // The clock does not move: nothing waits for time.
       assert.strictEqual(yield* provide(value), "value")
       assert.strictEqual(yield* Ref.get(begun), 2)
     })

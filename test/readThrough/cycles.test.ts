@@ -1,5 +1,5 @@
 /**
- * A computation that needs its own result, through whatever chain: a defect that names the chain, never a dead-lock.
+ * A computation that needs its own result, through any chain of flights, dies with a defect that names the chain. It never hangs.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, Option, Scope } from "effect"
@@ -17,7 +17,7 @@ const ring = (names: ReadonlyArray<string>, groups: ReadonlyArray<string> = []):
   const functions: Array<Recursive> = names.map((key, index) =>
     cached(
       (): Effect.Effect<number> =>
-        // The requirement is provided by the caller; a recursive type can't say so.
+        // The caller provides the requirement; a recursive type can't express that.
         Effect.suspend(() =>
           Effect.map(functions[(index + 1) % names.length]?.() as Effect.Effect<number>, (n) => n + 1)
         ),
@@ -57,7 +57,7 @@ for (const kind of ["memory", "network", "unreachable", "noop"] as const) {
     }
 
     for (const length of [1, 2, 3]) {
-      it(`through ${length} keys, asked for by all at once`, () =>
+      it(`through ${length} keys, called all at once`, () =>
         fc.assert(
           fc.asyncProperty(fc.integer(), fc.integer({ min: 0, max: 80 }), async (seed, head) => {
             await breathe()
@@ -86,7 +86,7 @@ for (const kind of ["memory", "network", "unreachable", "noop"] as const) {
       assert.isTrue(isCycle(exitIn(simulation, process, provide(set))))
     })
 
-    it("a diamond is none", () => {
+    it("a diamond is no cycle", () => {
       const { simulation, process, provide } = world()
       const d = cached(() => Effect.delay(Effect.succeed(1), 5), { key: "d" })
       const b = cached(() => Effect.map(d(), (n) => n + 10), { key: "b" })

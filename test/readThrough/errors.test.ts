@@ -1,6 +1,6 @@
 /**
- * A computation that fails, dies or interrupts itself: the stale value where there is one, else its own end for all who
- * wait; nothing is stored, and nobody waits for a lease that stands for nothing.
+ * A computation that fails, dies or interrupts itself. All callers get the stale value if there is one, else the same exit. Nothing
+ * is stored, and nobody waits for a lease without a computation.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, FiberId } from "effect"
@@ -61,7 +61,7 @@ for (const [where, world] of Object.entries(worlds)) {
         return { simulation, process, rig, state, value, run }
       }
 
-      it("with nothing stale ends all who wait alike; the next call computes anew", () => {
+      it("without a stale value gives all callers the same exit; the next call computes anew", () => {
         const { simulation, process, rig, state, value, run } = make(0)
         state.failing = true
         const fibers = Array.from({ length: 5 }, () => process.fork(rig.provide(value)))
@@ -80,7 +80,7 @@ for (const [where, world] of Object.entries(worlds)) {
       })
 
       for (const revalidate of ["caller", "background"] as const) {
-        it(`with a stale value at hand serves that, and tries again only when the lease has ended (${revalidate})`, () => {
+        it(`with a stale value serves that, and tries again only when the lease has ended (${revalidate})`, () => {
           const { simulation, process, rig, state, run } = make(3_600_000, { revalidate })
           run()
           simulation.pass(1_001)
@@ -113,7 +113,7 @@ for (const [where, world] of Object.entries(worlds)) {
         assert.isAtMost(simulation.time - asked, 5 + 6)
       })
 
-      it("that comes after the stale value's end leaves no lease either", () => {
+      it("after the stale value's end leaves no lease either", () => {
         const { simulation, state, run } = make(4)
         run()
         simulation.pass(where === "in this process" ? 1_000 : 998)
@@ -136,7 +136,7 @@ for (const [where, world] of Object.entries(worlds)) {
   }
 }
 
-it("the typed error is the caller's own, its interruption is not mixed up with it", () => {
+it("the caller gets its typed error, and no interruption instead", () => {
   const { simulation, process, rig } = worlds["in this process"]?.() ?? assert.fail()
   const failing = cached(Effect.fail(refusal), { key: "failing" })
   assert.deepStrictEqual(exitIn(simulation, process, rig.provide(failing)), Exit.fail(refusal))

@@ -1,7 +1,7 @@
 /**
- * A caller is interrupted after each single step between its call and its answer, alone and beside others, over a store
- * in this process and over one behind a network. Whatever the moment: the others get the value, a later call answers at
- * once, no lease and no flight is left.
+ * Interrupts a caller after each single step between its call and its answer, alone and with other callers, over a store in this
+ * process and over one on a network. Whatever the step: the others get the value, a later call is answered at once, and no lease
+ * and no flight is left.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, type Fiber, FiberId } from "effect"
@@ -26,7 +26,7 @@ interface Scenario {
 const computing = 5
 const trip = 1
 
-/** `false`: the victim had its answer before the moment of the interruption. */
+/** `false`: the victim had its answer before it was interrupted. */
 const interruptedAfter = (scenario: Scenario, moment: number, choose: Choose): boolean => {
   const simulation = new Simulation(choose)
   const process = simulation.process()
@@ -76,7 +76,7 @@ const interruptedAfter = (scenario: Scenario, moment: number, choose: Choose): b
   if (scenario.revalidate === "background") simulation.until(() => rig.flights() === 0, "the refresh ends", 100)
   assert.strictEqual(rig.flights(), 0, "no flight is left")
   assert.strictEqual(running, 0, "no computation is left")
-  // Nobody has to wait until a server knows that a lease is given up.
+  // A caller does not wait until the server has the lease back.
   if (scenario.network) simulation.pass(3 * 2 * trip)
   assert.isFalse(runIn(simulation, process, rig.leased("number")), "no lease is left")
 
@@ -88,7 +88,7 @@ const interruptedAfter = (scenario: Scenario, moment: number, choose: Choose): b
   return !late
 }
 
-/** How many moments there were. */
+/** The number of steps at which a caller was interrupted. */
 const sweep = async (scenario: Scenario, first = 0, stride = 1): Promise<number> => {
   let moment = first
   while (interruptedAfter(scenario, moment, inTurn)) {

@@ -1,5 +1,5 @@
 /**
- * What is not worth keeping leaves nothing in the store: not a record for each key that was ever missed.
+ * A value that is not stored leaves no entry in the store.
  */
 import { assert, it } from "@effect/vitest"
 import { Effect, Exit, Option } from "effect"
@@ -16,7 +16,7 @@ const endings: Record<string, Effect.Effect<unknown, string>> = {
 }
 
 for (const [name, ending] of Object.entries(endings)) {
-  it.scoped(`${name} leaves no record`, () =>
+  it.scoped(`${name} leaves no entry`, () =>
     Effect.gen(function* () {
       const { provide, service, store } = yield* memoryRig
       const call = cached((_: number) => ending, { key: "call" })

@@ -1,5 +1,5 @@
 /**
- * Computations belong to the layer: they end with it, and none outlives its purpose.
+ * Computations run in fibers of the layer: they end with it, and none goes on without a caller.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, FiberId, Layer, Scope, Supervisor } from "effect"
@@ -26,7 +26,7 @@ for (const network of [false, true]) {
       return { simulation, process, rig, state, value, close }
     }
 
-    it("while callers wait: they end, the computation is interrupted, its lease given back", () => {
+    it("while callers wait: they end, the computation is interrupted, its lease is given back", () => {
       const { simulation, process, rig, state, value, close } = world()
       const fibers = Array.from({ length: 3 }, () => process.fork(rig.provide(value)))
       simulation.until(() => state.begun === 1, "it computes")

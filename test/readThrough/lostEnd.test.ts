@@ -1,12 +1,12 @@
 /**
- * A computation whose end the store never heard of: its lease stands, and nobody computes under it any more.
+ * A computation has ended, but the write of its end to the store was lost: the lease is still there, and nobody computes under it.
  */
 import { assert, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import { CacheError, cached } from "effect-cached"
 import { memoryStore, rig } from "../support/backend.js"
 
-it.scoped("what this process knows to have ended is leased anew at once, not when its lease does", () =>
+it.scoped("a key whose computation has ended in this process is leased anew at once, not when the old lease ends", () =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const store = yield* memoryStore
@@ -26,7 +26,7 @@ it.scoped("what this process knows to have ended is leased anew at once, not whe
     const f = cached(() => Effect.sync(() => ++computations), { key: "f", ttl: "1 hour", lease: "10 seconds" })
     assert.strictEqual(yield* provide(f()), 1)
     assert.isTrue(yield* leased("f()"))
-    // The clock stands still: whoever waited for the lease would wait for ever.
+    // The clock does not move: a caller that waited for the lease would wait for ever.
     assert.strictEqual(yield* provide(f()), 2)
     assert.strictEqual(yield* provide(f()), 2)
     assert.strictEqual(computations, 2)

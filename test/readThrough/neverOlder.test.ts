@@ -1,14 +1,14 @@
 /**
- * What was invalidated is never served again, in any interleaving.
+ * An invalidated value is never served again, in any interleaving.
  *
- * The condition. Every value has a moment at which it was made: a computed one the beginning of its computation (when it
- * reads the database), a set one the return of its `set`. For every read that began after an invalidation had returned
- * with success, the value that it yields was made after that invalidation began. `invalidate`, `invalidateGroup`,
+ * The condition: every value has a moment at which it was made. For a computed value it is the begin of the computation, which then
+ * reads the database; for a set value it is the return of `set`. If a read began after an invalidation had succeeded, the value
+ * that it returns was made after that invalidation began. `invalidate`, `invalidateGroup`,
  * `delete`, `clear`, `set` and `forceRecalc` are invalidations; `cached`, `requireCache`, `get`, `getMany`, `getOrSet` and
  * `forceRecalc` are reads.
  *
- * Two cases are beyond what anyone can promise: a backend whose store fails does not hear of another process's
- * invalidation, and a `forceRecalc` under which the store failed can't take away what is in it.
+ * Two cases can't be promised: while its store fails, a backend does not see another process's invalidation; and a `forceRecalc`
+ * during which the store fails can't remove the old value.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, type Fiber, FiberId, Option } from "effect"
@@ -26,11 +26,11 @@ const invalidations = ["invalidate", "invalidateGroup", "delete", "clear", "set"
 interface Call {
   readonly operation: (typeof reads)[number] | (typeof invalidations)[number]
   readonly backend: number
-  /** So many steps after the call before it. */
+  /** How many steps after the previous call it begins. */
   readonly after: number
-  /** Interrupted so many steps later. */
+  /** After how many further steps it is interrupted. */
   readonly cut: number | undefined
-  /** The backend's whole process stands still until so many milliseconds later. */
+  /** For how many milliseconds the backend's whole process is frozen. */
   readonly freeze: number | undefined
 }
 
@@ -43,7 +43,7 @@ interface Plan {
 interface World {
   readonly backends: 1 | 2
   readonly network: boolean
-  /** Of a hundred store operations of the first backend so many fail. */
+  /** How many of a hundred store operations of the first backend fail. */
   readonly faults: number
 }
 
@@ -56,7 +56,7 @@ interface Seen {
   began: number
   returned: number
   value: Value | undefined
-  /** Whether the store failed under it. */
+  /** Whether the store failed during it. */
   failed: boolean
 }
 
@@ -100,7 +100,7 @@ const play = (world: World, plan: Plan): ReadonlyArray<Seen> => {
   ): Record<Call["operation"], Effect.Effect<Value | undefined, CacheError | NoCachedValue, CacheBackend>> => ({
     cached: value,
     requireCache: value.requireCache,
-    // What stands under the key was computed or set here.
+    // The value of the key was computed or set here.
     get: Effect.map(service.get("value"), (found) => Option.getOrUndefined(found) as Value | undefined),
     getMany: Effect.map(service.getMany(["value"]), (found) => found.get("value") as Value | undefined),
     getOrSet: service.getOrSet("value", compute, policy),
@@ -211,7 +211,7 @@ const plans: fc.Arbitrary<Plan> = fc.record({
   )
 })
 
-describe("no read that begins after an invalidation returned yields what was made before it began", () => {
+describe("no read that begins after an invalidation has returned gives a value made before that invalidation", () => {
   const worlds: Record<string, World & { readonly runs: number }> = {
     "in one process": { backends: 1, network: false, faults: 0, runs: 150 },
     "behind a network": { backends: 1, network: true, faults: 0, runs: 150 },

@@ -1,5 +1,5 @@
 /**
- * What is promised while the store fails, and what is not lost with an answer of its.
+ * What is promised while the store fails, and when the answer of the store is lost.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
@@ -48,7 +48,7 @@ describe("while the store can't be reached", () => {
     "invalidateGroup",
     "forceRecalc"
   ] as const) {
-    it(`nobody joins what was begun before ${write} came through`, () => {
+    it(`nobody joins a computation that began before ${write} succeeded`, () => {
       const { simulation, process, rig, faults } = world()
       let computations = 0
       const value = cached(
@@ -80,7 +80,7 @@ describe("while the store can't be reached", () => {
 })
 
 describe("an answer that is lost", () => {
-  it("to a lease: who reads the lease joins its computation", () => {
+  it("to acquiring a lease: a caller that reads the lease joins its computation", () => {
     const { simulation, process, rig, faults } = world()
     let computations = 0
     const value = cached(
@@ -97,7 +97,7 @@ describe("an answer that is lost", () => {
     assert.strictEqual(computations, 1)
   })
 
-  it("to a lease that nobody wants any more: the key is free when its lease ends", () => {
+  it("to acquiring a lease whose callers have left: the key is free when the lease ends", () => {
     const { simulation, process, rig, faults } = world()
     const value = cached(Effect.delay(Effect.succeed(1), 100), { key: "value", lease: 1_000 })
     faults.of = (operation) => (operation === "add" ? "unanswered" : undefined)
@@ -107,7 +107,7 @@ describe("an answer that is lost", () => {
     assert.isAtMost(simulation.time, 1_500)
   })
 
-  it("to the store of a result: the caller has it all the same", () => {
+  it("to storing a value: the caller gets the value all the same", () => {
     const { simulation, process, rig, faults } = world()
     const value = cached(Effect.succeed(1), { key: "value" })
     faults.of = (operation) => (operation === "replace" ? "unanswered" : undefined)
@@ -115,7 +115,7 @@ describe("an answer that is lost", () => {
   })
 })
 
-describe("forceRecalc never leaves what it was to replace", () => {
+describe("forceRecalc never leaves the old value", () => {
   const scenario = (result: number | undefined, act: "lease unanswered" | "another forces") => {
     const { simulation, process, rig, faults } = world()
     let next: number | undefined = 1
@@ -135,9 +135,9 @@ describe("forceRecalc never leaves what it was to replace", () => {
     assert.notDeepEqual(exitIn(simulation, process, rig.provide(value)), Exit.succeed(1))
   }
 
-  it("when the answer to its lease was lost", () => scenario(2, "lease unanswered"))
-  it("when another has taken its lease over", () => scenario(2, "another forces"))
-  it("when another has taken its lease over, and its own result is not to be kept", () => {
+  it("when the answer to acquiring its lease was lost", () => scenario(2, "lease unanswered"))
+  it("when another caller has taken its lease over", () => scenario(2, "another forces"))
+  it("when another caller has taken its lease over, and its own value is not to be stored", () => {
     scenario(undefined, "another forces")
   })
 })

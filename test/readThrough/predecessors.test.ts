@@ -1,5 +1,5 @@
 /**
- * Where in-process caches went wrong: each mistake shown on the predecessor where that is Effect itself, and not made here.
+ * Mistakes of other caches. Each is shown on Effect's own cache, if that makes it, and shown to be absent here.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Cache, Deferred, Effect, Exit, Fiber, Option, TestClock } from "effect"
@@ -38,7 +38,7 @@ describe("the first of two callers is interrupted", () => {
     })
   )
 
-  it.effect("Effect.cachedFunction leaves the second, and whoever comes, waiting for ever", () =>
+  it.effect("Effect.cachedFunction lets the second, and all later callers, wait for ever", () =>
     Effect.gen(function* () {
       const { wait, open } = yield* gate
       const call = yield* Effect.cachedFunction((_: string) => wait)
@@ -59,7 +59,7 @@ describe("the first of two callers is interrupted", () => {
   )
 })
 
-/** The database changes, and its cached value with it, while the old value is computed. */
+/** While the old value is computed, the database changes and the new value is set or the key invalidated. */
 const changedMeanwhile = <A, R>(
   lookup: (
     read: Effect.Effect<number>
@@ -112,7 +112,7 @@ describe("a set or an invalidation while the value is computed", () => {
 
   // bentocache, cacheable and django-cache-utils do the same with delete and with groups.
   for (const operation of ["set", "invalidate", "delete", "invalidateGroup", "clear"] as const) {
-    it.scoped(`here ${operation} stands`, () =>
+    it.scoped(`here ${operation} is not overwritten`, () =>
       Effect.gen(function* () {
         const { provide, service } = yield* memoryRig
         const value = yield* changedMeanwhile((read) => {
@@ -176,23 +176,25 @@ describe("django-cache-utils", () => {
     return { state, call }
   }
 
-  it.scoped("its MintCache is dead with a group; here a stale value is served while one recomputes", () =>
-    Effect.gen(function* () {
-      const { provide } = yield* memoryRig
-      const { call } = grouped()
-      const first = yield* Effect.fork(provide(call))
-      yield* TestClock.adjust("1 second")
-      assert.strictEqual(yield* Fiber.join(first), 1)
-      yield* TestClock.adjust("2 minutes")
-      const refreshing = yield* Effect.fork(provide(call))
-      yield* settle
-      assert.strictEqual(yield* provide(call), 1)
-      yield* TestClock.adjust("1 second")
-      assert.strictEqual(yield* Fiber.join(refreshing), 2)
-    })
+  it.scoped(
+    "its MintCache does nothing for entries with a group; here a stale value is served while one caller recomputes",
+    () =>
+      Effect.gen(function* () {
+        const { provide } = yield* memoryRig
+        const { call } = grouped()
+        const first = yield* Effect.fork(provide(call))
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(yield* Fiber.join(first), 1)
+        yield* TestClock.adjust("2 minutes")
+        const refreshing = yield* Effect.fork(provide(call))
+        yield* settle
+        assert.strictEqual(yield* provide(call), 1)
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(yield* Fiber.join(refreshing), 2)
+      })
   )
 
-  it.scoped("its groups die after 300 seconds; here an entry outlives them", () =>
+  it.scoped("its groups expire after 300 seconds; here an entry with a group lasts longer", () =>
     Effect.gen(function* () {
       const { service } = yield* memoryRig
       yield* service.set("key", 1, { ttl: "1 day", groups: ["group"] })
@@ -205,7 +207,7 @@ describe("django-cache-utils", () => {
 })
 
 // bentocache and cacheable: evicted tag markers bring old entries back.
-it.scoped("what was invalidated with its group stays so when the group's record is lost", () =>
+it.scoped("an entry that was invalidated with its group stays invalidated when the group's version is lost", () =>
   Effect.gen(function* () {
     const { provide, service, store } = yield* memoryRig
     let begun = 0

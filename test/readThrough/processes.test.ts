@@ -1,5 +1,5 @@
 /**
- * Two processes on one server, one of which dies, freezes or takes long.
+ * Two processes on one server. One of them is killed, freezes or computes for long.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
@@ -43,7 +43,7 @@ describe("two processes", () => {
     const exits = fibers.map((fiber) => endOf(simulation, fiber, "a value"))
     assert.strictEqual(one.state.begun + two.state.begun, 1)
     assert.strictEqual(new Set(exits.map(String)).size, 1)
-    // Nor do they poll long past the value.
+    // They do not poll long after the value is there.
     assert.isAtMost(simulation.time, 10 * lease + 150)
   })
 
@@ -117,7 +117,7 @@ describe("two processes", () => {
     }
   })
 
-  it("each computes what the other needs: both hear of it after a lease, neither waits for ever", () => {
+  it("each computes what the other needs: both fail after a lease, neither waits for ever", () => {
     const simulation = new Simulation()
     const inner = runIn(simulation, simulation.process(), Effect.scoped(memoryStore))
     const side = () => {
@@ -139,7 +139,7 @@ describe("two processes", () => {
 })
 
 for (const network of [false, true]) {
-  it(`a process that stood still past its lease, ${network ? "behind a network" : "alone"}, does not compute twice`, () => {
+  it(`a process that was frozen past its lease, ${network ? "behind a network" : "alone"}, does not compute twice`, () => {
     const simulation = new Simulation()
     const process = simulation.process()
     const inner = runIn(simulation, simulation.process(), Effect.scoped(memoryStore))

@@ -1,5 +1,5 @@
 /**
- * A computation runs in a fiber of the layer, and yet in its caller's world: context, fiber references, logs, spans,
+ * A computation runs in a fiber of the layer, but with the surroundings of its caller: services, fiber references, logs, spans,
  * interruptibility.
  */
 import { assert, describe, it } from "@effect/vitest"
@@ -12,7 +12,7 @@ class Tenant extends Context.Tag("test/Tenant")<Tenant, string>() {}
 const reference = FiberRef.unsafeMake("nobody")
 
 describe("a computation sees its caller's", () => {
-  it.scoped("services and fiber references, and the caller not what it changes there", () =>
+  it.scoped("services and fiber references; the caller does not see what the computation changes in them", () =>
     Effect.gen(function* () {
       const { provide } = yield* memoryRig
       const seen = cached(
@@ -51,7 +51,7 @@ describe("a computation sees its caller's", () => {
         { key: "value" }
       )
       const [own, caller] = yield* provide(Effect.zip(value, Effect.currentSpan)).pipe(Effect.withSpan("caller"))
-      // Where a tracer is installed a span of the computation stands between.
+      // If a tracer is installed, the computation has a span of its own in between.
       const line: Array<string> = []
       for (let at: Tracer.AnySpan | undefined = own; at !== undefined; ) {
         line.push(at.spanId)
@@ -63,7 +63,7 @@ describe("a computation sees its caller's", () => {
 })
 
 describe("interruptibility", () => {
-  it.scoped("a caller in an uninterruptible region has its value before it goes", () =>
+  it.scoped("an interrupted caller in an uninterruptible region still gets its value", () =>
     Effect.gen(function* () {
       const { provide } = yield* memoryRig
       let ended: unknown
@@ -114,7 +114,7 @@ describe("interruptibility", () => {
     })
   )
 
-  it.scoped("an uninterruptible computation ends and is given up", () =>
+  it.scoped("an uninterruptible computation goes on to its end, and leaves no flight", () =>
     Effect.gen(function* () {
       const { provide, flights } = yield* memoryRig
       let ended = 0
@@ -132,7 +132,7 @@ describe("interruptibility", () => {
   )
 })
 
-it.scoped("children that a computation forks end with it, as with any fiber; daemons do not, and may ask again", () =>
+it.scoped("fibers that a computation forks end with it; daemons do not, and may call the same key again", () =>
   Effect.gen(function* () {
     const { provide } = yield* memoryRig
     let interrupted = 0
@@ -169,7 +169,7 @@ it.scoped("children that a computation forks end with it, as with any fiber; dae
   })
 )
 
-it.scoped("who joins a fiber that a computation has forked computes nothing itself", () =>
+it.scoped("a fiber that joins one forked by a computation is not taken for a part of that computation", () =>
   Effect.gen(function* () {
     const layer = yield* Layer.build(MemoryBackend.layer())
     let daemon: Fiber.RuntimeFiber<string> | undefined

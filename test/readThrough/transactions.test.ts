@@ -1,12 +1,12 @@
 /**
- * Inside a SQL transaction, which the fiber's context tells: what is computed there may never be committed.
+ * Inside a SQL transaction nothing is stored: a computation may read what is never committed. The fiber's context shows the transaction.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Option } from "effect"
 import { cached, getOrSet } from "effect-cached"
 import { memoryRig } from "../support/backend.js"
 
-/** The tag of `@effect/sql`, by its key: what it carries does not matter here. */
+/** The tag of `@effect/sql`, by its key; its service does not matter here. */
 class TransactionConnection extends Context.Tag("@effect/sql/SqlClient/TransactionConnection")<
   TransactionConnection,
   unknown
@@ -30,7 +30,7 @@ describe("inside a transaction", () => {
       Effect.runPromise
     ))
 
-  it.scoped("what is cached is read", () =>
+  it.scoped("a cached value is read", () =>
     Effect.gen(function* () {
       const { provide } = yield* memoryRig
       const { value } = counting()
@@ -77,7 +77,7 @@ describe("inside a transaction", () => {
     })
   )
 
-  it.scoped("forceRecalc computes and removes what was there", () =>
+  it.scoped("forceRecalc computes and removes the old value", () =>
     Effect.gen(function* () {
       const { provide, service } = yield* memoryRig
       const { value } = counting()
@@ -95,7 +95,7 @@ describe("inside a transaction", () => {
     })
   )
 
-  it.scoped("a daemon that the computation leaves behind may ask for the same key", () =>
+  it.scoped("a daemon that the computation forks may call the same key", () =>
     Effect.gen(function* () {
       const { provide } = yield* memoryRig
       let daemon: Fiber.RuntimeFiber<number> | undefined

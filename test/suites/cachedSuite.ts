@@ -22,8 +22,8 @@ const sections: ReadonlyArray<readonly [string, (it: It) => void]> = [
 ]
 
 /**
- * Give it a layer with the default options and a namespace of its own, for it is cleared. `shared` says that every layer
- * built from it works on the same store: then several processes are tried, too.
+ * The layer must have the default options and a namespace of its own, because the tests clear it. `shared` says that all layers
+ * built from it use the same store: then several processes are tested, too.
  */
 export const cachedSuite = <E>(
   name: string,

@@ -1,6 +1,6 @@
 /**
- * What depends on how a backend is set up (the size of its pool, the number of its servers): many keys at once, and several
- * processes. All the rest is told by one run of the whole suites a backend.
+ * Tests what depends on the set-up of a backend (the size of its pool, the number of its servers): many keys at once, and several
+ * processes. One run of the whole suites for each backend tests everything else.
  */
 import { layer as withLayer } from "@effect/vitest"
 import type { Layer } from "effect"
@@ -10,7 +10,7 @@ import { manyTests } from "../../src/internal/conformance/many.js"
 import { namespaceTests, processTests } from "../../src/internal/conformance/sharing.js"
 import { processTests as cachedProcessTests } from "./cached/processes.js"
 
-/** As `cacheBackendSuite` of a shared store. */
+/** The parameters are those of `cacheBackendSuite` for a shared store. */
 export const smokeSuite = <E>(
   name: string,
   layer: Layer.Layer<CacheBackend, E>,

@@ -1,5 +1,5 @@
 /**
- * Which entries a full memory drops: hits count as uses, though not every one moves its entry to the front.
+ * Which entries a full memory store drops. A hit counts as a use, though not every hit moves its entry to the front.
  */
 import { expect, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -20,7 +20,7 @@ const counted = () => {
   return { state, value }
 }
 
-it.effect("a value that is hit now and then outlives any number of others", () =>
+it.effect("a value that is hit now and then stays, however many others are stored", () =>
   Effect.gen(function* () {
     const { state, value } = counted()
     yield* value(0)
@@ -32,7 +32,7 @@ it.effect("a value that is hit now and then outlives any number of others", () =
   }).pipe(Effect.provide(MemoryBackend.layer({ maxEntries: size })))
 )
 
-it.effect("a value that is not hit any more is dropped, and its place with it", () =>
+it.effect("a value that is not hit any more is dropped", () =>
   Effect.gen(function* () {
     const { state, value } = counted()
     yield* value(0)

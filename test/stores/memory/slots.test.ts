@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { Slots, type Slotted } from "../../../src/internal/stores/memory/Slots.js"
 
-it("a walk from the last slot to the first misses nothing that stands throughout, whatever comes and goes", () => {
+it("a walk from the last slot to the first misses no item that stays, whatever is added and removed meanwhile", () => {
   const steps = fc.array(fc.nat({ max: 99 }), { maxLength: 200 })
   fc.assert(
     fc.property(fc.nat({ max: 30 }), steps, (initial, changes) => {

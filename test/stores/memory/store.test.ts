@@ -32,7 +32,7 @@ const turn = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })
 
-describe("an entry that was given out", () => {
+describe("an entry that was returned", () => {
   for (const [how, end] of [
     ["replaced", (store: Store) => unfused(store.write)([{ key: "key", entry: valueUntil(hour, "later") }])],
     ["leased", (store: Store) => unfused(store.write)([{ key: "key", entry: leaseUntil(hour) }])],
@@ -41,7 +41,7 @@ describe("an entry that was given out", () => {
     ["cleared", (store: Store) => store.clear],
     ["swept", () => TestClock.adjust("2 hours")]
   ] as const) {
-    it.scoped(`is empty once it was ${how}, and no token any more`, () =>
+    it.scoped(`is empty once it was ${how}, and its token does not count any more`, () =>
       Effect.gen(function* () {
         const [store, local] = yield* make({ maxEntries: 3 })
         yield* unfused(store.write)([{ key: "key", entry: fresh }])
@@ -52,20 +52,20 @@ describe("an entry that was given out", () => {
         yield* end(store)
         assert.isUndefined(found?.value)
         assert.isUndefined(found?.entry)
-        // what was read stays as it was read
+        // what an earlier read returned stays as it was
         assert.strictEqual(read?.entry, fresh)
         assert.deepStrictEqual(yield* store.replace("key", found?.token, fresh), Option.none())
       })
     )
   }
 
-  it.scoped("is found by its value only: a lease has none", () =>
+  it.scoped("is found only if it has a value", () =>
     Effect.gen(function* () {
       const [store, local] = yield* make()
       yield* store.add("key", leaseUntil(hour))
       assert.isUndefined(local.find("key"))
       assert.deepStrictEqual(local.read("key", 0)?.entry, leaseUntil(hour))
-      // its computation may run on here
+      // the computation may still run here
       assert.isDefined(local.read("key", 2 * hour))
     })
   )
@@ -98,7 +98,7 @@ describe("the sweep", () => {
     })
   )
 
-  it.scoped("drops all that has expired and nothing else, whatever comes and goes meanwhile", () =>
+  it.scoped("drops all expired entries and no others, whatever is added and removed meanwhile", () =>
     Effect.gen(function* () {
       const [store, local] = yield* make()
       const keys = Array.from({ length: entries }, (_, n) => `key ${n}`)
@@ -133,7 +133,7 @@ describe("a bound of bytes", () => {
     }
   }
 
-  it.scoped("refuses a value whose size can't be told, as an error and not as a defect", () =>
+  it.scoped("fails, and does not die, on a value whose size can't be estimated", () =>
     Effect.gen(function* () {
       const [store, local] = yield* make({ maxBytes: 10_000 })
       const entry = valueUntil(hour, throwing)
@@ -152,7 +152,7 @@ describe("a bound of bytes", () => {
     })
   )
 
-  it.scoped("refuses what alone is over it, and keeps nothing older in its place", () =>
+  it.scoped("refuses a value that alone is over it, and removes the old value", () =>
     Effect.gen(function* () {
       const [store, local] = yield* make({ maxBytes: 10_000 })
       yield* unfused(store.write)([{ key: "key", entry: fresh }])

@@ -1,10 +1,10 @@
-/** What the tests of `cached` share beside the conformance suite's ground. */
+/** What the tests of `cached` share, besides the ground of the conformance suite. */
 import { Deferred, Effect } from "effect"
 import { live } from "../../../src/internal/conformance/ground.js"
 
 export { crowd, ground, type It, live, together } from "../../../src/internal/conformance/ground.js"
 
-/** A computation in the test's hand: it says when it has begun, and ends when it is let go. */
+/** A computation that the test controls: the test can wait until it has begun, and lets it end. */
 export const held = <A>(value: A) =>
   Effect.map(Effect.all([Deferred.make<void>(), Deferred.make<void>()]), ([begun, gate]) => ({
     effect: Effect.as(Effect.zipRight(Deferred.succeed(begun, undefined), Deferred.await(gate)), value),
@@ -14,11 +14,11 @@ export const held = <A>(value: A) =>
 
 const patience = "5 seconds"
 
-/** Dies if the effect takes longer than any of its kind should, on the real clock. */
+/** Dies if the effect takes too long on the real clock. */
 export const promptly = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.raceFirst(effect, Effect.zipRight(live(Effect.sleep(patience)), Effect.dieMessage(`took over ${patience}`)))
 
-/** Asks again and again until the answer is right. */
+/** Repeats the effect until its answer is right. */
 export const eventually = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   right: (answer: A) => boolean

@@ -1,4 +1,4 @@
-/** What was computed before an invalidation is never served after it. */
+/** A value computed before an invalidation is never served after it. */
 import { expect } from "@effect/vitest"
 import { Effect, Fiber, Option, TestClock } from "effect"
 import {
@@ -18,7 +18,7 @@ interface Subject {
 
 type Way = (subject: Subject) => Effect.Effect<unknown, CacheError, CacheBackend>
 
-/** Every way to make an entry count no more, and what a caller gets after it. */
+/** Every way to invalidate an entry, and what a caller gets after it. */
 const ways: ReadonlyArray<readonly [string, Way, "recomputed" | "set"]> = [
   ["invalidate", ({ f }) => f.invalidate(), "recomputed"],
   ["invalidateGroup", ({ cache, group }) => cache.invalidateGroup(group), "recomputed"],
@@ -32,7 +32,7 @@ const ways: ReadonlyArray<readonly [string, Way, "recomputed" | "set"]> = [
 
 const times = { ttl: "10 seconds", stale: "1 minute" } as const
 
-/** A cached function whose computations the test sets one by one. */
+/** A memoized function whose computations the test sets one by one. */
 const subject = Effect.gen(function* () {
   const { cache, key } = yield* ground
   const source = { next: Effect.succeed("old") as Effect.Effect<string>, runs: 0 }
@@ -49,7 +49,7 @@ const subject = Effect.gen(function* () {
 
 export const invalidationTests = (it: It): void => {
   for (const [name, act, after] of ways) {
-    it.effect(`${name} makes a cached value count no more`, () =>
+    it.effect(`${name} invalidates a cached value`, () =>
       Effect.gen(function* () {
         const { source, ...rest } = yield* subject
         expect(yield* rest.f()).toBe("old")
@@ -60,7 +60,7 @@ export const invalidationTests = (it: It): void => {
       })
     )
 
-    it.effect(`${name} makes a stale value count no more`, () =>
+    it.effect(`${name} invalidates a stale value`, () =>
       Effect.gen(function* () {
         const { source, ...rest } = yield* subject
         yield* rest.f()
@@ -72,7 +72,7 @@ export const invalidationTests = (it: It): void => {
     )
 
     for (const state of ["a first computation", "a recomputation"] as const) {
-      it.effect(`${name} during ${state}: its value is not stored, and who comes later does not wait for it`, () =>
+      it.effect(`${name} during ${state}: its value is not stored, and later callers do not wait for it`, () =>
         Effect.gen(function* () {
           const { source, ...rest } = yield* subject
           const { f } = rest
@@ -95,7 +95,7 @@ export const invalidationTests = (it: It): void => {
       )
     }
 
-    it.effect(`${name} during a computation whose value comes before anyone asks again`, () =>
+    it.effect(`${name} during a computation that ends before the next call`, () =>
       Effect.gen(function* () {
         const { source, ...rest } = yield* subject
         const { f } = rest

@@ -18,7 +18,7 @@ class Customer extends Data.Class<{ readonly id: string }> {
 }
 
 export const keyTests = (it: It): void => {
-  it.effect("tells eight similar calls apart", () =>
+  it.effect("separates eight similar calls", () =>
     Effect.gen(function* () {
       const { key } = yield* ground
       let runs = 0
@@ -39,7 +39,7 @@ export const keyTests = (it: It): void => {
     })
   )
 
-  it.effect("tells names apart from arguments", () =>
+  it.effect("separates names from arguments", () =>
     Effect.gen(function* () {
       const { key } = yield* ground
       const plain = cached(() => Effect.succeed("plain"), { key: key("f") })
@@ -52,7 +52,7 @@ export const keyTests = (it: It): void => {
     })
   )
 
-  it.effect("takes structurally equal arguments for the same", () =>
+  it.effect("gives structurally equal arguments one entry", () =>
     Effect.gen(function* () {
       const { key } = yield* ground
       let runs = 0
@@ -67,7 +67,7 @@ export const keyTests = (it: It): void => {
     })
   )
 
-  it.effect("keeps long and hostile arguments apart", () =>
+  it.effect("separates long and hostile arguments", () =>
     Effect.gen(function* () {
       const { key } = yield* ground
       let runs = 0
@@ -89,7 +89,7 @@ export const keyTests = (it: It): void => {
     })
   )
 
-  it.effect("makes the key of the part that keyArgs picks", () =>
+  it.effect("uses the part of the arguments that keyArgs picks", () =>
     Effect.gen(function* () {
       const { key } = yield* ground
       let runs = 0
@@ -115,7 +115,7 @@ export const keyTests = (it: It): void => {
     })
   )
 
-  it.effect("refuses an argument without a spelling at the call, and computes nothing", () =>
+  it.effect("refuses an argument that can't be printed at the call, and computes nothing", () =>
     Effect.gen(function* () {
       const { key } = yield* ground
       let runs = 0

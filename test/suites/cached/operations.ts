@@ -37,7 +37,7 @@ export const operationTests = (it: It): void => {
     })
   )
 
-  it.effect("requireCache does not wait for what is being computed", () =>
+  it.effect("requireCache does not wait for a running computation", () =>
     Effect.gen(function* () {
       const { key } = yield* ground
       const slow = yield* held("value")
@@ -68,7 +68,7 @@ export const operationTests = (it: It): void => {
     })
   )
 
-  it.effect("forceRecalc computes although a value is there, and gives it the options", () =>
+  it.effect("forceRecalc computes although there is a value, and stores it with the options", () =>
     Effect.gen(function* () {
       const { cache, key } = yield* ground
       let runs = 0
@@ -88,7 +88,7 @@ export const operationTests = (it: It): void => {
     })
   )
 
-  it.effect("forceRecalc serves the old value to others until it is done", () =>
+  it.effect("other callers get the old value until forceRecalc has computed", () =>
     Effect.gen(function* () {
       const { key } = yield* ground
       const slow = yield* held("new")
@@ -105,7 +105,7 @@ export const operationTests = (it: It): void => {
     })
   )
 
-  it.effect("forceRecalc that fails passes its error on and leaves what was there", () =>
+  it.effect("forceRecalc that fails passes its error on and leaves the old value", () =>
     Effect.gen(function* () {
       const { key } = yield* ground
       let next: Effect.Effect<string, "down"> = Effect.succeed("old")
@@ -119,7 +119,7 @@ export const operationTests = (it: It): void => {
     })
   )
 
-  it.effect("a typed error passes, reaches all who wait, and is not stored", () =>
+  it.effect("a typed error reaches all waiting callers, and is not stored", () =>
     live(
       Effect.gen(function* () {
         const { key } = yield* ground
@@ -139,7 +139,7 @@ export const operationTests = (it: It): void => {
     )
   )
 
-  it.effect("a defect passes, were it thrown, and is not stored", () =>
+  it.effect("a defect reaches the caller, thrown or not, and is not stored", () =>
     Effect.gen(function* () {
       const { key } = yield* ground
       let runs = 0
@@ -242,7 +242,7 @@ export const operationTests = (it: It): void => {
     )
   )
 
-  it.effect("two cached functions of one key share the entry", () =>
+  it.effect("two memoized functions of one key share the entry", () =>
     Effect.gen(function* () {
       const { key } = yield* ground
       const one = cached((_: number) => Effect.succeed("one"), { key: key("f") })

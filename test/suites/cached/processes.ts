@@ -1,4 +1,4 @@
-/** Several layers on one store, as several processes have them. */
+/** Several layers on one store, as in several processes. */
 import { expect } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Layer, Option } from "effect"
 import { CacheBackend, cached } from "effect-cached"
@@ -57,7 +57,7 @@ export const processTests = <E>(it: It, layer: Layer.Layer<CacheBackend, E>): vo
         let runs = 0
         const f = cached(() => Effect.map(Effect.sleep("3200 millis"), () => ++runs), {
           key: key("f"),
-          // a machine that stands still for a second does not let it run out
+          // long enough that it does not run out when the machine is blocked for a second
           lease: "1500 millis"
         })
         const values = yield* Effect.forEach([0, 1, 2], (index) => f().pipe(inProcess(processes, index)), {
@@ -68,7 +68,7 @@ export const processTests = <E>(it: It, layer: Layer.Layer<CacheBackend, E>): vo
     )
   )
 
-  it.scoped("never serve what another invalidated while it was computed", () =>
+  it.scoped("never serve a value that another process invalidated while it was computed", () =>
     live(
       Effect.gen(function* () {
         const { key } = yield* ground
@@ -95,7 +95,7 @@ export const processTests = <E>(it: It, layer: Layer.Layer<CacheBackend, E>): vo
     )
   )
 
-  it.scoped("see an error of another as no value, and compute themselves", () =>
+  it.scoped("compute themselves after the computation of another process failed", () =>
     live(
       Effect.gen(function* () {
         const { key } = yield* ground

@@ -95,7 +95,7 @@ export const staleTests = (it: It): void => {
       yield* slow.begun
       yield* Fiber.interrupt(first)
       next = Effect.succeed("new")
-      // The caller does not wait for the store; the clock stands still meanwhile.
+      // The caller does not wait for the store; the clock does not move meanwhile.
       expect(yield* eventually(f(), (value) => value !== "old")).toBe("new")
     })
   )

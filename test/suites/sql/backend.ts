@@ -1,4 +1,4 @@
-/** What a program notices of the SQL backend, whatever the database. */
+/** The SQL backend as a program sees it, on either database. */
 import { SqlClient } from "@effect/sql/SqlClient"
 import { expect, it } from "@effect/vitest"
 import { Config, ConfigProvider, Effect, Layer, Option } from "effect"

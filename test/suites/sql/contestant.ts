@@ -1,11 +1,11 @@
 /**
- * One of several processes that compete for the same records of one table: fibers that add, and count up by reading and
- * replacing. Says what it won.
+ * One of several processes that compete for the same entries of one table. Its fibers add entries, and count up by read and replace.
+ * It reports what it won.
  */
 import { Duration, Effect, Option } from "effect"
 import { clientOn, type Dialect, key, record, storeOn, text } from "./ground.js"
 
-/** What a process is told to do. */
+/** The task of a process. */
 export interface Contest {
   readonly dialect: Dialect
   readonly url: string
@@ -14,11 +14,11 @@ export interface Contest {
   readonly rounds: number
 }
 
-// written by whoever holds the contest
+// the test that starts the processes has written it
 const { fibers, rounds, table, ...database } = JSON.parse(process.argv[2] ?? "") as Contest
 
 const contest = Effect.gen(function* () {
-  // what is counted here is who wins, however long a busy machine makes all of them wait
+  // only who wins is tested, however long a busy machine lets them wait
   const cache = yield* storeOn(yield* clientOn(database), table, { timeout: Duration.minutes(1) })
   const won: Array<number> = []
   let conflicts = 0

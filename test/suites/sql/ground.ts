@@ -1,4 +1,4 @@
-/** What the suites of the SQL store stand on: a database, tables in it, stores on them, and transactions that are held open. */
+/** What the suites of the SQL store share: a database, tables in it, stores on them, and transactions that stay open. */
 import { SqlClient, TransactionConnection } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
@@ -13,7 +13,7 @@ import type { FusedByteStore } from "../../../src/internal/stores/Store.js"
 import type { SqlStoreOptions } from "../../../src/internal/stores/sql/options.js"
 import * as SqliteStore from "../../../src/internal/stores/sqlite/SqliteStore.js"
 
-/** A key of the store's namespace. */
+/** A key in the namespace of the store. */
 export const key = (name: string | number) => `v1:app:${name}`
 
 export const record = (text: string, lifetime = 60_000) => ({ bytes: new TextEncoder().encode(text), lifetime })
@@ -23,27 +23,27 @@ export const text = (stored: { readonly bytes: Uint8Array } | undefined) =>
 
 export type Dialect = "pg" | "sqlite"
 
-/** Where a table may stand that no other test uses. */
+/** The name of a table that no other test uses. */
 export interface Place {
   readonly dialect: Dialect
   readonly url: string
   readonly table: string
-  /** From then on the database refuses each record whose value is this text. */
+  /** Makes the database refuse each record whose value is this text. */
   readonly refuse: (sql: SqlClient, value: string) => Effect.Effect<unknown, SqlError>
 }
 
 export interface Database {
   readonly name: string
   readonly place: Effect.Effect<Place, never, Scope.Scope>
-  /** A schema in which tables may stand. */
+  /** A schema for tables. */
   readonly schema: string
   /** Literals of values that no version of the library writes. */
   readonly poison: ReadonlyArray<string>
-  /** How often many want the same record, and how many: as many as the database lets write at once. */
+  /** How often, and how many fibers compete for one entry: as many as the database lets write at once. */
   readonly contest: { readonly rounds: number; readonly stores: number }
 }
 
-/** As another process would have it: a client shares nothing with the others but the database. */
+/** A client as another process would have it: it shares nothing with other clients but the database. */
 export const clientOn = (
   { dialect, url }: Pick<Place, "dialect" | "url">,
   connections = 4
@@ -105,7 +105,7 @@ export const countOf = (sql: SqlClient, table: string): Effect.Effect<number, Sq
     Number(rows[0]?.n ?? 0)
   )
 
-/** A transaction that holds its locks until told to end. */
+/** A transaction that keeps its locks until `end`. */
 export const heldTransaction = <A, E>(
   sql: SqlClient,
   work: Effect.Effect<A, E>,
@@ -126,11 +126,11 @@ export const heldTransaction = <A, E>(
 
 const transactionKeys = [TransactionConnection.key, libsqlTransactionKey]
 
-/** As another fiber that is not part of the transaction. */
+/** Runs as a fiber outside of the transaction. */
 export const outsideTransaction = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.mapInputContext(effect, (context: Context.Context<R>) => {
     const services = new Map(context.unsafeMap)
     for (const transactionKey of transactionKeys) services.delete(transactionKey)
-    // the tag is in the context of whoever runs in a transaction, but in no one's requirements
+    // the tag is in the context of a fiber in a transaction, but in no type of requirements
     return Context.unsafeMake(services) as Context.Context<R>
   })

@@ -1,4 +1,4 @@
-/** The six primitives, as both databases have to keep them. */
+/** The six primitives, which both databases must keep. */
 import * as Migrator from "@effect/sql/Migrator"
 import { SqlClient } from "@effect/sql/SqlClient"
 import { expect, it } from "@effect/vitest"
@@ -138,7 +138,7 @@ export const primitiveTests = (database: Database): void => {
         [key(3), "StoreFailed"]
       ])
       expect((yield* cache.read([0, 1, 2, 3, 4].map(key))).map(text)).toEqual(["a", undefined, "b", undefined, "c"])
-      // in the same moment, so that they are sent together
+      // at the same moment, so that they are sent together
       const adds = yield* Effect.forEach(
         records,
         (each, index) =>

@@ -1,4 +1,4 @@
-/** What several processes make of one table. */
+/** Several processes compete for one table. */
 import { fileURLToPath } from "node:url"
 import { expect, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -43,7 +43,7 @@ export const processTests = (database: Database): void => {
       expect((yield* cache.read([key("counter")])).map(text)).toEqual([`${processes * fibers * rounds}`])
       expect(sum(({ adds }) => adds)).toBe(rounds)
       expect(sum(({ stolen }) => stolen)).toBe(0)
-      // Otherwise nothing was contended for.
+      // Otherwise the processes did not compete.
       expect(sum(({ conflicts }) => conflicts)).toBeGreaterThan(0)
     })
   )

@@ -1,4 +1,4 @@
-/** What a purge promises, whatever the database. */
+/** The promises of the purge, on either database. */
 import { expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Option, Scope } from "effect"
 import { until } from "../../support/until.js"

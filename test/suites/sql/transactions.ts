@@ -1,4 +1,4 @@
-/** What the user's transactions promise, whatever the database. */
+/** The promises inside a user's transaction, on either database. */
 import { SqlClient } from "@effect/sql/SqlClient"
 import { expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Option } from "effect"
@@ -17,7 +17,7 @@ import {
   twoStores
 } from "./ground.js"
 
-/** In a transaction a write fails as a whole, or tells which of its records could not be stored. */
+/** In a transaction a write fails as a whole, or returns the records that could not be stored. */
 const refusals = <R>(write: Effect.Effect<ReadonlyArray<RejectedItem>, CacheError, R>) =>
   write.pipe(
     Effect.map((rejected) => rejected.map(({ error }) => error)),
