@@ -1,13 +1,13 @@
 /**
- * The cache in the database that the program already has: for whoever wants one cache for all processes and no further
- * server. PostgreSQL, through the `SqlClient` of `@effect/sql-pg`, or a SQLite file, through that of `@effect/sql-libsql`.
+ * The cache in the program's own database: one cache for all processes, without a further server. PostgreSQL, with the `SqlClient`
+ * of `@effect/sql-pg`, or a SQLite file, with that of `@effect/sql-libsql`.
  *
- * Inside `sql.withTransaction`, what is set, deleted or invalidated takes effect with the commit and vanishes with the
- * rollback. On PostgreSQL such changes wait for no lock, so they can't dead-lock, in whatever order they are made. On
- * SQLite the transaction holds the file's one lock for writing: other writers try again until it ends, for up to `timeout`.
+ * Inside `sql.withTransaction`, a set, delete or invalidation takes effect with the commit, and is undone by the rollback. On
+ * PostgreSQL these wait for no lock, so they can't dead-lock, in any order. On SQLite the transaction has the file's one lock for
+ * writing: other writers try again until it ends, for up to `timeout`.
  *
- * When the layer closes, statements of PostgreSQL that are under way have half a second to end. Then they are cancelled, which
- * delays the close by at most 6 seconds.
+ * When the layer closes, running statements of PostgreSQL have half a second to end. Then they are cancelled, which delays the close
+ * by at most 6 seconds.
  *
  * @since 0.1.0
  */
@@ -30,6 +30,8 @@ import * as Sqlite from "./internal/stores/sqlite/table.js"
 import type * as StoreBackend from "./StoreBackend.js"
 
 /**
+ * The options of `layer`.
+ *
  * @since 0.1.0
  * @category models
  */
@@ -37,29 +39,30 @@ export interface SqlBackendOptions extends StoreBackend.BackendOptions, StoreBac
   /** `name` or `schema.name`, where on SQLite the only schema is `main`. Default `effect_cache`. */
   readonly table?: string
   /**
-   * How many entries the table keeps, those of all its namespaces together, within 10 %; those that expire first go
-   * first, roughly. Default: no bound but their time to live.
+   * How many entries the table keeps, of all its namespaces together, within 10 %. Roughly, those that expire first are removed
+   * first. Default: no bound.
    */
   readonly maxEntries?: number
   /**
-   * The time between two removals of expired entries, give or take a quarter. Default 1 minute. On PostgreSQL their rows may
-   * stay an eighth of their time to live longer, so that most writes need not touch an index; nobody reads them any more. The
-   * table keeps the space of what was removed for what is written next, and gives none back to the disk.
+   * The time between two removals of expired entries, plus or minus a quarter. Default 1 minute. On PostgreSQL an expired row may
+   * stay for another eighth of its time to live, so that most writes touch no index; it is not read any more. The table keeps the
+   * space of removed rows for new ones, and returns none to the disk.
    */
   readonly purgeEvery?: Duration.DurationInput
   /**
-   * A table without a write-ahead log: faster, and empty after a crash of PostgreSQL. With one, and `wal_level = logical`, each
-   * write logs what it overwrites too, because the table has no primary key. Nothing on SQLite. Default true.
+   * Whether the table has no write-ahead log: it is faster, and empty after a crash of PostgreSQL. With `false` and
+   * `wal_level = logical`, each write also logs the row that it overwrites, because the table has no primary key. Ignored on SQLite.
+   * Default true.
    */
   readonly unlogged?: boolean
-  /** Creates the table where it is missing. Default true; otherwise see `migration` and `printDefinition`. */
+  /** Whether to create the table if it is missing. Default true; with `false`, use `migration` or `printDefinition`. */
   readonly createTable?: boolean
   /**
-   * Prepares its statements, which makes them several times cheaper. A pooler in transaction mode may not allow it: that is
-   * noticed by itself, at the price of one failed statement. Nothing on SQLite. Default true.
+   * Whether to prepare the statements, which makes them several times cheaper. A pooler in transaction mode may not allow that: the
+   * cache notices it when a statement fails, and goes on without. Ignored on SQLite. Default true.
    */
   readonly prepare?: boolean
-  /** After which a statement is given up with `Timeout`, unless it is part of the caller's transaction. Default 5 seconds. */
+  /** How long a statement may take before it fails with `Timeout`, unless it is part of the caller's transaction. Default 5 seconds. */
   readonly timeout?: Duration.DurationInput
 }
 
@@ -89,8 +92,8 @@ const positive = (name: string, input: Duration.DurationInput) =>
   )
 
 /**
- * Fails with `InvalidOption` for a table name that would need more than quotes, a bound that is not positive, or a client
- * that is neither PostgreSQL's nor that of a SQLite file; with `SqlError` (on SQLite another `CacheError`) where the table
+ * Fails with `InvalidOption` for a table name that would need more than quotes, for a bound that is not positive, and for a client
+ * that is neither PostgreSQL's nor that of a SQLite file. Fails with `SqlError` (on SQLite with another `CacheError`) if the table
  * can't be created.
  *
  * @example
@@ -132,7 +135,7 @@ export const layer = (options: SqlBackendOptions = {}): Layer.Layer<CacheBackend
   )
 
 /**
- * The same with its options out of a `Config`.
+ * The same layer, its options from `Config`. Fails with `ConfigError` as well.
  *
  * @since 0.1.0
  * @category layers

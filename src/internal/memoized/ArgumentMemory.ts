@@ -1,6 +1,7 @@
 /**
- * Remembers what is known of earlier calls of a function, by their only argument, because printing a key costs more than the rest
- * of a memory hit. A bounded Map of short strings and numbers; it is cleared when it is full.
+ * Remembers what is known of earlier calls of a function, by their only argument: the entry in a local store, else the key. Printing
+ * a key costs more than the rest of a memory hit, and a twentieth of a hit on a server. A bounded Map of short strings and numbers;
+ * it is cleared when it is full.
  */
 
 /** Longer strings are not remembered: they would stay in memory as long as the function does. */

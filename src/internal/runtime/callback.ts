@@ -1,9 +1,10 @@
-/** Waiting for a callback. */
+/** Lets a fiber wait for a callback. */
 import { Cause, Effect, FiberRef, RuntimeFlags } from "effect"
 
 /**
- * The calling fiber waits until `resume` is called. `isGone` tells whether it was interrupted meanwhile and so waits no more.
- * Whoever calls back asks `isGone` when it matters: a canceller would cost more than all else that a caller does here.
+ * The calling fiber waits until `resume` is called. `isGone` returns whether the fiber was interrupted meanwhile, and so does not
+ * wait any more. The callback's side asks `isGone` when it needs to know: a canceller for each caller would cost more than the rest
+ * of this function.
  */
 export const awaitCallback = <A, E = never, R = never>(
   register: (resume: (effect: Effect.Effect<A, E, R>) => void, isGone: () => boolean) => void

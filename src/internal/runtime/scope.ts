@@ -1,4 +1,4 @@
-/** Scopes. */
+/** A cheaper `Effect.scoped`. */
 import { Context, Effect, FiberRef, Scope } from "effect"
 
 /**
@@ -9,7 +9,7 @@ export const scopedUninterruptible = <A, E>(use: Effect.Effect<A, E, Scope.Scope
   Effect.withFiberRuntime<A, E>(({ currentContext: context }) =>
     Effect.flatMap(Scope.make(), (scope) =>
       FiberRef.set(FiberRef.currentContext, Context.add(context, Scope.Scope, scope)).pipe(
-        // the step before provides the scope
+        // The cast: the step before has put the scope into the context.
         Effect.zipRight(Effect.exit(use as Effect.Effect<A, E>)),
         Effect.flatMap((exit) =>
           FiberRef.set(FiberRef.currentContext, context).pipe(
