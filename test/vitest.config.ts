@@ -1,8 +1,11 @@
+import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 import { sized } from "./support/size.js"
 
 const source = (path: string) => fileURLToPath(new URL(`../src/${path}`, import.meta.url))
+
+const workers = Math.max(3, availableParallelism() - 1)
 
 export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
@@ -15,6 +18,12 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/servers/postgres.setup.ts", "test/servers/memcached.setup.ts"],
+    // To load the library anew for each file would cost more than most of them. Nothing in it is shared but by a layer.
+    isolate: false,
+    setupFiles: ["test/support/plainIt.ts"],
+    // most of their time the tests wait for servers and clocks
+    minWorkers: workers,
+    maxWorkers: workers,
     // what a test says is of interest where it fails
     silent: "passed-only",
     // what hangs is to be told; what is slow on a busy machine is not
