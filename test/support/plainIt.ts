@@ -5,4 +5,4 @@
 import { makeMethods } from "@effect/vitest"
 import { it } from "vitest"
 
-makeMethods(it)
+makeMethods(Object.assign(it, { scopedFixtures: it.scoped }))
