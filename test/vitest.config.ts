@@ -1,9 +1,23 @@
 import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
+import { BaseSequencer, type TestSpecification } from "vitest/node"
 import { sized } from "./support/size.js"
 
 const source = (path: string) => fileURLToPath(new URL(`../src/${path}`, import.meta.url))
+
+/** Those that take longest begin first, or one of them would end alone. */
+const longest = ["package/install", "cluster/cluster", "memcached/outage", "examples", "backends", "interruption.sweep"]
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: ReadonlyArray<TestSpecification>): Promise<Array<TestSpecification>> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const found = longest.findIndex((part) => moduleId.includes(part))
+      return found < 0 ? longest.length : found
+    }
+    return files.toSorted((left, right) => rank(left) - rank(right))
+  }
+}
 
 const workers = Math.max(3, availableParallelism() - 1)
 
@@ -22,6 +36,7 @@ export default defineConfig({
     isolate: false,
     setupFiles: ["test/support/plainIt.ts"],
     // most of their time the tests wait for servers and clocks
+    sequence: { sequencer: LongestFirst },
     minWorkers: workers,
     maxWorkers: workers,
     // what a test says is of interest where it fails

@@ -55,10 +55,10 @@ export const processTests = <E>(it: It, layer: Layer.Layer<CacheBackend, E>): vo
         const { key } = yield* ground
         const processes = yield* three
         let runs = 0
-        const f = cached(() => Effect.map(Effect.sleep("3200 millis"), () => ++runs), {
+        const f = cached(() => Effect.map(Effect.sleep("2200 millis"), () => ++runs), {
           key: key("f"),
-          // a machine that stands still for a second does not let it run out
-          lease: "1500 millis"
+          // a machine that stands still for half a second does not let it run out
+          lease: "1 second"
         })
         const values = yield* Effect.forEach([0, 1, 2], (index) => f().pipe(inProcess(processes, index)), {
           concurrency: "unbounded"
