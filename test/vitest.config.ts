@@ -1,8 +1,25 @@
+import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
+import { BaseSequencer, type TestSpecification } from "vitest/node"
 import { sized } from "./support/size.js"
 
 const source = (path: string) => fileURLToPath(new URL(`../src/${path}`, import.meta.url))
+
+/** Those that take longest begin first, or one of them would end alone. */
+const longest = ["package/install", "cluster/cluster", "memcached/outage", "examples", "backends", "interruption.sweep"]
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: ReadonlyArray<TestSpecification>): Promise<Array<TestSpecification>> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const found = longest.findIndex((part) => moduleId.includes(part))
+      return found < 0 ? longest.length : found
+    }
+    return files.toSorted((left, right) => rank(left) - rank(right))
+  }
+}
+
+const workers = Math.max(3, availableParallelism() - 1)
 
 export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
@@ -15,6 +32,13 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/servers/postgres.setup.ts", "test/servers/memcached.setup.ts"],
+    // To load the library anew for each file would cost more than most of them. Nothing in it is shared but by a layer.
+    isolate: false,
+    setupFiles: ["test/support/plainIt.ts"],
+    // most of their time the tests wait for servers and clocks
+    sequence: { sequencer: LongestFirst },
+    minWorkers: workers,
+    maxWorkers: workers,
     // what a test says is of interest where it fails
     silent: "passed-only",
     // what hangs is to be told; what is slow on a busy machine is not

@@ -50,24 +50,25 @@ export const mutations: ReadonlyArray<Mutation> = [
   }
 ]
 
-/** The sources with one promise broken. Fails if the text to be replaced is not there exactly once. */
-const mutate = ({ broken, file, name, original }: Mutation) =>
+/** The text of the file with the promise broken. Throws if the text to be replaced is not there exactly once. */
+export const mutate = ({ broken, file, name, original }: Mutation): string => {
+  const text = readFileSync(join(projectRoot, "src", file), "utf8")
+  if (text.split(original).length !== 2) {
+    throw new Error(`"${name}" does not apply: its line is not, or not once, in src/${file}`)
+  }
+  return text.replace(original, () => broken)
+}
+
+/** The worker over the sources with one promise broken. */
+const brokenWorker = (mutation: Mutation) =>
   Effect.gen(function* () {
     const directory = yield* Effect.acquireRelease(
       Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-cached-mutation-"))),
       (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
     )
-    const source = join(directory, "src")
-    cpSync(join(projectRoot, "src"), source, { recursive: true })
-    const text = readFileSync(join(source, file), "utf8")
-    if (text.split(original).length !== 2) {
-      return yield* Effect.fail(new Error(`"${name}" does not apply: its line is not, or not once, in src/${file}`))
-    }
-    writeFileSync(
-      join(source, file),
-      text.replace(original, () => broken)
-    )
-    return yield* bundle(workerEntry, source)
+    cpSync(join(projectRoot, "src"), directory, { recursive: true })
+    writeFileSync(join(directory, mutation.file), mutate(mutation))
+    return yield* bundle(workerEntry, directory)
   })
 
 const rounds = 5
@@ -75,7 +76,7 @@ const rounds = 5
 /** Runs until the checker goes red. */
 const seesIt = (mutation: Mutation) =>
   Effect.gen(function* () {
-    const worker = yield* mutate(mutation)
+    const worker = yield* brokenWorker(mutation)
     for (let round = 0; round < rounds; round++) {
       const plan = planFor(mutation.promise === outlives ? "stormy" : "calm", 4711 + round, 0, {
         duration: 4_000,

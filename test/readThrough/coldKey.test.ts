@@ -5,8 +5,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Option, Ref, TestClock } from "effect"
 import { cached } from "effect-cached"
 import { memoryRig } from "../support/backend.js"
+import { sized } from "../support/size.js"
 
-const crowd = 10_000
+const crowd = sized(2_000, 10_000)
 
 const counted = Effect.gen(function* () {
   const begun = yield* Ref.make(0)
@@ -26,7 +27,7 @@ const counted = Effect.gen(function* () {
 /** Lets all fibers run until they wait for the computation. */
 const settle = Effect.repeatN(Effect.yieldNow(), 50)
 
-describe("10,000 fibers on one cold key", () => {
+describe(`${crowd} fibers on one cold key`, () => {
   it.scoped("one computation, all get its value", () =>
     Effect.gen(function* () {
       const { provide, service, flights } = yield* memoryRig
@@ -115,11 +116,11 @@ it.scoped("a computation longer than many leases stays the only one: its lease i
     const { provide } = yield* memoryRig
     let begun = 0
     const slow = cached(
-      Effect.suspend(() => Effect.delay(Effect.succeed(++begun), "10 minutes")),
+      Effect.suspend(() => Effect.delay(Effect.succeed(++begun), "3 minutes")),
       { key: "slow", lease: "5 seconds" }
     )
     const fibers = []
-    for (let minute = 0; minute < 10; minute++) {
+    for (let minute = 0; minute < 3; minute++) {
       fibers.push(yield* Effect.fork(provide(slow)))
       yield* TestClock.adjust(Duration.minutes(1))
     }

@@ -5,7 +5,7 @@ import { expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { cached, MemoryBackend } from "effect-cached"
 
-const size = 2_000
+const size = 1_000
 
 const counted = () => {
   const state = { computed: 0 }

@@ -55,7 +55,7 @@ export const processTests = <E>(it: It, layer: Layer.Layer<CacheBackend, E>): vo
         const { key } = yield* ground
         const processes = yield* three
         let runs = 0
-        const f = cached(() => Effect.map(Effect.sleep("3200 millis"), () => ++runs), {
+        const f = cached(() => Effect.map(Effect.sleep("2200 millis"), () => ++runs), {
           key: key("f"),
           // long enough that it does not run out when the machine is blocked for a second
           lease: "1500 millis"
