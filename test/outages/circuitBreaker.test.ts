@@ -134,6 +134,20 @@ describe("the queue of invalidations", () => {
     })
   )
 
+  it.scoped("is not emptied by what a transaction writes, which may be rolled back", () =>
+    Effect.gen(function* () {
+      const plain = new ClassStore()
+      const store = yield* guard(fromPlain(plain), { failures: 9, retryAfter: 3_600_000, queueInvalidations: true })
+      plain.up = false
+      yield* store.remove(["a", "b"])
+      plain.up = true
+      yield* inTransaction(unfused(store.write)([{ key: "a", entry: lease }]))
+      assert.deepStrictEqual((yield* Effect.flip(read(store, "a"))).reason, "Unavailable")
+      yield* unfused(store.write)([{ key: "b", entry: lease }])
+      assert.deepStrictEqual(yield* read(store, "b"), [{ token: "token of b", entry: undefined }])
+    })
+  )
+
   it.scoped("replays again what is queued again while it is replayed", () =>
     Effect.gen(function* () {
       const plain = new ClassStore()

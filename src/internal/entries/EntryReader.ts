@@ -21,7 +21,7 @@ export const nothing: Snapshot = { stored: undefined, versions: undefined }
 
 export const snapshotOf = (groups: ReadonlyArray<string>, found: Found<StoredEntry>): Snapshot => ({
   stored: found[0],
-  versions: versionsIn(groups, found, 1)
+  versions: groups.length === 0 ? noVersions : versionsIn(groups, found, 1)
 })
 
 /**

@@ -159,24 +159,33 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
           )
         : operation
 
+    const read: Store["read"] = settings.queueInvalidations
+      ? (fiber, keys, onFound, onFailure) =>
+          queue.blocks(keys) ? onFailure(awaitingReplay) : guardedRead(fiber, keys, onFound, onFailure)
+      : guardedRead
+
+    const write: Store["write"] = settings.queueInvalidations
+      ? (fiber, items, onWritten, onFailure) =>
+          guardedWrite(
+            fiber,
+            items,
+            (rejected) => {
+              // What a transaction writes may be rolled back: then the queued invalidation must still be replayed.
+              if (!isInTransaction(fiber)) queue.written(items, rejected)
+              return onWritten(rejected)
+            },
+            onFailure
+          )
+      : guardedWrite
+
     // Each member by name: a spread would lose the methods of a class.
     return {
       name: store.name,
       location: store.location,
       payloads: store.payloads,
       local: store.local,
-      read: (fiber, keys, onFound, onFailure) =>
-        queue.blocks(keys) ? onFailure(awaitingReplay) : guardedRead(fiber, keys, onFound, onFailure),
-      write: (fiber, items, onWritten, onFailure) =>
-        guardedWrite(
-          fiber,
-          items,
-          (rejected) => {
-            queue.written(items, rejected)
-            return onWritten(rejected)
-          },
-          onFailure
-        ),
+      read,
+      write,
       add: (key, entry) => guarded(key, () => store.add(key, entry)),
       replace: (key, token, entry) => guarded(key, () => store.replace(key, token, entry)),
       remove: (keys) =>

@@ -41,7 +41,7 @@ export class Pool {
   }
 
   route(key: string): Route {
-    const primary = this.ring.primary(key)
+    const primary = this.connections.length === 1 ? 0 : this.ring.primary(key)
     const direct = this.direct[primary]
     if (direct === undefined) throw new Error(`the pool has no server ${primary}`)
     if (!this.settings.failover || direct.server.refusal === undefined) return direct
