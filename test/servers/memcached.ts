@@ -3,7 +3,7 @@
  * when this process is killed.
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process"
-import { mkdirSync, rmSync, statSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs"
 import { connect, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -197,6 +197,13 @@ export const memcached = (options: MemcachedServerOptions = {}): Effect.Effect<M
       })
     )
     yield* Effect.acquireRelease(start, () => kill)
+    // A signal takes effect a moment after it was sent: until then the process still answers.
+    const stopped = Effect.suspend(() => {
+      const state = `/proc/${running?.pid}/stat`
+      // After the name, which stands in brackets: `T` for a stopped process.
+      const isStopped = !existsSync(state) || /\) T /.test(readFileSync(state, "latin1"))
+      return isStopped ? Effect.void : Effect.fail("it still runs")
+    }).pipe(Effect.retry(Schedule.spaced("1 millis")), Effect.orDie, inRealTime)
     const send = (name: NodeJS.Signals) => Effect.sync(() => running !== undefined && signal(running.pid, name))
     return {
       host: "127.0.0.1",
@@ -204,7 +211,7 @@ export const memcached = (options: MemcachedServerOptions = {}): Effect.Effect<M
       address: `127.0.0.1:${port}`,
       kill,
       start: Effect.zipRight(kill, start),
-      freeze: Effect.asVoid(send("SIGSTOP")),
+      freeze: Effect.zipRight(send("SIGSTOP"), stopped),
       thaw: Effect.asVoid(send("SIGCONT"))
     }
   })
