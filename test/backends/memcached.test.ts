@@ -4,7 +4,7 @@ import { CacheBackend } from "effect-cached"
 import * as MemcachedBackend from "effect-cached/MemcachedBackend"
 import { cacheBackendSuite } from "effect-cached/testing"
 import { memcached, memcachedServers } from "../servers/memcached.js"
-import { freshNamespace } from "../stores/memcached/support.js"
+import { freshNamespace, patience } from "../stores/memcached/support.js"
 import { cachedSuite } from "../suites/cachedSuite.js"
 import { smokeSuite } from "../suites/smokeSuite.js"
 
@@ -14,7 +14,9 @@ afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
 /** However often it is built: the same servers, under a namespace of its own. */
 const backend = (servers: Effect.Effect<string, Error>) => {
   const namespace = freshNamespace()
-  return Layer.unwrapEffect(Effect.map(servers, (given) => MemcachedBackend.layer({ servers: given, namespace })))
+  return Layer.unwrapEffect(
+    Effect.map(servers, (given) => MemcachedBackend.layer({ servers: given, namespace, timeout: patience }))
+  )
 }
 
 const servers = (count: number) => Effect.runSync(Effect.cached(Scope.extend(memcachedServers(count), scope)))

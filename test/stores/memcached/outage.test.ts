@@ -11,18 +11,20 @@ import { parseServers } from "../../../src/internal/stores/memcached/client/Serv
 import { addresses, type MemcachedServer, memcached, memcachedPool } from "../../servers/memcached.js"
 import { type Relay, relayTo } from "../../servers/relay.js"
 import { type Cost, steadyKeys, steadyLoad } from "./steadyLoad.js"
-import { freshNamespace } from "./support.js"
+import { eventually, freshNamespace, isDown } from "./support.js"
 
 /** All other options are left to their defaults: they are what is tried. */
-const timeout = 300
-const lasting = 1_200
-/** A server that is silent is given up after two time-outs: no answer, and none to the attempt to connect again. */
-const known = 2 * timeout
+const timeout = 800
 
 /** A call waits for one answer that does not come, and then computes; as much again for a busy machine. */
 const bound = ({ noise }: Cost): number => 2 * timeout + noise
 
+/** So many troubles at once: most of their time they wait. */
+const lanes = Effect.runSync(Effect.makeSemaphore(3))
+
 interface Trouble {
+  /** The server that must be known to be down then; none where it is only slow, or comes and goes. */
+  readonly down: string | undefined
   readonly begin: Effect.Effect<unknown, Error, Scope.Scope>
   readonly end: Effect.Effect<unknown, Error>
 }
@@ -50,19 +52,21 @@ const milliseconds = (time: number): string => `${Math.max(0, time).toFixed(1)} 
 const through = (what: string, { failover = false, group, lost, namespace, servers, trouble }: Situation) =>
   Effect.gen(function* () {
     const load = yield* steadyLoad(group)
-    yield* load.untilHits(5_000)
+    yield* load.untilHits
     const start = performance.now()
-    yield* Effect.sleep(300)
+    yield* load.untilCalls(300)
     const begin = performance.now()
     yield* trouble.begin
-    yield* Effect.sleep(lasting)
+    if (trouble.down !== undefined) yield* eventually(isDown(trouble.down), (down) => down)
+    else yield* load.untilCalls(300)
+    const known = performance.now()
+    yield* load.untilCalls(300)
     const end = performance.now()
     yield* trouble.end
-    const recovered = performance.now()
-    yield* load.untilHits(5_000)
-    const back = load.firstHit(recovered, lost) - recovered
+    yield* load.untilHits
+    const back = load.firstHit(end, lost) - end
     // Until then the others stood in: what it has kept for so long is still to be seen.
-    if (failover) yield* Effect.sleep(lasting)
+    if (failover) yield* load.untilCalls(1_000)
     const during = load.cost(begin, end)
     const all = load.cost(begin, performance.now())
     yield* Console.log(
@@ -70,13 +74,11 @@ const through = (what: string, { failover = false, group, lost, namespace, serve
         `${milliseconds(all.slowest)} at most; hit again after ${milliseconds(back)}`
     )
     expect(load.wrongs()).toEqual({ outdated: 0, failed: [] })
-    expect(during.calls).toBeGreaterThan(50)
     expect(all.slowest).toBeLessThan(bound(all))
-    expect(back).toBeLessThan(2_000)
     const course: Course = {
       before: load.cost(start, begin),
       during,
-      onceKnown: (keys) => load.cost(begin + known + 100, end, keys)
+      onceKnown: (keys) => load.cost(known, end, keys)
     }
     return course
   }).pipe(
@@ -87,12 +89,13 @@ const through = (what: string, { failover = false, group, lost, namespace, serve
 
 const share = ({ calls, hits }: Cost): number => hits / calls
 
+/** One or the other call meets a moment in which the machine gave no time to a server. */
 const noTimeOuts = (cost: Cost) => {
-  expect(cost.median).toBeLessThan(timeout / 10)
-  expect(cost.slowest).toBeLessThan(timeout / 2 + cost.noise)
+  expect(cost.median).toBeLessThan(timeout / 4)
+  expect(cost.above(timeout / 2 + cost.noise) / cost.calls).toBeLessThan(0.05)
 }
 
-describe("cached, with its only server", () => {
+describe.concurrent("cached, with its only server", () => {
   const onServer = (what: string, trouble: (server: MemcachedServer) => Trouble) =>
     it.scopedLive(what, () =>
       Effect.gen(function* () {
@@ -100,11 +103,15 @@ describe("cached, with its only server", () => {
         const { onceKnown } = yield* through(what, { servers: server.address, trouble: trouble(server) })
         expect(onceKnown(steadyKeys).hits).toBe(0)
         noTimeOuts(onceKnown(steadyKeys))
-      })
+      }).pipe(lanes.withPermits(1))
     )
 
-  onServer("killed, and restarted without its memory", ({ kill, start }) => ({ begin: kill, end: start }))
-  onServer("frozen", ({ freeze, thaw }) => ({ begin: freeze, end: thaw }))
+  onServer("killed, and restarted without its memory", ({ address, kill, start }) => ({
+    down: address,
+    begin: kill,
+    end: start
+  }))
+  onServer("frozen", ({ address, freeze, thaw }) => ({ down: address, begin: freeze, end: thaw }))
 
   const onRelay = (
     what: string,
@@ -115,10 +122,11 @@ describe("cached, with its only server", () => {
       Effect.gen(function* () {
         const relay = yield* relayTo(yield* memcached())
         check(yield* through(what, { servers: relay.address, trouble: trouble(relay) }))
-      })
+      }).pipe(lanes.withPermits(1))
     )
 
   const delaying = (relay: Relay, millis: number): Trouble => ({
+    down: millis > timeout ? relay.address : undefined,
     begin: Effect.sync(() => {
       relay.delay = millis
     }),
@@ -134,6 +142,7 @@ describe("cached, with its only server", () => {
   )
   onRelay("2 s away", (relay) => delaying(relay, 2_000))
   onRelay("swallowed by the network", (relay) => ({
+    down: relay.address,
     begin: Effect.sync(() => {
       relay.swallow = true
     }),
@@ -151,6 +160,7 @@ describe("cached, with its only server", () => {
       relay.cutAfter = undefined
     })
     return {
+      down: undefined,
       begin: Effect.forkScoped(cutting),
       end: Effect.sync(() => {
         lasts = false
@@ -159,7 +169,7 @@ describe("cached, with its only server", () => {
   })
 })
 
-describe("cached, with one server of three", () => {
+describe.concurrent("cached, with one server of three", () => {
   /** In trouble is the one with the most keys: where each has so few, some may have next to none. */
   const pool = Effect.gen(function* () {
     const servers = yield* memcachedPool(3)
@@ -193,15 +203,17 @@ describe("cached, with one server of three", () => {
     it.scopedLive(what, () =>
       Effect.gen(function* () {
         const { namespace, others, own, server, servers } = yield* pool
-        const trouble: Trouble =
-          how === "killed" ? { begin: server.kill, end: server.start } : { begin: server.freeze, end: server.thaw }
+        const trouble: Trouble = {
+          down: server.address,
+          ...(how === "killed" ? { begin: server.kill, end: server.start } : { begin: server.freeze, end: server.thaw })
+        }
         const { before, onceKnown } = yield* through(what, { servers, trouble, namespace, failover, lost: own })
         noTimeOuts(onceKnown(steadyKeys))
         // The other two serve their keys as ever.
         expect(share(onceKnown(others))).toBeGreaterThan(share(before) / 2)
         if (failover) expect(share(onceKnown(own))).toBeGreaterThan(share(before) / 2)
         else expect(onceKnown(own).hits).toBe(0)
-      })
+      }).pipe(lanes.withPermits(1))
     )
   }
 
@@ -210,12 +222,12 @@ describe("cached, with one server of three", () => {
       const { group, namespace, server, servers } = yield* pool
       const { onceKnown } = yield* through("killed, and with it the version of all keys' group", {
         servers,
-        trouble: { begin: server.kill, end: server.start },
+        trouble: { down: server.address, begin: server.kill, end: server.start },
         namespace,
         group
       })
       noTimeOuts(onceKnown(steadyKeys))
       expect(onceKnown(steadyKeys).hits).toBe(0)
-    })
+    }).pipe(lanes.withPermits(1))
   )
 })

@@ -5,7 +5,7 @@ import { parseServers } from "../../../src/internal/stores/memcached/client/Serv
 import { addresses, type MemcachedServer, memcachedPool } from "../../servers/memcached.js"
 import { added, eventually, freshNamespace, item, readRecord, readText, readTexts, record, storeOn } from "./support.js"
 
-const brisk = { timeout: 150, retryDelay: 100 }
+const brisk = { timeout: 600, retryDelay: 100 }
 
 /** Keys that belong to the server at `index`. */
 const keysOf = (servers: ReadonlyArray<MemcachedServer>, index: number, count: number) =>
@@ -33,7 +33,7 @@ const start = Effect.gen(function* () {
   return { servers: addresses(servers), first, key, keys, others }
 })
 
-describe("a pool without failover", () => {
+describe.concurrent("a pool without failover", () => {
   it.scopedLive("fails on a dead server's keys and serves the others'", () =>
     Effect.gen(function* () {
       const { first, keys, others, servers } = yield* start
@@ -58,11 +58,11 @@ describe("a pool without failover", () => {
       const [other = ""] = others
       yield* store.write([item(key, "old"), item(other, "old")])
       yield* first.freeze
-      yield* eventually(Effect.flip(store.read([key])), ({ reason }) => reason === "Unavailable", 2_000)
+      yield* eventually(Effect.flip(store.read([key])), ({ reason }) => reason === "Unavailable")
       expect((yield* Effect.flip(store.clear)).reason).toBe("Unavailable")
       expect(yield* readText(store, other)).toBeUndefined()
       yield* first.thaw
-      yield* eventually(store.read([key]), () => true, 2_000)
+      yield* eventually(store.read([key]), () => true)
       expect(yield* readText(store, key)).toBeUndefined()
     })
   )
@@ -73,14 +73,14 @@ describe("a pool without failover", () => {
       const store = yield* storeOn(servers, brisk)
       yield* store.write([item(key, "value")])
       yield* first.freeze
-      yield* eventually(Effect.flip(store.read([key])), ({ reason }) => reason === "Unavailable", 2_000)
+      yield* eventually(Effect.flip(store.read([key])), ({ reason }) => reason === "Unavailable")
       yield* first.thaw
-      yield* eventually(readText(store, key), (text) => text === "value", 2_000)
+      yield* eventually(readText(store, key), (text) => text === "value")
     })
   )
 })
 
-describe("a pool with failover", () => {
+describe.concurrent("a pool with failover", () => {
   const failover = { ...brisk, failover: true }
 
   it.scopedLive("uses the next server of the ring while one is down", () =>
@@ -89,7 +89,7 @@ describe("a pool with failover", () => {
       const store = yield* storeOn(servers, failover)
       yield* store.write(others.map((other) => item(other, "theirs")))
       yield* first.kill
-      yield* eventually(readText(store, key), (text) => text === undefined, 2_000)
+      yield* eventually(readText(store, key), (text) => text === undefined)
       expect(yield* added(store, key, "stand-in")).toBe(true)
       expect(yield* added(store, key, "twice")).toBe(false)
       const { token } = yield* readRecord(store, key)
@@ -116,10 +116,8 @@ describe("a pool with failover", () => {
       const namespace = freshNamespace()
       const store = yield* storeOn(servers, failover, namespace)
       const sibling = yield* storeOn(servers, failover, namespace)
-      const down = eventually(
-        Effect.all([readText(store, key), readText(sibling, key)]),
-        (found) => found.every((text) => text === undefined),
-        3_000
+      const down = eventually(Effect.all([readText(store, key), readText(sibling, key)]), (found) =>
+        found.every((text) => text === undefined)
       )
       yield* store.write([item(key, "before the outage")])
       const { token } = yield* readRecord(store, key)
@@ -132,22 +130,18 @@ describe("a pool with failover", () => {
       yield* store.write([item(key, "during the outage, again")])
       yield* first.thaw
       // Back on its own server, whose memory still holds what was removed meanwhile.
-      yield* eventually(added(store, key, "after the outage"), (won) => won, 2_000)
-      yield* eventually(readText(sibling, key), (text) => text !== "during the outage, again", 2_000)
-      yield* eventually(added(store, key, "after the outage"), () => true, 1_000)
+      yield* eventually(added(store, key, "after the outage"), (won) => won)
+      yield* eventually(readText(sibling, key), (text) => text !== "during the outage, again")
+      yield* eventually(added(store, key, "after the outage"), () => true)
       const seen = yield* Effect.all([readText(store, key), readText(sibling, key)])
       expect(seen).toEqual(["after the outage", "after the outage"])
 
       yield* first.freeze
-      yield* eventually(
-        Effect.all([readText(store, key), readText(sibling, key)]),
-        (found) => {
-          // The stand-in still holds what it kept in the first outage.
-          expect(found.filter((text) => text?.startsWith("during"))).toEqual([])
-          return found.every((text) => text === undefined)
-        },
-        3_000
-      )
+      yield* eventually(Effect.all([readText(store, key), readText(sibling, key)]), (found) => {
+        // The stand-in still holds what it kept in the first outage.
+        expect(found.filter((text) => text?.startsWith("during"))).toEqual([])
+        return found.every((text) => text === undefined)
+      })
       yield* first.thaw
     })
   )

@@ -5,6 +5,7 @@
  */
 import { type Cause, Effect, Exit, type Scope } from "effect"
 import { type CacheBackend, cached } from "effect-cached"
+import { until } from "../../support/until.js"
 
 /** What calls cost beyond the bare computation, in milliseconds. */
 export interface Cost {
@@ -15,14 +16,18 @@ export interface Cost {
   readonly slowest: number
   /** How much longer than usual the slowest bare computation of the same time took: what the machine adds by itself. */
   readonly noise: number
+  /** How many of the calls cost more than that. */
+  readonly above: (millis: number) => number
 }
 
 export interface SteadyLoad {
   readonly keys: ReadonlyArray<string>
   /** The cost of the calls that ended between these two moments of `performance.now()`. */
   readonly cost: (from: number, to: number, keys?: ReadonlyArray<string>) => Cost
+  /** Waits until so many more calls have ended. */
+  readonly untilCalls: (count: number) => Effect.Effect<void, Error>
   /** Waits until each key was hit by a call that began from now on. */
-  readonly untilHits: (within: number) => Effect.Effect<void, Error>
+  readonly untilHits: Effect.Effect<void, Error>
   /** When the first call that began after this moment hit one of the keys. */
   readonly firstHit: (after: number, keys?: ReadonlyArray<string>) => number
   /** What must not be: answers older than they may be, and callers that got none. */
@@ -48,6 +53,12 @@ const pauseBetweenChanges = 10
 
 const median = (numbers: ReadonlyArray<number>): number =>
   numbers.toSorted((left, right) => left - right)[Math.floor(numbers.length / 2)] ?? 0
+
+const expectSoon = (holds: () => boolean, otherwise: () => string): Effect.Effect<void, Error> =>
+  Effect.flatMap(
+    until(Effect.sync(holds), (isSo) => isSo),
+    (isSo) => (isSo ? Effect.void : Effect.fail(new Error(otherwise())))
+  )
 
 /** The keys that the load caches under, as `cached` prints them. */
 export const steadyKeys: ReadonlyArray<string> = Array.from({ length: 24 }, (_, index) => `steady(${index})`)
@@ -135,24 +146,32 @@ export const steadyLoad = (group?: string): Effect.Effect<SteadyLoad, never, Cac
           hits: within.filter(({ hit }) => hit).length,
           median: median(took) - usual,
           slowest: Math.max(...took, ...unanswered) - usual,
-          noise: Math.max(...bareTimes) - usual
+          noise: Math.max(...bareTimes) - usual,
+          above: (millis) => [...took, ...unanswered].filter((time) => time - usual > millis).length
         }
       },
       firstHit: (after, keys = steadyKeys) =>
         calls.find(({ began, hit, key }) => hit && began >= after && keys.includes(key))?.ended ??
         Number.POSITIVE_INFINITY,
-      untilHits: (within) =>
-        Effect.gen(function* () {
-          const start = performance.now()
-          const missing = new Set(steadyKeys)
-          for (let seen = calls.length; performance.now() - start < within; yield* Effect.sleep(5)) {
-            for (; seen < calls.length; seen++) {
-              const call = calls[seen]
-              if (call?.hit === true && call.began >= start) missing.delete(call.key)
-            }
-            if (missing.size === 0) return
+      untilCalls: (count) => {
+        const wanted = calls.length + count
+        return expectSoon(
+          () => calls.length >= wanted,
+          () => `${wanted - calls.length} calls are missing`
+        )
+      },
+      untilHits: Effect.suspend(() => {
+        const start = performance.now()
+        const missing = new Set(steadyKeys)
+        let seen = calls.length
+        const isHit = () => {
+          for (; seen < calls.length; seen++) {
+            const call = calls[seen]
+            if (call?.hit === true && call.began >= start) missing.delete(call.key)
           }
-          return yield* Effect.fail(new Error(`no hit within ${within} ms of ${[...missing].join(", ")}`))
-        })
+          return missing.size === 0
+        }
+        return expectSoon(isHit, () => `no hit of ${[...missing].join(", ")}`)
+      })
     }
   })

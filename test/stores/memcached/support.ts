@@ -1,4 +1,4 @@
-import { Effect, Logger, LogLevel, Option, type Scope } from "effect"
+import { Effect, Logger, LogLevel, Metric, Option, type Scope } from "effect"
 import { Client } from "memjs"
 import type { ByteItem, ByteRecord, ByteStore, StoredBytes } from "../../../src/ByteStore.js"
 import type { CacheError } from "../../../src/CacheError.js"
@@ -6,6 +6,7 @@ import { unfused } from "../../../src/internal/stores/fused.js"
 import * as MemcachedStore from "../../../src/internal/stores/memcached/MemcachedStore.js"
 import type { MemcachedOptions } from "../../../src/internal/stores/memcached/settings.js"
 import type { FusedByteStore } from "../../../src/internal/stores/Store.js"
+import { until } from "../../support/until.js"
 
 export const minute = 60_000
 
@@ -43,6 +44,9 @@ export const plain = (store: FusedByteStore): ByteStore => ({
   write: unfused(store.write)
 })
 
+/** Of tests that are not about time-outs: no machine is so busy. */
+export const patience = 60_000
+
 /** Outages are what many tests are about; what is said of them would drown the rest. */
 const quietly = Logger.withMinimumLogLevel(LogLevel.None)
 
@@ -60,7 +64,7 @@ export const fusedStoreOn = (
   options: Omit<Partial<MemcachedOptions>, "servers"> = {},
   namespace = freshNamespace()
 ): Effect.Effect<FusedByteStore, CacheError, Scope.Scope> =>
-  quietly(MemcachedStore.make({ servers, ...options }, namespace))
+  quietly(MemcachedStore.make({ servers, timeout: patience, ...options }, namespace))
 
 export const storeOn = (
   ...options: Parameters<typeof fusedStoreOn>
@@ -84,19 +88,25 @@ export const outcome = (
     Effect.timeoutTo({ duration: millis, onSuccess: (result) => result, onTimeout: () => "hangs" as const })
   )
 
-/** Repeats until the result is as wanted; how long that took, in milliseconds. */
+/** Repeats until the result is as wanted: failures are none. How soon it is, is what the proof measures. */
 export const eventually = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
-  wanted: (result: A) => boolean,
-  within: number
-): Effect.Effect<number, Error, R> =>
-  Effect.suspend(() => {
-    const start = performance.now()
-    const attempt: Effect.Effect<number, Error, R> = Effect.flatMap(Effect.option(effect), (result) => {
-      const elapsed = performance.now() - start
-      if (Option.isSome(result) && wanted(result.value)) return Effect.succeed(elapsed)
-      if (elapsed > within) return Effect.fail(new Error(`not within ${within} ms`))
-      return Effect.delay(attempt, 20)
-    })
-    return attempt
-  })
+  wanted: (result: A) => boolean
+): Effect.Effect<void, Error, R> =>
+  Effect.flatMap(
+    until(Effect.option(effect), Option.exists(wanted)),
+    (seen): Effect.Effect<void, Error> =>
+      Option.exists(seen, wanted) ? Effect.void : Effect.fail(new Error(`at last there was ${seen}`))
+  )
+
+/** Whether the metric says that calls skip this server. */
+export const isDown = (address: string): Effect.Effect<boolean> =>
+  Effect.map(Metric.snapshot, (pairs) =>
+    pairs.some(
+      ({ metricKey, metricState }) =>
+        metricKey.name === "effect_cached_breaker_open" &&
+        metricKey.tags.some(({ key, value }) => key === "server" && value === address) &&
+        "value" in metricState &&
+        metricState.value === 1
+    )
+  )
