@@ -21,6 +21,7 @@ import { Invalidation } from "../readThrough/invalidation.js"
 import { Leases } from "../readThrough/Lease.js"
 import { ReadThrough } from "../readThrough/ReadThrough.js"
 import { SingleFlight } from "../readThrough/SingleFlight.js"
+import { WithoutStore } from "../readThrough/WithoutStore.js"
 import { LayerCounters } from "../runtime/counters.js"
 import type { Store } from "../stores/Store.js"
 import { engine } from "./engine.js"
@@ -53,7 +54,13 @@ export const make = (
     const computation = new Computation(new Leases(reader), flights, invalidation)
     const singleFlight = new SingleFlight(computation, flights, store.location === "process")
     yield* Effect.addFinalizer(() => singleFlight.shutdown)
-    const readThrough = new ReadThrough(reader, flights, singleFlight, invalidation)
+    const readThrough = new ReadThrough(
+      reader,
+      flights,
+      singleFlight,
+      new WithoutStore(flights, singleFlight),
+      invalidation
+    )
     const access = new Access(reader, invalidation, counters.direct, keyspaceOf, defaultTtl)
 
     return {

@@ -8,7 +8,7 @@ import { type CacheError, NoCachedValue } from "../../CacheError.js"
 import type { Lease, StoredEntry } from "../../CacheStore.js"
 import { type EntryReader, keysOf, plainHit, type Snapshot, snapshotOf } from "../entries/EntryReader.js"
 import { refreshesEarly, type Servable, stateOf, type Unservable, withoutValue } from "../entries/entryState.js"
-import { alreadyReported, logFailure, storeFailed } from "../outages/storeFailure.js"
+import { storeFailed } from "../outages/storeFailure.js"
 import { type CallingFiber, debugIsOn, now, nowMillis, withFiber } from "../runtime/fiber.js"
 import { logAction } from "../runtime/logs.js"
 import { inTransaction, isInTransaction } from "../runtime/transaction.js"
@@ -18,6 +18,7 @@ import type { Flights } from "./Flights.js"
 import type { Invalidation } from "./invalidation.js"
 import type { MemoRequest } from "./request.js"
 import type { SingleFlight } from "./SingleFlight.js"
+import { unavailable, type WithoutStore } from "./WithoutStore.js"
 
 /** What a read found: a value that may be served, or none. */
 type ReadResult<A> =
@@ -38,6 +39,7 @@ export class ReadThrough {
     private readonly reader: EntryReader,
     private readonly flights: Flights,
     private readonly singleFlight: SingleFlight,
+    private readonly withoutStore: WithoutStore,
     private readonly invalidation: Invalidation
   ) {}
 
@@ -127,7 +129,7 @@ export class ReadThrough {
       fiber,
       keysOf(request.key, request.groups),
       (found) => this.found(fiber, request, found, tries, waited),
-      (error) => this.withoutStore(fiber, request, error)
+      (error) => this.withoutStore.afterFailure(fiber, request, error)
     )
   }
 
@@ -242,7 +244,7 @@ export class ReadThrough {
       // After a lease's length this caller computes the other key itself: if there is a cycle, that computation meets its own key
       // and fails. It joins no flight without a lease, which might be older than another process's invalidation.
       if (currentFlight.of(fiber) !== undefined && waited > request.policy.lease) {
-        return this.startWithoutStore(fiber, request)
+        return this.withoutStore.start(fiber, request)
       }
       return Effect.flatMap(Effect.zip(now, pollDelay(tries)), ([time, delay]) =>
         again(Math.min(delay, Math.max(1, lease.until - time)))
@@ -263,35 +265,6 @@ export class ReadThrough {
     })
   }
 
-  /** A failure of the store counts as a miss. The value is computed and not stored. */
-  private withoutStore<A, E, R>(
-    fiber: CallingFiber,
-    request: MemoRequest<A, E, R>,
-    error: CacheError
-  ): Effect.Effect<A, E, R> {
-    request.counters.countOn(fiber, "storeErrors")
-    request.counters.countOn(fiber, "misses")
-    const computing = Effect.suspend(() => this.computeWithoutStore(fiber, request))
-    return alreadyReported(fiber, error)
-      ? computing
-      : Effect.zipRight(logFailure(unavailable(request), error), computing)
-  }
-
-  /** Computes without a lease, once for all callers of this process. */
-  private computeWithoutStore<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
-    const flight = this.flights.withoutLease(request.key)
-    if (flight === undefined) return this.startWithoutStore(fiber, request)
-    return Effect.flatMap(this.singleFlight.join(request, flight), (outcome) =>
-      outcome._tag === "Done" ? outcome.exit : this.computeWithoutStore(fiber, request)
-    )
-  }
-
-  private startWithoutStore<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
-    return Effect.flatMap(this.singleFlight.start(fiber, request, "withoutStore"), (outcome) =>
-      outcome._tag === "Done" ? outcome.exit : this.computeWithoutStore(fiber, request)
-    )
-  }
-
   private withinTransaction<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.matchEffect(this.readEntry(request), {
       onFailure: (error) =>
@@ -303,6 +276,3 @@ export class ReadThrough {
     })
   }
 }
-
-const unavailable = <A, E, R>(request: MemoRequest<A, E, R>): string =>
-  `Cache unavailable, computing ${request.printed} without it`

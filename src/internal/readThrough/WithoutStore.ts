@@ -1,0 +1,46 @@
+/**
+ * What callers get while the store is away: one computation without a lease for all callers of this process. Its value is not
+ * stored.
+ */
+import { Effect } from "effect"
+import type { CacheError } from "../../CacheError.js"
+import { alreadyReported, logFailure } from "../outages/storeFailure.js"
+import type { CallingFiber } from "../runtime/fiber.js"
+import type { Flights } from "./Flights.js"
+import type { MemoRequest } from "./request.js"
+import type { SingleFlight } from "./SingleFlight.js"
+
+export const unavailable = <A, E, R>(request: MemoRequest<A, E, R>): string =>
+  `Cache unavailable, computing ${request.printed} without it`
+
+export class WithoutStore {
+  constructor(
+    private readonly flights: Flights,
+    private readonly singleFlight: SingleFlight
+  ) {}
+
+  /** A failure of the store counts as a miss. */
+  afterFailure<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>, error: CacheError): Effect.Effect<A, E, R> {
+    request.counters.countOn(fiber, "storeErrors")
+    request.counters.countOn(fiber, "misses")
+    const computing = Effect.suspend(() => this.compute(fiber, request))
+    return alreadyReported(fiber, error)
+      ? computing
+      : Effect.zipRight(logFailure(unavailable(request), error), computing)
+  }
+
+  /** Starts a computation of its own, although another may run. */
+  start<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.flatMap(this.singleFlight.start(fiber, request, "withoutStore"), (outcome) =>
+      outcome._tag === "Done" ? outcome.exit : this.compute(fiber, request)
+    )
+  }
+
+  private compute<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
+    const flight = this.flights.withoutLease(request.key)
+    if (flight === undefined) return this.start(fiber, request)
+    return Effect.flatMap(this.singleFlight.join(request, flight), (outcome) =>
+      outcome._tag === "Done" ? outcome.exit : this.compute(fiber, request)
+    )
+  }
+}
