@@ -4,7 +4,7 @@
 import { expect } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Option, TestClock } from "effect"
 import type { CacheBackendService } from "../../CacheBackend.js"
-import { crowd, ground, type It, live, together } from "./ground.js"
+import { crowd, ground, type It, live, together, waiting } from "./ground.js"
 
 /** An effect that counts its runs. */
 const counted = <A>(value: A) => {
@@ -123,7 +123,8 @@ export const getOrSetTests = (it: It): void => {
       Effect.gen(function* () {
         const { cache, key } = yield* ground
         const { counter, effect } = counted({ the: "value" })
-        const slow = Effect.zipRight(Effect.sleep("30 millis"), effect)
+        const waited = yield* waiting(cache)
+        const slow = Effect.zipRight(Effect.ignore(waited(crowd)), effect)
         const values = yield* together(() => cache.getOrSet(key("a"), slow, { groups: [key("group")] }))
         expect(values).toStrictEqual(Array.from({ length: crowd }, () => ({ the: "value" })))
         expect(counter.runs).toBe(1)
@@ -136,7 +137,8 @@ export const getOrSetTests = (it: It): void => {
       Effect.gen(function* () {
         const { cache, key } = yield* ground
         const { counter, effect } = counted("broken")
-        const failing = Effect.flatMap(Effect.zipRight(Effect.sleep("30 millis"), effect), Effect.fail)
+        const waited = yield* waiting(cache)
+        const failing = Effect.flatMap(Effect.zipRight(Effect.ignore(waited(crowd)), effect), Effect.fail)
         const errors = yield* together(() => Effect.flip(cache.getOrSet(key("a"), failing)))
         expect(new Set(errors)).toStrictEqual(new Set(["broken"]))
         expect(counter.runs).toBe(1)
@@ -150,15 +152,15 @@ export const getOrSetTests = (it: It): void => {
         const { cache, key } = yield* ground
         const { counter, effect } = counted("value")
         const begun = yield* Deferred.make<void>()
-        const slow = Effect.zipRight(
-          Effect.zipRight(Deferred.succeed(begun, undefined), Effect.sleep("50 millis")),
-          effect
-        )
+        const left = yield* Deferred.make<void>()
+        const waited = yield* waiting(cache)
+        const slow = Effect.zipRight(Effect.zipRight(Deferred.succeed(begun, undefined), Deferred.await(left)), effect)
         const first = yield* Effect.fork(cache.getOrSet(key("a"), slow))
         yield* Deferred.await(begun)
         const second = yield* Effect.fork(cache.getOrSet(key("a"), slow))
-        yield* Effect.sleep("10 millis")
+        yield* waited(2)
         yield* Fiber.interrupt(first)
+        yield* Deferred.succeed(left, undefined)
         expect(yield* Fiber.join(second)).toBe("value")
         expect(counter.runs).toBe(1)
         expect(yield* cache.get(key("a"))).toStrictEqual(Option.some("value"))

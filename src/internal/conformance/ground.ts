@@ -61,3 +61,17 @@ export const together = <A, E, R>(effect: (index: number) => Effect.Effect<A, E,
     effect,
     { concurrency: "unbounded" }
   )
+
+/**
+ * Counts the callers that find no value from now on: the effect waits until there are so many, and a moment longer, so that they
+ * wait for the computation then.
+ */
+export const waiting = (
+  cache: CacheBackendService
+): Effect.Effect<(count: number) => Effect.Effect<void, CacheError>, CacheError> =>
+  Effect.map(cache.stats, (before) => (count) => {
+    const wait: Effect.Effect<void, CacheError> = Effect.flatMap(cache.stats, ({ misses }) =>
+      misses - before.misses >= count ? live(Effect.sleep("10 millis")) : Effect.delay(wait, "5 millis").pipe(live)
+    )
+    return wait
+  })

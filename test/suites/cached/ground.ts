@@ -2,7 +2,7 @@
 import { Deferred, Effect } from "effect"
 import { live } from "../../../src/internal/conformance/ground.js"
 
-export { crowd, ground, type It, live, together } from "../../../src/internal/conformance/ground.js"
+export { crowd, ground, type It, live, together, waiting } from "../../../src/internal/conformance/ground.js"
 
 /** A computation that the test controls: the test can wait until it has begun, and lets it end. */
 export const held = <A>(value: A) =>
@@ -12,7 +12,7 @@ export const held = <A>(value: A) =>
     letGo: Deferred.succeed(gate, undefined)
   }))
 
-const patience = "5 seconds"
+const patience = "1 minute"
 
 /** Dies if the effect takes too long on the real clock. */
 export const promptly = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

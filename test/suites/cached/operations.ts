@@ -2,7 +2,7 @@
 import { expect } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Option, TestClock } from "effect"
 import { CacheBackend, cached, NoCachedValue } from "effect-cached"
-import { crowd, ground, held, type It, live, promptly, together } from "./ground.js"
+import { crowd, ground, held, type It, live, promptly, together, waiting } from "./ground.js"
 
 export const operationTests = (it: It): void => {
   it.effect("requireCache serves 0, an empty text and false", () =>
@@ -122,17 +122,18 @@ export const operationTests = (it: It): void => {
   it.effect("a typed error reaches all waiting callers, and is not stored", () =>
     live(
       Effect.gen(function* () {
-        const { key } = yield* ground
+        const { cache, key } = yield* ground
+        const waited = yield* waiting(cache)
         let runs = 0
         const f = cached(
           () =>
             Effect.zipRight(
-              Effect.sleep("30 millis"),
+              Effect.ignore(waited(crowd)),
               Effect.suspend(() => Effect.fail({ run: ++runs }))
             ),
           { key: key("f") }
         )
-        const errors = yield* together(() => Effect.flip(f()))
+        const errors = yield* promptly(together(() => Effect.flip(f())))
         expect(errors).toStrictEqual(Array.from({ length: crowd }, () => ({ run: 1 })))
         expect(yield* Effect.flip(f())).toStrictEqual({ run: 2 })
       })
@@ -174,9 +175,10 @@ export const operationTests = (it: It): void => {
       Effect.gen(function* () {
         const { cache, key } = yield* ground
         let runs = 0
-        const f = cached(() => Effect.map(Effect.sleep("50 millis"), () => ({ run: ++runs })), { key: key("f") })
+        const waited = yield* waiting(cache)
+        const f = cached(() => Effect.map(Effect.ignore(waited(crowd)), () => ({ run: ++runs })), { key: key("f") })
         const before = yield* cache.stats
-        const values = yield* together(() => f())
+        const values = yield* promptly(together(() => f()))
         const after = yield* cache.stats
         expect(values).toStrictEqual(Array.from({ length: crowd }, () => ({ run: 1 })))
         expect(runs).toBe(1)
@@ -190,7 +192,7 @@ export const operationTests = (it: It): void => {
   it.effect("a caller that is interrupted or times out harms no other", () =>
     live(
       Effect.gen(function* () {
-        const { key } = yield* ground
+        const { cache, key } = yield* ground
         const slow = yield* held("value")
         let runs = 0
         const f = cached(
@@ -203,13 +205,14 @@ export const operationTests = (it: It): void => {
         )
         const first = yield* Effect.fork(f())
         yield* slow.begun
+        const secondWaits = yield* waiting(cache)
         const second = yield* Effect.fork(f())
-        const impatient = yield* Effect.fork(Effect.timeoutOption(f(), "20 millis"))
-        yield* Effect.sleep("10 millis")
+        yield* secondWaits(1)
+        expect(yield* Effect.timeoutOption(f(), "20 millis")).toStrictEqual(Option.none())
         yield* Fiber.interrupt(first)
-        expect(yield* Fiber.join(impatient)).toStrictEqual(Option.none())
+        const thirdWaits = yield* waiting(cache)
         const third = yield* Effect.fork(f())
-        yield* Effect.sleep("10 millis")
+        yield* thirdWaits(1)
         yield* slow.letGo
         expect(yield* promptly(Fiber.join(second))).toBe("value")
         expect(yield* promptly(Fiber.join(third))).toBe("value")
