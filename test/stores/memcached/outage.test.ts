@@ -11,13 +11,16 @@ import { parseServers } from "../../../src/internal/stores/memcached/client/Serv
 import { addresses, type MemcachedServer, memcached, memcachedPool } from "../../servers/memcached.js"
 import { type Relay, relayTo } from "../../servers/relay.js"
 import { type Cost, steadyKeys, steadyLoad } from "./steadyLoad.js"
-import { eventually, freshNamespace, isDown } from "./support.js"
+import { eventually, freshNamespace, isDown, patience } from "./support.js"
 
 /** All other options are left to their defaults: they are what is tried. */
 const timeout = 800
 
-/** A call waits for one answer that does not come, and then computes; as much again for a busy machine. */
-const bound = ({ noise }: Cost): number => 2 * timeout + noise
+/** One or the other call meets a moment in which the machine gave no time to a server. */
+const few = 0.05
+
+/** A call waits for one answer that does not come, and then computes. */
+const waitsOnce = (cost: Cost): boolean => cost.above(1.5 * timeout + cost.noise) / cost.calls < few
 
 /** So many troubles at once: most of their time they wait. */
 const lanes = Effect.runSync(Effect.makeSemaphore(3))
@@ -74,7 +77,8 @@ const through = (what: string, { failover = false, group, lost, namespace, serve
         `${milliseconds(all.slowest)} at most; hit again after ${milliseconds(back)}`
     )
     expect(load.wrongs()).toEqual({ outdated: 0, failed: [] })
-    expect(all.slowest).toBeLessThan(bound(all))
+    expect(waitsOnce(all)).toBe(true)
+    expect(all.slowest).toBeLessThan(patience)
     const course: Course = {
       before: load.cost(start, begin),
       during,
@@ -89,10 +93,9 @@ const through = (what: string, { failover = false, group, lost, namespace, serve
 
 const share = ({ calls, hits }: Cost): number => hits / calls
 
-/** One or the other call meets a moment in which the machine gave no time to a server. */
 const noTimeOuts = (cost: Cost) => {
   expect(cost.median).toBeLessThan(timeout / 4)
-  expect(cost.above(timeout / 2 + cost.noise) / cost.calls).toBeLessThan(0.05)
+  expect(cost.above(timeout / 2 + cost.noise) / cost.calls).toBeLessThan(few)
 }
 
 describe.concurrent("cached, with its only server", () => {
