@@ -38,7 +38,7 @@ const withVitest = (version: number) => empty({ devDependencies: { vitest: `^${v
 
 beforeAll(async () => {
   tarball = await pack(packages)
-}, 240_000)
+}, 900_000)
 
 afterAll(() => {
   for (const folder of [packages, ...projects.map((project) => project.folder)]) {
@@ -61,7 +61,7 @@ const withMemcached = async <A>(body: (servers: string) => Promise<A>): Promise<
   }
 }
 
-describe.concurrent("the packed library", { timeout: 240_000 }, () => {
+describe.concurrent("the packed library", { timeout: 900_000 }, () => {
   it("holds what is published and nothing else", async () => {
     const files = packedFiles()
     const others = files.filter((file) => !/^(dist|src)\//.test(file))

@@ -12,7 +12,7 @@ for (const [store, exit] of [
     const ended = new Promise<string>((resolve, reject) => {
       const args = ["--import", "tsx", script, store]
       // It is killed in the end, so that a failure leaves nothing behind.
-      execFile(process.execPath, args, { timeout: 25_000 }, (error, stdout) =>
+      execFile(process.execPath, args, { timeout: 110_000 }, (error, stdout) =>
         error ? reject(error) : resolve(stdout)
       )
     })
