@@ -2,7 +2,7 @@
 import * as Migrator from "@effect/sql/Migrator"
 import { SqlClient } from "@effect/sql/SqlClient"
 import { expect, it } from "@effect/vitest"
-import { Duration, Effect, Option } from "effect"
+import { Effect, Option } from "effect"
 import { migration, printDefinition } from "../../../src/SqlBackend.js"
 import { clientOn, type Database, key, record, storeOn, text, twoStores } from "./ground.js"
 
@@ -249,9 +249,7 @@ export const primitiveTests = (database: Database): void => {
   it.scopedLive("20 processes may create the table at once, and find it later while another writes", () =>
     Effect.gen(function* () {
       const place = yield* database.place
-      const create = Effect.scoped(
-        Effect.flatMap(clientOn(place, 1), (sql) => storeOn(sql, place.table, { timeout: Duration.seconds(20) }))
-      )
+      const create = Effect.scoped(Effect.flatMap(clientOn(place, 1), (sql) => storeOn(sql, place.table)))
       yield* Effect.all(
         Array.from({ length: 20 }, () => create),
         { concurrency: "unbounded" }

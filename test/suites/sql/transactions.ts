@@ -256,7 +256,7 @@ export const transactionTests = (database: Database): void => {
       const city = `${place.table}_city`
       const backendOn = Effect.gen(function* () {
         const sql = yield* clientOn(place)
-        const layer = SqlBackend.layer({ table: place.table, timeout: "10 seconds" })
+        const layer = SqlBackend.layer({ table: place.table, timeout: "1 minute" })
         return { sql, context: yield* Layer.build(Layer.provide(layer, Layer.succeed(SqlClient, sql))) }
       })
       const [writer, reader] = [yield* backendOn, yield* backendOn]
