@@ -7,7 +7,8 @@
 import { Effect, type Option } from "effect"
 import type { CacheError } from "./CacheError.js"
 import type { CacheStore, RejectedItem, StoreSize, Token } from "./CacheStore.js"
-import { overBytes, toItems, toStoredEntry } from "./internal/records/records.js"
+import { toStoredEntry } from "./internal/records/entryCodec.js"
+import { overBytes, toItems } from "./internal/records/records.js"
 import { now } from "./internal/runtime/fiber.js"
 
 /**

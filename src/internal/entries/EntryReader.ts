@@ -1,11 +1,11 @@
 /** Reads an entry together with the versions that its groups have now, in one round trip where the groups are known. */
 import { Effect, Either, Option } from "effect"
 import type { CacheError } from "../../CacheError.js"
-import type { CachedValue, GroupVersion, StoredEntry } from "../../CacheStore.js"
+import type { GroupVersion, StoredEntry } from "../../CacheStore.js"
 import type { Counters } from "../runtime/counters.js"
-import { type CallingFiber, debugIsOn, nowMillis, withFiber } from "../runtime/fiber.js"
+import { type CallingFiber, debugIsOn, hasTracer, nowMillis, withFiber } from "../runtime/fiber.js"
 import { traced } from "../stores/fused.js"
-import type { Found, LocalEntry, LocalPart, Store } from "../stores/Store.js"
+import type { Found, Store } from "../stores/Store.js"
 import { isFresh, madeUnder } from "./entryState.js"
 import { newVersion, noVersions, versionEntry, versionIn, versionsIn } from "./groupVersions.js"
 import type { ValueCodec } from "./ValueCodec.js"
@@ -45,27 +45,6 @@ export const plainHit = <A>(
   return decoded as Either.Right<unknown, A>
 }
 
-/** The value of a local entry, if it is fresh and was made under the current versions of the groups. */
-export const freshLocally = (
-  local: LocalPart,
-  entry: LocalEntry,
-  groups: ReadonlyArray<string>,
-  now: number
-): CachedValue | undefined => {
-  const { value } = entry
-  if (value === undefined || !isFresh(value, now)) return undefined
-  const own = entry.groups
-  if (own.length !== groups.length) return undefined
-  // The same as `madeUnder`, without building the list that it compares: that list takes a fifth of a hit with a group.
-  for (let index = 0; index < groups.length; index++) {
-    const group = own[index]
-    if (group === undefined || group.key !== groups[index]) return undefined
-    if (versionIn(local.read(group.key, now)) !== group.version) return undefined
-  }
-  local.used(entry)
-  return value
-}
-
 export class EntryReader {
   constructor(readonly store: Store) {}
 
@@ -77,7 +56,7 @@ export class EntryReader {
     onFailure: (error: CacheError) => Effect.Effect<A, E, R>
   ): Effect.Effect<A, E, R> {
     const { store } = this
-    return store.local === undefined
+    return store.local === undefined && hasTracer(fiber)
       ? traced(store, "read", store.read, fiber, keys, onFound, onFailure)
       : store.read(fiber, keys, onFound, onFailure)
   }

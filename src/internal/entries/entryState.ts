@@ -47,6 +47,25 @@ export const madeUnder = (entry: Entry, current: ReadonlyArray<GroupVersion>): b
 export const isFresh = (value: CachedValue, now: number): boolean => now < value.freshUntil
 
 /**
+ * The value, if it is fresh and was made under the current versions of the groups. The same as `stateOf` for a hit that needs
+ * nothing but the value: it builds no list of versions, which takes a fifth of a memory hit with a group.
+ */
+export const freshUnder = (
+  value: CachedValue | undefined,
+  own: ReadonlyArray<GroupVersion>,
+  groups: ReadonlyArray<string>,
+  now: number,
+  versionOf: (group: string) => string | undefined
+): CachedValue | undefined => {
+  if (value === undefined || !isFresh(value, now) || own.length !== groups.length) return undefined
+  for (let index = 0; index < groups.length; index++) {
+    const group = own[index]
+    if (group === undefined || group.key !== groups[index] || versionOf(group.key) !== group.version) return undefined
+  }
+  return value
+}
+
+/**
  * @param current the current versions of all groups that the reader asks for; `undefined` if one is missing: then no entry
  * counts that was made before
  * @param runsHere what this process knows of a lease: `true` while its computation runs here, so that the lease counts even if

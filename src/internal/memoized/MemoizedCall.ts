@@ -1,6 +1,8 @@
-/** The Effect that a call of a memoized function returns. */
+/** What users hold: the memoized function, and the Effect that each of its calls is. */
 import { Effect, Effectable } from "effect"
 import type { CacheBackend } from "../../CacheBackend.js"
+import type { CachedFunction } from "../../CachedFunction.js"
+import { CacheError } from "../../CacheError.js"
 import { currentFiber, withFiber } from "../runtime/fiber.js"
 import type { Arguments, MemoizedFunction } from "./MemoizedFunction.js"
 
@@ -55,4 +57,36 @@ export class MemoizedCall<A, E, R> extends Effectable.Class<A, E, R | CacheBacke
     const hit = this.memoized.localHit(fiber, this.args)
     return hit === undefined ? super[Symbol.iterator]() : new Answer(this.memoized.valueOf(hit))
   }
+}
+
+/** Makes the same memoized function for one instance of a class. */
+export const bound: unique symbol = Symbol.for("effect-cached/bound")
+
+export type Memoized = CachedFunction<Arguments, unknown, unknown, unknown> & {
+  readonly [bound]: (self: unknown) => Memoized
+}
+
+/** @param self the instance that the method is bound to; if absent, each call has its own `this` */
+export const asFunction = (
+  memoized: MemoizedFunction<unknown, unknown, unknown>,
+  self?: { readonly value: unknown }
+): Memoized => {
+  function call(this: unknown, ...args: Arguments) {
+    return new MemoizedCall(memoized, self === undefined ? this : self.value, args)
+  }
+  return Object.assign(call, {
+    invalidate: (...args: Arguments) => memoized.invalidate(args),
+    forceRecalc(this: unknown, ...args: Arguments) {
+      const receiver = self === undefined ? (this === call ? undefined : this) : self.value
+      return memoized.forceRecalc(receiver, args)
+    },
+    requireCache: (...args: Arguments) => memoized.requireCache(args),
+    cacheKey: (...args: Arguments) => keyOrThrow(memoized.printed(args)),
+    [bound]: (instance: unknown) => asFunction(memoized, { value: instance })
+  })
+}
+
+const keyOrThrow = (printed: string | CacheError): string => {
+  if (printed instanceof CacheError) throw printed
+  return printed
 }

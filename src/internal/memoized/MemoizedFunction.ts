@@ -8,7 +8,8 @@ import type { CachedOptions } from "../../CachedFunction.js"
 import { CacheError, type NoCachedValue } from "../../CacheError.js"
 import type { CachedValue } from "../../CacheStore.js"
 import { type Engine, engine } from "../backend/engine.js"
-import { freshLocally } from "../entries/EntryReader.js"
+import { freshUnder } from "../entries/entryState.js"
+import { versionIn } from "../entries/groupVersions.js"
 import { type Name, withContext } from "../entries/keyspace.js"
 import { codecFor, type ValueCodec } from "../entries/ValueCodec.js"
 import { type Definition, define, policyOf } from "../readThrough/memoOptions.js"
@@ -183,8 +184,10 @@ export class MemoizedFunction<A, E, R> {
     entry: LocalEntry,
     groups: ReadonlyArray<string>
   ): CachedValue | undefined {
-    const hit = freshLocally(local, entry, groups, nowMillis(fiber))
+    const now = nowMillis(fiber)
+    const hit = freshUnder(entry.value, entry.groups, groups, now, (group) => versionIn(local.read(group, now)))
     if (hit === undefined || debugIsOn(fiber)) return undefined
+    local.used(entry)
     binding.counters.countOn(fiber, "hits")
     return hit
   }

@@ -1,44 +1,11 @@
 /** Makes memoized functions, methods and effects. */
 import { Effect, Effectable } from "effect"
-import type { CachedEffect, CachedFunction, CachedOptions } from "../../CachedFunction.js"
-import { CacheError } from "../../CacheError.js"
+import type { CachedEffect, CachedOptions } from "../../CachedFunction.js"
 import { escapeName, printEscapedCall } from "../keys/printKey.js"
-import { MemoizedCall } from "./MemoizedCall.js"
+import { asFunction, bound, type Memoized, MemoizedCall } from "./MemoizedCall.js"
 import { type Arguments, MemoizedFunction } from "./MemoizedFunction.js"
 
 type AnyMethod = (this: unknown, ...args: Arguments) => Effect.Effect<unknown, unknown, unknown>
-
-/** Makes the same memoized function for one instance of a class. */
-const bound: unique symbol = Symbol.for("effect-cached/bound")
-
-type Memoized = CachedFunction<Arguments, unknown, unknown, unknown> & {
-  readonly [bound]: (self: unknown) => Memoized
-}
-
-/** @param self the instance that the method is bound to; if absent, each call has its own `this` */
-const asFunction = (
-  memoized: MemoizedFunction<unknown, unknown, unknown>,
-  self?: { readonly value: unknown }
-): Memoized => {
-  function call(this: unknown, ...args: Arguments) {
-    return new MemoizedCall(memoized, self === undefined ? this : self.value, args)
-  }
-  return Object.assign(call, {
-    invalidate: (...args: Arguments) => memoized.invalidate(args),
-    forceRecalc(this: unknown, ...args: Arguments) {
-      const receiver = self === undefined ? (this === call ? undefined : this) : self.value
-      return memoized.forceRecalc(receiver, args)
-    },
-    requireCache: (...args: Arguments) => memoized.requireCache(args),
-    cacheKey: (...args: Arguments) => keyOrThrow(memoized.printed(args)),
-    [bound]: (instance: unknown) => asFunction(memoized, { value: instance })
-  })
-}
-
-const keyOrThrow = (printed: string | CacheError): string => {
-  if (printed instanceof CacheError) throw printed
-  return printed
-}
 
 const liftFunction = (method: AnyMethod, options: CachedOptions<unknown, Arguments>): Memoized => {
   const name = escapeName(`${options.key}`)

@@ -18,7 +18,7 @@
  * groups and reads their versions by these keys.
  */
 import { Buffer } from "node:buffer"
-import type { CachedValue, Entry, GroupVersion } from "../../CacheStore.js"
+import type { CachedValue, Entry, GroupVersion, StoredEntry, Token } from "../../CacheStore.js"
 
 const magic = 0xec
 const formatVersion = 1
@@ -156,3 +156,9 @@ export const decodeEntry = (bytes: Uint8Array): Entry | undefined => {
   if (Number.isNaN(freshUntil) || Number.isNaN(staleUntil) || Number.isNaN(computeMillis)) return undefined
   return { value: { payload: record.subarray(read.end), freshUntil, staleUntil, computeMillis }, lease, groups }
 }
+
+/** Bytes that are no record are read as `entry: undefined`. */
+export const toStoredEntry = (
+  stored: { readonly token: Token; readonly bytes: Uint8Array } | undefined
+): StoredEntry | undefined =>
+  stored === undefined ? undefined : { token: stored.token, entry: decodeEntry(stored.bytes) }

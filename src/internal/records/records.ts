@@ -1,16 +1,9 @@
 /** Turns a driver that keeps bytes under a key into a store of entries: all primitives but `read` and `write`. */
 import type { Effect, Option } from "effect"
 import type { CacheError } from "../../CacheError.js"
-import {
-  type CacheStore,
-  type Entry,
-  expiresAt,
-  type StoredEntry,
-  type Token,
-  type WriteItem
-} from "../../CacheStore.js"
+import { type CacheStore, type Entry, expiresAt, type Token, type WriteItem } from "../../CacheStore.js"
 import { nowMillis, withFiber } from "../runtime/fiber.js"
-import { decodeEntry, encodeEntry } from "./entryCodec.js"
+import { encodeEntry } from "./entryCodec.js"
 
 /** The same as `ByteRecord`, which is public: the public module imports this file, so this file can't import it. */
 interface EncodedEntry {
@@ -41,12 +34,6 @@ const toRecord = (entry: Entry, now: number): EncodedEntry => ({
 
 export const toItems = (items: ReadonlyArray<WriteItem>, now: number): ReadonlyArray<EncodedItem> =>
   items.map(({ entry, key }) => ({ key, record: toRecord(entry, now) }))
-
-/** Bytes that are no record are read as `entry: undefined`. */
-export const toStoredEntry = (
-  stored: { readonly token: Token; readonly bytes: Uint8Array } | undefined
-): StoredEntry | undefined =>
-  stored === undefined ? undefined : { token: stored.token, entry: decodeEntry(stored.bytes) }
 
 /** All members of a `CacheStore` but `read` and `write`. The lifetime of a record is counted from now on Effect's `Clock`. */
 export const overBytes = (driver: ByteWrites): Omit<CacheStore, "read" | "write"> => ({

@@ -1,12 +1,6 @@
 /** Spans around store operations and computations. */
-import { DefaultServices, Effect, Tracer } from "effect"
-import { type CallingFiber, withFiber } from "./fiber.js"
-
-// Effect's default tracer exports no spans, and making a span costs as much as a fast store's answer.
-const defaultTracer = DefaultServices.liveServices.unsafeMap.get(Tracer.Tracer.key)
-
-/** Whether the program has installed a tracer. */
-export const hasTracer = (fiber: CallingFiber): boolean => fiber.currentTracer !== defaultTracer
+import { Effect, type Tracer } from "effect"
+import { type CallingFiber, hasTracer, withFiber } from "./fiber.js"
 
 const inSpan = <A, E, R>(
   effect: Effect.Effect<A, E, R>,

@@ -1,5 +1,6 @@
 /** Makes a `Store` of a driver of bytes with a fused read. */
-import { overBytes, toItems, toStoredEntry } from "../records/records.js"
+import { toStoredEntry } from "../records/entryCodec.js"
+import { overBytes, toItems } from "../records/records.js"
 import { nowMillis } from "../runtime/fiber.js"
 import type { FusedByteStore, Store } from "./Store.js"
 

@@ -1,8 +1,8 @@
 /** Fused operations and Effects: each out of the other. */
 import { Effect } from "effect"
 import type { CacheError } from "../../CacheError.js"
-import { type CallingFiber, withFiber } from "../runtime/fiber.js"
-import { hasTracer, storeSpanOn } from "../runtime/spans.js"
+import { type CallingFiber, hasTracer, withFiber } from "../runtime/fiber.js"
+import { storeSpanOn } from "../runtime/spans.js"
 import type { Fused, Store } from "./Store.js"
 
 /** For a driver without callbacks. */

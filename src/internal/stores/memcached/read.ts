@@ -7,7 +7,7 @@ import type { StoredBytes } from "../../../ByteStore.js"
 import type { Found } from "../Store.js"
 import { orDie, prepareStandIn } from "./client/exchange.js"
 import type { Pool, Route } from "./client/Pool.js"
-import { sharedRoute, split } from "./client/split.js"
+import { split } from "./client/split.js"
 import type { Listener } from "./commands/Command.js"
 import type { Problem } from "./commands/Problem.js"
 import { ReadCommand } from "./commands/ReadCommand.js"
@@ -71,7 +71,7 @@ const askAll = (
   keys: ReadonlyArray<string>,
   caller: Listener<Records>
 ): Effect.Effect<void> | undefined => {
-  const shared = sharedRoute(pool, keys, self)
+  const shared = pool.sharedRoute(keys, self)
   if (shared !== undefined) return askOne(shared, keys, caller)
   const parts = split(pool, keys, self)
   const assembly = new Assembly(keys.length, parts.length, caller)

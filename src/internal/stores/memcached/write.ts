@@ -5,7 +5,7 @@ import type { CacheError } from "../../../CacheError.js"
 import type { RejectedItem } from "../../../CacheStore.js"
 import { exchange, exchangeUnderGeneration } from "./client/exchange.js"
 import type { Pool, Route } from "./client/Pool.js"
-import { type Part, sharedRoute, split } from "./client/split.js"
+import { type Part, split } from "./client/split.js"
 import type { Problem } from "./commands/Problem.js"
 import { RemoveCommand } from "./commands/RemoveCommand.js"
 import { type Rejection, WriteCommand } from "./commands/WriteCommand.js"
@@ -81,7 +81,7 @@ export const fusedWrite = <A, E, R>(
   onWritten: (rejected: Rejected) => Effect.Effect<A, E, R>,
   onFailure: (error: CacheError) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => {
-  const route = sharedRoute(pool, items, keyOf)
+  const route = pool.sharedRoute(items, keyOf)
   if (route === undefined) {
     const written = writeParts(split(pool, items, keyOf), errorOf)
     return Effect.matchEffect(written, { onFailure, onSuccess: onWritten })

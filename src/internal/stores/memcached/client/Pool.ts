@@ -13,6 +13,9 @@ export interface Route {
   readonly server: Connection
 }
 
+export const isSameRoute = (one: Route, other: Route): boolean =>
+  one.primary === other.primary && one.server === other.server
+
 export class Pool {
   readonly connections: ReadonlyArray<Connection>
   private readonly ring: Ring
@@ -47,6 +50,18 @@ export class Pool {
     if (!this.settings.failover || direct.server.refusal === undefined) return direct
     const standIn = this.ring.order(key).find((index) => this.connections[index]?.refusal === undefined)
     return { primary, server: this.connections[standIn ?? primary] ?? direct.server }
+  }
+
+  /** The route that all elements share, if they do; `undefined` for no elements. Most calls have one element. */
+  sharedRoute<A>(elements: ReadonlyArray<A>, keyOf: (element: A) => string): Route | undefined {
+    let shared: Route | undefined
+    for (const element of elements) {
+      const route = this.route(keyOf(element))
+      if (this.connections.length === 1) return route
+      if (shared !== undefined && !isSameRoute(shared, route)) return undefined
+      shared = route
+    }
+    return shared
   }
 
   close(): void {
