@@ -55,8 +55,12 @@ export class Leases {
     const snapshot = known === undefined ? this.reader.snapshot(request.key, request.groups) : Effect.succeed(known)
     const attempt = Effect.flatMap(snapshot, ({ stored, versions }) =>
       versions === undefined
-        ? Effect.flatMap(this.reader.capture(request.groups), (captured) =>
-            this.acquireOver(request, flight, keepsValue, insists, stored, captured)
+        ? Effect.flatMap(Effect.zip(this.reader.capture(request.groups), now), ([captured, time]) =>
+            // The read met two moments, as one of several servers can: first the group without a version, then an entry that was
+            // made under the version which another process has created in between. That entry counts.
+            !insists && stateOf(stored?.entry, captured, time)._tag !== "Gone"
+              ? Effect.succeed(lost)
+              : this.acquireOver(request, flight, keepsValue, insists, stored, captured)
           )
         : this.acquireOver(request, flight, keepsValue, insists, stored, versions)
     )
