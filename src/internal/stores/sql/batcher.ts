@@ -2,6 +2,8 @@
  * Puts the requests of concurrent fibers into batches: what is asked while the scheduler still runs other fibers, or while
  * all batches that may be under way are, goes out together.
  *
+ * - If nothing is under way, half of many requests go out at once and the rest right after them: the server then works on one
+ *   half while this process answers the other.
  * - A lone caller waits for no timer, only for the fibers that are ready to run anyway.
  * - A request is only ever answered by a batch that was sent after it was asked. Otherwise a read could return what stood
  *   there before a write that its own caller had seen completed.
@@ -31,6 +33,9 @@ export interface Batcher<Request, Answer, E> {
   /** The same by a callback, in half the time. It is sent even if its caller has been interrupted. */
   readonly ask: (request: Request, resume: (exit: Exit.Exit<Answer, E>) => void) => void
 }
+
+/** The server answers fewer requests than this sooner than a second batch would pay. */
+const worthHalving = 16
 
 /** Of a batch whose callers have all gone. */
 const noOutcomes = (): Exit.Exit<never> => Exit.die(new Error("a batch without requests"))
@@ -70,10 +75,11 @@ export const make = <Request, Answer, E>(
     /** The requests of the next batch. */
     const take = (): ReadonlyArray<Waiter<Request, Answer, E>> => {
       if (queue.some((waiter) => waiter.isGone())) queue = queue.filter((waiter) => !waiter.isGone())
+      const most = underWay === 1 && queue.length > worthHalving ? Math.ceil(queue.length / 2) : queue.length
       let size = 0
       const end = queue.findIndex(({ request }, index) => {
         size += sizeOf(request)
-        return index > 0 && size > maxSize
+        return index === most || (index > 0 && size > maxSize)
       })
       return queue.splice(0, end === -1 ? queue.length : end)
     }
