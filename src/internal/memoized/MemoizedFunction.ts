@@ -80,6 +80,9 @@ const keyIsEmpty = new CacheError({
   description: "the option key must be a text that is not empty"
 })
 
+const localVersion = (local: LocalPart, group: string, now: number): string | undefined =>
+  versionIn(local.read(group, now))
+
 const nothingToCompute = Effect.dieMessage("this operation never computes")
 
 export class MemoizedFunction<A, E, R> {
@@ -185,7 +188,7 @@ export class MemoizedFunction<A, E, R> {
     groups: ReadonlyArray<string>
   ): CachedValue | undefined {
     const now = nowMillis(fiber)
-    const hit = freshUnder(entry.value, entry.groups, groups, now, (group) => versionIn(local.read(group, now)))
+    const hit = freshUnder(entry.value, entry.groups, groups, now, local, localVersion)
     if (hit === undefined || debugIsOn(fiber)) return undefined
     local.used(entry)
     binding.counters.countOn(fiber, "hits")
