@@ -30,14 +30,15 @@ export const mutations: ReadonlyArray<Mutation> = [
     file: "internal/readThrough/Lease.ts",
     original: "return Effect.map(this.reader.store.replace(request.key, own.token, entry), (replaced) => {",
     broken:
-      "return Effect.map(Effect.as(this.reader.store.write([{ key: request.key, entry }]), Option.some(own.token)), (replaced) => {",
+      "return Effect.map(withFiber((fiber) => this.reader.store.write(fiber, [{ key: request.key, entry }], () => Effect.succeed(Option.some(own.token)), Effect.fail)), (replaced) => {",
     promise: outlives
   },
   {
     name: "a key is leased without compare-and-set",
     file: "internal/readThrough/Lease.ts",
     original: "stored === undefined ? store.add(request.key, entry) : store.replace(request.key, stored.token, entry),",
-    broken: "Effect.as(store.write([{ key: request.key, entry }]), Option.some<unknown>({})),",
+    broken:
+      "store.write(fiber, [{ key: request.key, entry }], () => Effect.succeed(Option.some<unknown>({})), Effect.fail),",
     promise: "one computation per key and freshness window"
   },
   {

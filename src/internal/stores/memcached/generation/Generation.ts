@@ -52,7 +52,7 @@ const spelled = (text: string): string => {
 /**
  * The key of a generation's record.
  *
- * @param primary the server that the holder of the record stands in for; `undefined` for the holder's own keys
+ * @param primary the server that the one with the record stands in for; `undefined` for its own keys
  */
 export const generationKey = (namespace: string, primary: string | undefined): string =>
   `effect-cached!generation:${spelled(namespace)}${primary === undefined ? "" : `@${spelled(primary)}`}`
