@@ -5,6 +5,7 @@ import type { Flights } from "../readThrough/Flights.js"
 import type { Invalidation } from "../readThrough/invalidation.js"
 import type { ReadThrough } from "../readThrough/ReadThrough.js"
 import type { LayerCounters } from "../runtime/counters.js"
+import type { Warnings } from "../runtime/warnings.js"
 
 export const engine: unique symbol = Symbol.for("effect-cached/engine")
 
@@ -15,6 +16,7 @@ export interface Engine {
   readonly invalidation: Invalidation
   readonly flights: Flights
   readonly counters: LayerCounters
+  readonly warnings: Warnings
   /** Milliseconds. */
   readonly defaultTtl: number
 }

@@ -23,6 +23,7 @@ import { ReadThrough } from "../readThrough/ReadThrough.js"
 import { SingleFlight } from "../readThrough/SingleFlight.js"
 import { WithoutStore } from "../readThrough/WithoutStore.js"
 import { LayerCounters } from "../runtime/counters.js"
+import { Warnings } from "../runtime/warnings.js"
 import type { Store } from "../stores/Store.js"
 import { engine } from "./engine.js"
 import { type BackendOptions, defaultNamespace } from "./options.js"
@@ -48,6 +49,7 @@ export const make = (
     const keyspaceOf = (asked: VersionOption | undefined): Keyspace =>
       asked?.version === undefined ? keyspace : Keyspace.under(namespace, asked.version)
     const counters = new LayerCounters(store.name)
+    const warnings = new Warnings()
     const reader = new EntryReader(store)
     const flights = new Flights()
     const invalidation = new Invalidation(reader, flights)
@@ -61,7 +63,7 @@ export const make = (
       new WithoutStore(flights, singleFlight),
       invalidation
     )
-    const access = new Access(reader, invalidation, counters.direct, keyspaceOf, defaultTtl)
+    const access = new Access(reader, invalidation, counters.direct, warnings, keyspaceOf, defaultTtl)
 
     return {
       ...reads(access),
@@ -73,10 +75,10 @@ export const make = (
       clear: invalidation.everything,
       stats: Effect.map(
         Effect.catchAll(store.size ?? Effect.succeed(noSize), (error) =>
-          Effect.as(logFailure("Cache can't tell its size", error), noSize)
+          Effect.as(logFailure(warnings, "Cache can't tell its size", "", error), noSize)
         ),
         (size) => ({ ...size, ...counters.counts })
       ),
-      [engine]: { keyspace, reader, readThrough, invalidation, flights, counters, defaultTtl }
+      [engine]: { keyspace, reader, readThrough, invalidation, flights, counters, warnings, defaultTtl }
     }
   })

@@ -16,6 +16,7 @@ import { type Definition, define, policyOf } from "../readThrough/memoOptions.js
 import type { MemoRequest, Policy } from "../readThrough/request.js"
 import type { Counters } from "../runtime/counters.js"
 import { type CallingFiber, debugIsOn, nowMillis, serviceOf } from "../runtime/fiber.js"
+import type { Warnings } from "../runtime/warnings.js"
 import type { LocalEntry, LocalPart } from "../stores/Store.js"
 import { ArgumentMemory } from "./ArgumentMemory.js"
 
@@ -49,6 +50,7 @@ class Request<A, E, R> implements MemoRequest<A, E, R> {
   readonly policy: Policy<A>
   readonly codec: ValueCodec<A>
   readonly counters: Counters
+  readonly warnings: Warnings
 
   constructor(
     readonly binding: Binding<A>,
@@ -62,6 +64,7 @@ class Request<A, E, R> implements MemoRequest<A, E, R> {
     this.policy = binding.policy
     this.codec = binding.codec
     this.counters = binding.counters
+    this.warnings = binding.engine.warnings
   }
 
   get compute(): Effect.Effect<A, E, R> {

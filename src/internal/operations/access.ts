@@ -11,6 +11,7 @@ import { durationMillis } from "../options.js"
 import type { Invalidation } from "../readThrough/invalidation.js"
 import type { Counters } from "../runtime/counters.js"
 import { nowMillis, withFiber } from "../runtime/fiber.js"
+import type { Warnings } from "../runtime/warnings.js"
 
 /** Milliseconds. */
 export interface Times {
@@ -38,6 +39,7 @@ export class Access {
     readonly invalidation: Invalidation,
     /** The counters of the direct operations. */
     readonly counters: Counters,
+    readonly warnings: Warnings,
     readonly keyspaceOf: (options: VersionOption | undefined) => Keyspace,
     /** Milliseconds. */
     readonly defaultTtl: number

@@ -9,7 +9,7 @@ import { withFiber } from "../runtime/fiber.js"
 import type { Access } from "./access.js"
 
 export const getOrSet =
-  ({ counters, defaultTtl, keyspaceOf, reader }: Access, readThrough: ReadThrough) =>
+  ({ counters, defaultTtl, keyspaceOf, reader, warnings }: Access, readThrough: ReadThrough) =>
   <A, E, R>(
     key: Key,
     effect: Effect.Effect<A, E, R>,
@@ -29,6 +29,7 @@ export const getOrSet =
           args: [],
           codec: codecFor(reader.store.payloads, definition.schema),
           counters,
+          warnings,
           compute: effect
         }
       })

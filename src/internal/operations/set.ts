@@ -120,7 +120,7 @@ export const writes = (access: Access): Writes => {
             const error = name === undefined ? undefined : failed.get(name.finished)
             if (error !== undefined) {
               rejected.push(key)
-              yield* logFailure(`Cache could not store ${name?.printed}`, error)
+              yield* logFailure(access.warnings, "Cache could not store", name?.printed ?? "", error)
             } else yield* withFiber((fiber) => countStored(access, fiber, name?.printed ?? ""))
           }
           return rejected

@@ -66,7 +66,7 @@ export class Leases {
     )
     return Effect.catchAll(attempt, (error) =>
       Effect.as(
-        storeFailed(request.counters, `Cache unavailable, computing ${request.printed} without a lease`, error),
+        storeFailed(request, "Cache unavailable, computing without a lease", request.printed, error),
         withoutStore
       )
     )
@@ -207,6 +207,6 @@ export class Leases {
   }
 
   private failed<A, E, R>(request: MemoRequest<A, E, R>, doing: string, error: CacheError): Effect.Effect<void> {
-    return storeFailed(request.counters, `Cache failed ${doing} ${request.printed}`, error)
+    return storeFailed(request, `Cache failed ${doing}`, request.printed, error)
   }
 }

@@ -268,7 +268,7 @@ export class ReadThrough {
   private withinTransaction<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.matchEffect(this.readEntry(request), {
       onFailure: (error) =>
-        Effect.zipRight(storeFailed(request.counters, unavailable(request), error), this.singleFlight.alone(request)),
+        Effect.zipRight(storeFailed(request, unavailable, request.printed, error), this.singleFlight.alone(request)),
       onSuccess: (result) =>
         result.found === undefined
           ? this.missed(request, this.singleFlight.alone(request))

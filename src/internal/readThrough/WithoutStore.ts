@@ -10,8 +10,7 @@ import type { Flights } from "./Flights.js"
 import type { MemoRequest } from "./request.js"
 import type { SingleFlight } from "./SingleFlight.js"
 
-export const unavailable = <A, E, R>(request: MemoRequest<A, E, R>): string =>
-  `Cache unavailable, computing ${request.printed} without it`
+export const unavailable = "Cache unavailable, computing without it"
 
 export class WithoutStore {
   constructor(
@@ -26,7 +25,7 @@ export class WithoutStore {
     const computing = Effect.suspend(() => this.compute(fiber, request))
     return alreadyReported(fiber, error)
       ? computing
-      : Effect.zipRight(logFailure(unavailable(request), error), computing)
+      : Effect.zipRight(logFailure(request.warnings, unavailable, request.printed, error), computing)
   }
 
   /** Starts a computation of its own, although another may run. */

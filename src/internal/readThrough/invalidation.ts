@@ -41,7 +41,7 @@ export class Invalidation {
   /** Removes the entry of a request. A failure of the store is counted and logged. */
   removeQuietly<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<void> {
     return Effect.catchAll(Effect.asVoid(this.store.remove([request.key])), (error) =>
-      storeFailed(request.counters, `Cache failed removing ${request.printed}`, error)
+      storeFailed(request, "Cache failed removing", request.printed, error)
     )
   }
 

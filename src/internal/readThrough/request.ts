@@ -3,6 +3,7 @@ import type { Effect, Either } from "effect"
 import type { CacheError } from "../../CacheError.js"
 import type { ValueCodec } from "../entries/ValueCodec.js"
 import type { Counters } from "../runtime/counters.js"
+import type { Warnings } from "../runtime/warnings.js"
 
 /** How a computed value is kept: `MemoOptions`, checked, with durations in milliseconds. */
 export interface Policy<A> {
@@ -26,6 +27,7 @@ export interface MemoRequest<A, E, R> {
   readonly policy: Policy<A>
   readonly codec: ValueCodec<A>
   readonly counters: Counters
+  readonly warnings: Warnings
   readonly args: ReadonlyArray<unknown>
   readonly compute: Effect.Effect<A, E, R>
 }
