@@ -41,7 +41,8 @@ const taggedError = Data.TaggedError as <Tag extends string>(tag: Tag) => Tagged
 
 /**
  * A cache operation failed. `operation` is the operation that failed (`get`, `set`, `invalidate`, …), `key` the key as the caller
- * knows it, `description` a sentence for people, `cause` the error of the store or the encoder.
+ * knows it, or its hash where the layer has `redactKeys`, `description` a sentence for people, `cause` the error of the store.
+ * No part of it quotes a cached value.
  *
  * @example
  * import { Effect, Option } from "effect"
@@ -70,7 +71,8 @@ export class CacheError extends taggedError("CacheError")<{
 }
 
 /**
- * `requireCache` or `increment` found no value. `key` is the key as the caller knows it.
+ * `requireCache` or `increment` found no value. `key` is the key as the caller knows it, or its hash where the layer has
+ * `redactKeys`.
  *
  * @example
  * import { Effect } from "effect"

@@ -121,6 +121,8 @@ export interface CacheStats {
   readonly stored: number
   /** Values not stored because the key was invalidated, set or leased anew while they were computed. */
   readonly discarded: number
+  /** Values not stored because they can't be encoded. */
+  readonly refused: number
   /** Entries read that could not be decoded. */
   readonly undecodable: number
   /** Failures of the store after which the call went on without it. */

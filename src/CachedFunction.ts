@@ -14,8 +14,13 @@ import type { CacheError, NoCachedValue } from "./CacheError.js"
  * @category models
  */
 export interface CachedOptions<A, Args extends ReadonlyArray<unknown> = []> extends MemoOptions<A, Args> {
-  /** The name of the entries; the arguments are added to it. Required, because a function's own name changes with refactoring and minifying. */
-  readonly key: string
+  /**
+   * The name of the entries; the arguments are added to it. Required, because a function's own name changes with refactoring and
+   * minifying. The name is also a label of the metrics, so it must not hold an id. An effect that depends on one has
+   * `["city", id]`: the name, and what stands before the arguments. Its key is `city("lisbon")`, that of a function
+   * with the key `"city"` which is called with `"lisbon"`.
+   */
+  readonly key: string | readonly [name: string, ...parts: ReadonlyArray<unknown>]
   /**
    * Which part of the arguments makes the key: one value, or an array of values. Needed if an argument is a function or an
    * instance. Default: all arguments.

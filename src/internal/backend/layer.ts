@@ -4,6 +4,7 @@ import { CacheBackend } from "../../CacheBackend.js"
 import { CacheError } from "../../CacheError.js"
 import { durationMillis, positiveInteger } from "../options.js"
 import { guard } from "../outages/circuitBreaker.js"
+import { withoutKeys } from "../outages/withoutKeys.js"
 import type { Store } from "../stores/Store.js"
 import { make } from "./make.js"
 import type { BackendOptions, OutageOptions } from "./options.js"
@@ -42,7 +43,7 @@ export const backendLayer = <E, R>(
   Layer.scoped(
     CacheBackend,
     Effect.flatMap(
-      Effect.flatMap(store, (made) => guarded(made, options)),
+      Effect.flatMap(store, (made) => guarded(options.redactKeys === true ? withoutKeys(made) : made, options)),
       (made) => make(made, options)
     )
   )

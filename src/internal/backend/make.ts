@@ -45,9 +45,10 @@ export const make = (
     const defaultTtl =
       options.defaultTtl === undefined ? fiveMinutes : yield* durationMillis("layer", "defaultTtl", options.defaultTtl)
 
-    const keyspace = Keyspace.under(namespace, version)
+    const redacts = options.redactKeys ?? false
+    const keyspace = Keyspace.under(namespace, version, redacts)
     const keyspaceOf = (asked: VersionOption | undefined): Keyspace =>
-      asked?.version === undefined ? keyspace : Keyspace.under(namespace, asked.version)
+      asked?.version === undefined ? keyspace : Keyspace.under(namespace, asked.version, redacts)
     const counters = new LayerCounters(store.name)
     const warnings = new Warnings()
     const reader = new EntryReader(store)

@@ -14,6 +14,13 @@ export interface BackendOptions {
   readonly version?: string | number
   /** The time to live of a value that is stored without a `ttl`. Default 5 minutes. */
   readonly defaultTtl?: Duration.DurationInput
+  /**
+   * Whether logs, errors and spans show a hash in place of the arguments of a key: `city(#3f2a9c0d1e2f)` for `city("lisbon")`, and
+   * `#3f2a9c0d1e2f` for a key or group of a direct operation. For keys that hold personal data. The name of a function is shown, and
+   * the keys in the store stay readable. The hash is a pseudonym, the same in every process: who can guess a key can compute it.
+   * Default false.
+   */
+  readonly redactKeys?: boolean
 }
 
 /**

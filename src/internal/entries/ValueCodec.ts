@@ -2,6 +2,9 @@
 import { Effect, Either, ParseResult, type Schema } from "effect"
 import { CacheError } from "../../CacheError.js"
 import { decodePlain, type EncodeRefusal, encodePlain } from "../values/plainData.js"
+import { describeIssue } from "../values/schemaRefusal.js"
+import { withoutData } from "../values/valuePath.js"
+import { withoutMessage } from "../values/withoutMessage.js"
 
 // Schema is invariant in its encoded side, and any encoded side will do: no narrower type accepts them all.
 // biome-ignore lint/suspicious/noExplicitAny: see above
@@ -18,19 +21,35 @@ export interface PlainCodec extends ValueCodec<unknown> {
   readonly decode: (payload: unknown) => Either.Either<unknown, unknown>
 }
 
-const encodeFailure = (description: string, cause?: unknown): CacheError =>
+/** Errors are logged, so neither the description nor the cause holds a part of the value. */
+const encodeFailure = (description: string, cause?: Error): CacheError =>
   new CacheError({ reason: "Encode", operation: "encode", description, cause })
 
-const refused = ({ path, problem, cause }: EncodeRefusal): CacheError => encodeFailure(`${path} ${problem}`, cause)
+const refused = ({ path, problem, cause }: EncodeRefusal): CacheError =>
+  encodeFailure(`${withoutData(path)} ${problem}`, cause === undefined ? undefined : withoutMessage(cause))
+
+/** Of a value without a schema: a schema could encode it. */
+const schemaWanted = (refusal: EncodeRefusal): CacheError => {
+  const { description, cause } = refused(refusal)
+  return new CacheError({
+    reason: "Encode",
+    operation: "encode",
+    description: `${description}; the option schema says how to encode it`,
+    cause
+  })
+}
 
 /** For a store that keeps references: nothing to encode. */
 const references: PlainCodec = { encode: Either.right, decode: Either.right }
 
-const plainBytes: PlainCodec = {
-  encode: (value) => Either.mapLeft(encodePlain(value), refused),
+const bytesCodec = (toError: (refusal: EncodeRefusal) => CacheError): PlainCodec => ({
+  encode: (value) => Either.mapLeft(encodePlain(value), toError),
   // A store of bytes gives bytes.
   decode: (payload) => decodePlain(payload as Uint8Array)
-}
+})
+
+const plainBytes = bytesCodec(refused)
+const bytesOfMemoized = bytesCodec(schemaWanted)
 
 export const plainCodec = (payloads: "references" | "bytes"): PlainCodec =>
   payloads === "bytes" ? plainBytes : references
@@ -38,15 +57,14 @@ export const plainCodec = (payloads: "references" | "bytes"): PlainCodec =>
 /** Uses the schema if there is one and the store keeps bytes; else the codec of plain data. */
 export const codecFor = <A>(payloads: "references" | "bytes", schema: ValueSchema<A> | undefined): ValueCodec<A> => {
   // The values of one key have one type, so what is decoded has the type of what was encoded.
-  if (schema === undefined || payloads === "references") return plainCodec(payloads) as ValueCodec<A>
+  if (payloads === "references") return references as ValueCodec<A>
+  if (schema === undefined) return bytesOfMemoized as ValueCodec<A>
   const encode = ParseResult.encode(schema)
   const decode = ParseResult.decodeUnknown(schema)
   return {
     encode: (value) =>
       Effect.flatMap(
-        Effect.mapError(encode(value), (issue) =>
-          encodeFailure(ParseResult.TreeFormatter.formatIssueSync(issue), issue)
-        ),
+        Effect.mapError(encode(value), (issue) => encodeFailure(describeIssue(issue))),
         (plain) => Either.mapLeft(encodePlain(plain), refused)
       ),
     // A store of bytes gives bytes.

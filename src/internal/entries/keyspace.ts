@@ -5,31 +5,63 @@ import { Either } from "effect"
 import { CacheError } from "../../CacheError.js"
 import { finishKey, groupKey, keyPrefix } from "../keys/finishKey.js"
 import { type Key, printKey } from "../keys/printKey.js"
+import { redactCall, redactText } from "../keys/redact.js"
 
-/** A key: `printed` is what the user sees, `finished` what the store sees. */
+/** A key: `printed` is what logs, errors and spans show, `finished` what the store sees. */
 export interface Name {
   readonly printed: string
   readonly finished: string
 }
 
+/** A key that is not shown. A hit needs no `printed`, so it is hashed only when it is asked for. */
+class RedactedName implements Name {
+  private shown: string | undefined
+
+  constructor(
+    private readonly redact: (printed: string) => string,
+    private readonly secret: string,
+    readonly finished: string
+  ) {}
+
+  get printed(): string {
+    this.shown ??= this.redact(this.secret)
+    return this.shown
+  }
+}
+
 const byKey = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0)
 
 export class Keyspace {
-  constructor(private readonly prefix: string) {}
+  constructor(
+    private readonly prefix: string,
+    /** Whether keys are shown as hashes. */
+    private readonly redacts = false
+  ) {}
 
-  static under(namespace: string, version: string | number): Keyspace {
-    return new Keyspace(keyPrefix(version, namespace))
+  static under(namespace: string, version: string | number, redacts = false): Keyspace {
+    return new Keyspace(keyPrefix(version, namespace), redacts)
   }
 
   finish(printed: string): string {
     return finishKey(this.prefix, printed)
   }
 
+  /** The key of a memoized call, as it was printed. */
+  nameOfCall(printed: string): Name {
+    const finished = this.finish(printed)
+    return this.redacts ? new RedactedName(redactCall, printed, finished) : { printed, finished }
+  }
+
+  /** The name of a group, as logs show it. */
+  showGroup(name: string): string {
+    return this.redacts ? redactText(name) : name
+  }
+
   name(operation: string, key: Key): Either.Either<Name, CacheError> {
     const printed = printKey(key)
-    return typeof printed === "string"
-      ? Either.right({ printed, finished: this.finish(printed) })
-      : Either.left(withContext(operation, printed))
+    if (typeof printed !== "string") return Either.left(withContext(operation, printed))
+    const finished = this.finish(printed)
+    return Either.right(this.redacts ? new RedactedName(redactText, printed, finished) : { printed, finished })
   }
 
   group(operation: string, name: string): Either.Either<string, CacheError> {

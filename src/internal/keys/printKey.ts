@@ -14,6 +14,7 @@
  */
 import { CacheError } from "../../CacheError.js"
 import { arrayShape } from "../values/arrayShape.js"
+import { withoutMessage } from "../values/withoutMessage.js"
 import { printPrimitive, printStructure } from "./printValue.js"
 
 /**
@@ -45,7 +46,8 @@ const printList = (values: ReadonlyArray<unknown>, invalid: Invalid, name?: stri
     const part = printPrimitive(value) ?? printStructure(value)
     if (typeof part !== "string") {
       const place = part.path === "" ? `${index + 1}` : `${index + 1} at ${part.path}`
-      return invalid(`${place} ${part.problem}`, part.cause, name)
+      const cause = part.cause === undefined ? undefined : withoutMessage(part.cause)
+      return invalid(`${place} ${part.problem}`, cause, name)
     }
     printed = index === 0 ? part : `${printed},${part}`
   }

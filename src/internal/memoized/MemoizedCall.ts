@@ -86,7 +86,7 @@ export const asFunction = (
   })
 }
 
-const keyOrThrow = (printed: string | CacheError): string => {
+export const keyOrThrow = (printed: string | CacheError): string => {
   if (printed instanceof CacheError) throw printed
   return printed
 }

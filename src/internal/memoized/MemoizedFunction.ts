@@ -19,6 +19,7 @@ import { type CallingFiber, debugIsOn, nowMillis, serviceOf } from "../runtime/f
 import type { Warnings } from "../runtime/warnings.js"
 import type { LocalEntry, LocalPart } from "../stores/Store.js"
 import { ArgumentMemory } from "./ArgumentMemory.js"
+import { nameIn } from "./keyOption.js"
 
 export type Arguments = ReadonlyArray<unknown>
 
@@ -46,7 +47,6 @@ interface LocalHits {
 /** One call, its key and groups finished. The Effect that computes is made only when it is needed. */
 class Request<A, E, R> implements MemoRequest<A, E, R> {
   readonly key: string
-  readonly printed: string
   readonly policy: Policy<A>
   readonly codec: ValueCodec<A>
   readonly counters: Counters
@@ -60,11 +60,14 @@ class Request<A, E, R> implements MemoRequest<A, E, R> {
     private readonly computing: (() => Effect.Effect<A, E, R>) | undefined
   ) {
     this.key = name.finished
-    this.printed = name.printed
     this.policy = binding.policy
     this.codec = binding.codec
     this.counters = binding.counters
     this.warnings = binding.engine.warnings
+  }
+
+  get printed(): string {
+    return this.name.printed
   }
 
   get compute(): Effect.Effect<A, E, R> {
@@ -88,6 +91,14 @@ const localVersion = (local: LocalPart, group: string, now: number): string | un
 
 const nothingToCompute = Effect.dieMessage("this operation never computes")
 
+const tooManyNames = ({ warnings }: Pick<MemoRequest<unknown, unknown, unknown>, "warnings">): Effect.Effect<void> =>
+  warnings.warn(
+    "names",
+    () =>
+      'This cache has met more than 1000 names of functions. The metrics of all further ones are under "other". A name must ' +
+      'not hold an id: an effect that depends on one has the option key: ["city", id] instead of key: "city:" + id'
+  )
+
 export class MemoizedFunction<A, E, R> {
   private readonly definition: Either.Either<Definition<A, Arguments>, CacheError>
   private readonly bindings = new WeakMap<CacheBackendService, Binding<A>>()
@@ -100,7 +111,8 @@ export class MemoizedFunction<A, E, R> {
     private readonly compute: (receiver: unknown, args: Arguments) => Effect.Effect<A, E, R>
   ) {
     // A caller in JavaScript may pass anything.
-    const valid = typeof options.key === "string" && options.key !== ""
+    const name: unknown = nameIn(options.key)
+    const valid = typeof name === "string" && name !== ""
     this.definition = valid ? define("cached", options) : Either.left(keyIsEmpty)
   }
 
@@ -127,7 +139,9 @@ export class MemoizedFunction<A, E, R> {
     if (backend === undefined) return Effect.flatMap(CacheBackend, () => Effect.never)
     const request = this.request(backend, args, () => this.compute(receiver, args))
     if (request instanceof CacheError) return Effect.die(withContext("cached", request))
-    return this.firstLocalHit(fiber, request) ?? request.binding.engine.readThrough.lookup(fiber, request)
+    const answer = this.firstLocalHit(fiber, request) ?? request.binding.engine.readThrough.lookup(fiber, request)
+    const { counters } = request.binding.engine
+    return request.counters === counters.other ? Effect.zipRight(tooManyNames(request), answer) : answer
   }
 
   /** Whether other fibers should have their turn. Local hits bypass the runtime, which would yield by itself. */
@@ -218,7 +232,7 @@ export class MemoizedFunction<A, E, R> {
     if (known !== undefined) return known
     const printed = this.printed(args)
     if (printed instanceof CacheError) return printed
-    const name = { printed, finished: binding.engine.keyspace.finish(printed) }
+    const name = binding.engine.keyspace.nameOfCall(printed)
     if (remembers) binding.names.remember(args, name)
     return name
   }
@@ -243,7 +257,7 @@ export class MemoizedFunction<A, E, R> {
     return {
       backend,
       engine: backendEngine,
-      counters: backendEngine.counters.of(this.options.key),
+      counters: backendEngine.counters.of(nameIn(this.options.key)),
       codec: codecFor(payloads, definition.schema),
       policy: policyOf(definition, backendEngine.defaultTtl),
       groups,

@@ -1,20 +1,16 @@
 /** Makes memoized functions, methods and effects. */
 import { Effect, Effectable } from "effect"
 import type { CachedEffect, CachedOptions } from "../../CachedFunction.js"
-import { escapeName, printEscapedCall } from "../keys/printKey.js"
-import { asFunction, bound, type Memoized, MemoizedCall } from "./MemoizedCall.js"
+import type { CacheError } from "../../CacheError.js"
+import { callPrinter, printEffect } from "./keyOption.js"
+import { asFunction, bound, keyOrThrow, type Memoized, MemoizedCall } from "./MemoizedCall.js"
 import { type Arguments, MemoizedFunction } from "./MemoizedFunction.js"
 
 type AnyMethod = (this: unknown, ...args: Arguments) => Effect.Effect<unknown, unknown, unknown>
 
 const liftFunction = (method: AnyMethod, options: CachedOptions<unknown, Arguments>): Memoized => {
-  const name = escapeName(`${options.key}`)
   return asFunction(
-    new MemoizedFunction(
-      options,
-      (args) => printEscapedCall(name, args),
-      (receiver, args) => Reflect.apply(method, receiver, args)
-    )
+    new MemoizedFunction(options, callPrinter(options.key), (receiver, args) => Reflect.apply(method, receiver, args))
   )
 }
 
@@ -22,25 +18,29 @@ class MemoizedEffect
   extends Effectable.Class<unknown, unknown, unknown>
   implements CachedEffect<unknown, unknown, unknown>
 {
-  readonly cacheKey: string
   readonly invalidate: CachedEffect<unknown, unknown, unknown>["invalidate"]
   readonly forceRecalc: Effect.Effect<unknown, unknown, unknown>
   readonly requireCache: CachedEffect<unknown, unknown, unknown>["requireCache"]
+  private readonly key: string | CacheError
   private readonly run: Effect.Effect<unknown, unknown, unknown>
 
   constructor(effect: Effect.Effect<unknown, unknown, unknown>, options: CachedOptions<unknown>) {
     super()
-    const name = escapeName(`${options.key}`)
+    const key = printEffect(options.key)
     const memoized = new MemoizedFunction<unknown, unknown, unknown>(
       options,
-      () => name,
+      () => key,
       () => effect
     )
-    this.cacheKey = name
+    this.key = key
     this.run = new MemoizedCall(memoized, undefined, [])
     this.invalidate = memoized.invalidate([])
     this.forceRecalc = memoized.forceRecalc(undefined, [])
     this.requireCache = memoized.requireCache([])
+  }
+
+  get cacheKey(): string {
+    return keyOrThrow(this.key)
   }
 
   override commit(): Effect.Effect<unknown, unknown, unknown> {

@@ -6,7 +6,7 @@ import type { Key } from "../../CacheOptions.js"
 import type { CachedValue, StoredEntry } from "../../CacheStore.js"
 import { nothing, plainHit, type Snapshot } from "../entries/EntryReader.js"
 import { noVersions } from "../entries/groupVersions.js"
-import { withContext } from "../entries/keyspace.js"
+import { type Name, withContext } from "../entries/keyspace.js"
 import { debugIsOn, now, withFiber } from "../runtime/fiber.js"
 import { logAction } from "../runtime/logs.js"
 import type { Found } from "../stores/Store.js"
@@ -49,9 +49,9 @@ const decoded = (
 export const reads = (access: Access): Pick<CacheBackendService, "get" | "getMany" | "has"> => {
   const { codec, counters, keyspaceOf, reader } = access
 
-  const answer = (found: Found<StoredEntry>, printed: string): Effect.Effect<Hit, CacheError> =>
+  const answer = (found: Found<StoredEntry>, name: Name): Effect.Effect<Hit, CacheError> =>
     Effect.flatMap(reader.withOwnGroups(found), ([snapshot = nothing]) =>
-      Effect.flatMap(now, (time) => decoded(access, snapshot, freshValue(snapshot, time), printed))
+      Effect.flatMap(now, (time) => decoded(access, snapshot, freshValue(snapshot, time), name.printed))
     )
 
   return {
@@ -59,15 +59,15 @@ export const reads = (access: Access): Pick<CacheBackendService, "get" | "getMan
       withFiber((fiber) => {
         const named = keyspaceOf(options).name("get", key)
         if (Either.isLeft(named)) return Effect.fail(named.left)
-        const { finished, printed } = named.right
-        const failed = (error: CacheError) => Effect.fail(withContext("get", error, printed))
+        const name = named.right
+        const failed = (error: CacheError) => Effect.fail(withContext("get", error, name.printed))
         return reader.read(
           fiber,
-          [finished],
+          [name.finished],
           (found): Effect.Effect<Hit, CacheError> => {
             const hit = plainHit(fiber, { stored: found[0], versions: noVersions }, codec, counters)
             return hit === undefined
-              ? Effect.catchAll(answer(found, printed), failed)
+              ? Effect.catchAll(answer(found, name), failed)
               : Effect.succeed(Option.some(hit.right))
           },
           failed

@@ -8,15 +8,18 @@ import { logAction } from "../runtime/logs.js"
 import type { Access, Times } from "./access.js"
 
 export const newEntry = (
-  { codec }: Access,
+  { codec, counters }: Access,
   fiber: CallingFiber,
   value: unknown,
   { ttl, stale }: Times,
   groups: Entry["groups"]
-): Either.Either<Entry, CacheError> =>
-  Either.map(codec.encode(value), (payload) =>
+): Either.Either<Entry, CacheError> => {
+  const encoded = codec.encode(value)
+  if (Either.isLeft(encoded)) counters.countOn(fiber, "refused")
+  return Either.map(encoded, (payload) =>
     valueEntry({ payload, computeMillis: 0, ...lifespan(nowMillis(fiber), ttl, stale) }, groups)
   )
+}
 
 export const countStored = ({ counters }: Access, fiber: CallingFiber, printed: string): Effect.Effect<void> => {
   counters.countOn(fiber, "stored")

@@ -33,9 +33,11 @@ export const removals = (access: Access): Removals => {
       }),
 
     invalidateGroup: (name, options) =>
-      Effect.flatMap(
-        Effect.suspend(() => keyspaceOf(options).group("invalidateGroup", name)),
-        (key) => invalidation.group(key, name)
-      )
+      Effect.suspend(() => {
+        const keyspace = keyspaceOf(options)
+        return Effect.flatMap(keyspace.group("invalidateGroup", name), (key) =>
+          invalidation.group(key, keyspace.showGroup(name))
+        )
+      })
   }
 }

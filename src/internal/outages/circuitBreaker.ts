@@ -3,12 +3,13 @@
  * skip the store at once, and one probe at a time finds out when the store is back. A fiber of the layer probes; no caller waits
  * for it. The probes also replay the invalidations that were queued during the outage.
  */
-import { Effect, type Scope } from "effect"
+import { Cause, Effect, Option, type Scope } from "effect"
 import { CacheError } from "../../CacheError.js"
 import { backgroundSleep } from "../runtime/eventLoop.js"
 import { withFiber } from "../runtime/fiber.js"
 import { breakerGauge } from "../runtime/metrics.js"
 import { inTransaction, isInTransaction } from "../runtime/transaction.js"
+import { Warnings } from "../runtime/warnings.js"
 import type { Fused, Store } from "../stores/Store.js"
 import { InvalidationQueue } from "./invalidationQueue.js"
 import { CircuitOpen, ignoredByBreaker, isOutage } from "./outage.js"
@@ -41,6 +42,9 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
     let failuresInARow = 0
     let isOpen = false
     let isClosed = false
+    // Whether the log says that the breaker is open. A store that comes and goes is told once a minute.
+    let isReported = false
+    const warnings = new Warnings()
     let lastFailed = "v0:effect-cached:probe"
     // A latch that a synchronous call opens: the fiber whose failure opens the breaker may be interrupted at that very line.
     const probesWanted = Effect.unsafeMakeLatch()
@@ -60,10 +64,25 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
       Effect.catchIf(ignoredByBreaker, () => Effect.succeed(false))
     )
 
+    /** Logs that the breaker is open, unless the log says so already. */
+    const report = (failure: Option.Option<CacheError>): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        if (isReported || !isOpen) return Effect.void
+        const why = Option.match(failure, {
+          onNone: () => "",
+          onSome: ({ description, reason }) => `: ${description} (${reason})`
+        })
+        const message = () =>
+          `Cache store ${store.name} failed ${failuresInARow} times in a row: calls go on without it${why}`
+        return Effect.map(warnings.tryWarn("open", message), (logged) => {
+          isReported = logged
+        })
+      })
+
     const probeUntilBack: Effect.Effect<void> = Effect.flatMap(
       Effect.exit(Effect.zipRight(backgroundSleep(settings.retryAfter), probe)),
       (exit) => {
-        if (exit._tag === "Failure") return probeUntilBack
+        if (exit._tag === "Failure") return Effect.zipRight(report(Cause.failureOption(exit.cause)), probeUntilBack)
         const wasOpen = isOpen
         isOpen = false
         failuresInARow = 0
@@ -71,7 +90,9 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
         // Not all is replayed yet: the queued keys stay unread, all others can be read.
         if (!queue.isEmpty) return probeUntilBack
         probesWanted.unsafeClose()
-        return wasOpen && exit.value ? Effect.logInfo(`Cache store ${store.name} is back`) : Effect.void
+        const wasReported = isReported
+        isReported = false
+        return wasOpen && wasReported && exit.value ? Effect.logInfo(`Cache store ${store.name} is back`) : Effect.void
       }
     )
     yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(probesWanted.await, probeUntilBack))))
@@ -93,9 +114,8 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
       isOpen = true
       openBreakers.unsafeModify(1, [])
       probesWanted.unsafeOpen()
-      const warning = `Cache store ${store.name} failed ${failuresInARow} times in a row: calls go on without it`
       return Effect.zipRight(
-        Effect.logWarning(warning, error),
+        report(Option.some(error)),
         Effect.suspend(() => onFailure(error))
       )
     }

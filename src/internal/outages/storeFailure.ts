@@ -22,7 +22,8 @@ export const alreadyReported = (fiber: CallingFiber, error: CacheError): boolean
  */
 export const logFailure = (warnings: Warnings, what: string, about: string, error: CacheError): Effect.Effect<void> =>
   withFiber((fiber) => {
-    const text = () => `${what}${about === "" ? "" : ` ${about}`}: ${error.message}`
+    // Without the error's own key: it is the key of the store, and `about` may be redacted.
+    const text = () => `${what}${about === "" ? "" : ` ${about}`}: ${error.description} (${error.reason})`
     const annotations = { reason: error.reason, operation: error.operation }
     if (error.cause instanceof CircuitOpen) {
       return debugIsOn(fiber) ? Effect.annotateLogs(Effect.logDebug(text()), annotations) : Effect.void

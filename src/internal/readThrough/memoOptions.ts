@@ -5,7 +5,7 @@ import { Duration, Either, Option } from "effect"
 import type { CacheError } from "../../CacheError.js"
 import type { MemoOptions } from "../../CacheOptions.js"
 import type { ValueSchema } from "../entries/ValueCodec.js"
-import { boundedNumber, durationMillis } from "../options.js"
+import { boundedNumber, durationMillis, returnedMillis } from "../options.js"
 import type { Policy } from "./request.js"
 
 export interface Definition<A, Args extends ReadonlyArray<unknown>> {
@@ -46,7 +46,7 @@ export const define = <A, Args extends ReadonlyArray<unknown>>(
       },
       ttl:
         typeof ttl === "function"
-          ? (value, args) => durationMillis(operation, "ttl", ttl(value, ...args))
+          ? (value, args) => returnedMillis(operation, ttl(value, ...args))
           : () => Either.right(fixedTtl),
       groups: options.groups ?? [],
       schema: options.schema

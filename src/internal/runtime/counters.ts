@@ -15,6 +15,7 @@ const descriptions = {
   failed: "computations that ended in an error or a defect",
   stored: "results written to the store",
   discarded: "results not stored, because the key was invalidated, set or leased anew meanwhile",
+  refused: "values not stored, because they can't be encoded",
   undecodable: "entries read that could not be decoded",
   storeErrors: "store operations that failed under a call that went on without the cache"
 } as const
@@ -35,6 +36,7 @@ const zero = (): Counts => ({
   failed: 0,
   stored: 0,
   discarded: 0,
+  refused: 0,
   undecodable: 0,
   storeErrors: 0
 })
@@ -47,7 +49,8 @@ export class Counters {
   constructor(
     private readonly counts: Counts,
     store: string,
-    label: string
+    /** The name of the function: one of at most a thousand. */
+    readonly label: string
   ) {
     const labels = { key: label, store }
     // One counter for each event, as the type says; `fromEntries` loses the names.
@@ -71,26 +74,33 @@ export class Counters {
 
   computedOn(fiber: CallingFiber, millis: number): void {
     this.countOn(fiber, "computed")
-    this.computeTime.unsafeUpdate(millis, fiber.getFiberRef(FiberRef.currentMetricLabels))
+    this.computeTime.unsafeUpdate(millis / 1_000, fiber.getFiberRef(FiberRef.currentMetricLabels))
   }
 }
 
-/** The counters of a layer, by the key of the memoized function; `direct` is for the operations of the service. */
+/** Effect's registry keeps a metric for ever, and a program may make functions without end. */
+const mostLabels = 1_000
+
+/** The counters of a layer, by the name of the memoized function; `direct` is for the operations of the service. */
 export class LayerCounters {
   readonly counts = zero()
   readonly direct: Counters
+  /** For all functions beyond the first thousand names. */
+  readonly other: Counters
   private readonly byLabel = new Map<string, Counters>()
 
   constructor(private readonly store: string) {
-    this.direct = this.of("direct")
+    this.direct = new Counters(this.counts, store, "direct")
+    this.other = new Counters(this.counts, store, "other")
   }
 
   of(label: string): Counters {
-    let counters = this.byLabel.get(label)
-    if (counters === undefined) {
-      counters = new Counters(this.counts, this.store, label)
-      this.byLabel.set(label, counters)
-    }
+    const known = this.byLabel.get(label)
+    if (known !== undefined) return known
+    if (label === this.direct.label) return this.direct
+    if (this.byLabel.size >= mostLabels) return this.other
+    const counters = new Counters(this.counts, this.store, label)
+    this.byLabel.set(label, counters)
     return counters
   }
 }

@@ -2,9 +2,11 @@
  * The names of all metrics:
  *
  * - `effect_cached_<event>_total`, counters with the labels `key` and `store`; the events are in `counters.ts`
- * - `effect_cached_compute_milliseconds`, a histogram with the same labels
+ * - `effect_cached_compute_seconds`, a histogram with the same labels
  * - `effect_cached_evicted_total`, a counter with the label `store`
  * - `effect_cached_breaker_open`, a gauge with the label `store`, and `server` where it is about one server of several
+ *
+ * docs/production.md lists them all; a test compares.
  */
 import { Metric, MetricBoundaries, MetricKey, MetricLabel } from "effect"
 
@@ -23,12 +25,13 @@ const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${l
 export const eventCounter = (event: string, description: string, labels: Readonly<Record<"key" | "store", string>>) =>
   counter(`effect_cached_${snake(event)}_total`, description, labels)
 
-const computeBoundaries = MetricBoundaries.exponential({ start: 1, factor: 2, count: 20 })
+/** From 1 millisecond to 9 minutes. */
+const computeBoundaries = MetricBoundaries.exponential({ start: 0.001, factor: 2, count: 20 })
 
 export const computeHistogram = (labels: Readonly<Record<"key" | "store", string>>) =>
   Metric.fromMetricKey(
     MetricKey.taggedWithLabels(
-      MetricKey.histogram("effect_cached_compute_milliseconds", computeBoundaries, "time that computations took"),
+      MetricKey.histogram("effect_cached_compute_seconds", computeBoundaries, "time that computations took"),
       toLabels(labels)
     )
   )

@@ -29,19 +29,29 @@ export class Warnings {
     annotations: Readonly<Record<string, unknown>> = {},
     ...details: ReadonlyArray<unknown>
   ): Effect.Effect<void> {
+    return Effect.asVoid(this.tryWarn(kind, message, annotations, ...details))
+  }
+
+  /** The same, and says whether the warning was logged. */
+  tryWarn(
+    kind: string,
+    message: () => string,
+    annotations: Readonly<Record<string, unknown>> = {},
+    ...details: ReadonlyArray<unknown>
+  ): Effect.Effect<boolean> {
     return withFiber((fiber) => {
       const now = nowMillis(fiber)
       const known = this.kinds.get(kind)
       // A Clock may be set back: then the kind is logged again.
       if (known !== undefined && now >= known.loggedAt && now < known.loggedAt + quiet) {
         known.leftOut++
-        return Effect.void
+        return Effect.succeed(false)
       }
       const leftOut = known?.leftOut ?? 0
       if (known === undefined && this.kinds.size >= mostKinds) this.kinds.clear()
       this.kinds.set(kind, { loggedAt: now, leftOut: 0 })
       const text = leftOut === 0 ? message() : `${message()} (and ${leftOut} more since the last such line)`
-      return Effect.annotateLogs(Effect.logWarning(text, ...details), annotations)
+      return Effect.as(Effect.annotateLogs(Effect.logWarning(text, ...details), annotations), true)
     })
   }
 }

@@ -75,8 +75,9 @@ export const encodePlain = (value: unknown): Either.Either<Uint8Array, EncodeRef
     const encoded = encode(value)
     return encoded instanceof Uint8Array ? Either.right(encoded) : Either.left(encoded)
   } catch (cause) {
-    // A proxy threw, the caller had used up most of the stack, or the text is longer than V8 allows.
-    const reason = cause instanceof Error ? cause.message : "it threw when it was read"
+    // A proxy threw, the caller had used up most of the stack, or the text is longer than V8 allows. Only V8's limits are quoted:
+    // what a proxy throws may quote the value.
+    const reason = cause instanceof RangeError ? cause.message : "it threw when it was read"
     return Either.left({ path: "value", problem: `can't be stored: ${reason}`, cause })
   }
 }

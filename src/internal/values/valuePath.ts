@@ -21,3 +21,9 @@ export const printPath = (steps: ReadonlyArray<PathStep>): string =>
   steps.length <= maxSteps
     ? steps.map(printStep).join("")
     : `${steps.slice(0, maxSteps).map(printStep).join("")}… (${steps.length - maxSteps} more steps)`
+
+/**
+ * The path without what may be data: names of properties that are no identifiers (`["ann@example.com"]`), and keys of Maps.
+ */
+export const withoutData = (path: string): string =>
+  path.replace(/\["(?:[^"\\]|\\.)*"\]/g, "[…]").replace(/\.get\("(?:[^"\\]|\\.)*"\)/g, ".get(…)")

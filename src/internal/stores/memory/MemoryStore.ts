@@ -9,6 +9,7 @@ import { type Entry, expiresAt, type RejectedItem, type StoredEntry, type Token 
 import { backgroundSleep, eventLoopTurn } from "../../runtime/eventLoop.js"
 import { nowMillis } from "../../runtime/fiber.js"
 import { evictedFrom } from "../../runtime/metrics.js"
+import { withoutMessage } from "../../values/withoutMessage.js"
 import type { Store } from "../Store.js"
 import { approximateBytes } from "./approximateBytes.js"
 import { MemoryEntry } from "./MemoryEntry.js"
@@ -121,7 +122,9 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
             )
       } catch (cause) {
         const description = "the size of the value can't be estimated: one of its properties throws"
-        return Either.left(new CacheError({ reason: "Encode", operation, key, description, cause }))
+        return Either.left(
+          new CacheError({ reason: "Encode", operation, key, description, cause: withoutMessage(cause) })
+        )
       }
     }
 

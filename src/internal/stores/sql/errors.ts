@@ -52,9 +52,19 @@ const reasonOf = (error: SqlError): CacheErrorReason => {
   return code !== internalError && unavailableMessage.test(message) ? "Unavailable" : "StoreFailed"
 }
 
+/** Fields of PostgreSQL's errors that quote rows and parameters. */
+const quoting = ["detail", "where", "internalQuery"]
+
+/** Takes out of the driver's error what quotes values. In place: the error belongs to a statement of the cache. */
+const forgetRows = ({ cause }: SqlError): void => {
+  if (typeof cause !== "object" || cause === null) return
+  for (const name of quoting) if (Reflect.has(cause, name)) Reflect.set(cause, name, undefined)
+}
+
 export const fromSqlError =
   (operation: string) =>
   (error: SqlError): CacheError => {
+    forgetRows(error)
     const detail = property(error.cause, "message")
     return new CacheError({
       reason: reasonOf(error),

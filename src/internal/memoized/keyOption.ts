@@ -1,0 +1,21 @@
+/** The option `key`: a name, or a name and the first parts of the key. */
+import type { CachedOptions } from "../../CachedFunction.js"
+import type { CacheError } from "../../CacheError.js"
+import { escapeName, printEscapedCall } from "../keys/printKey.js"
+
+type KeyOption = CachedOptions<unknown>["key"]
+
+/** The name: the label of the metrics. */
+export const nameIn = (key: KeyOption): string => (typeof key === "string" ? key : key[0])
+
+/** Prints the keys of a function: its name, then the parts of `key`, then the arguments. */
+export const callPrinter = (key: KeyOption): ((args: ReadonlyArray<unknown>) => string | CacheError) => {
+  const name = escapeName(`${nameIn(key)}`)
+  if (typeof key === "string") return (args) => printEscapedCall(name, args)
+  const parts = key.slice(1)
+  return (args) => printEscapedCall(name, [...parts, ...args])
+}
+
+/** The key of an effect: that of a function which is called with the parts, or only the name. */
+export const printEffect = (key: KeyOption): string | CacheError =>
+  typeof key === "string" ? escapeName(key) : callPrinter(key)([])
