@@ -1,6 +1,6 @@
 /** The breaker by the internal contract of a store. What users see of it is tested in behindBreaker.test.ts. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, FiberId, Option, TestClock } from "effect"
+import { Context, Effect, Exit, Fiber, FiberId, LogLevel, Option, TestClock } from "effect"
 import type { Entry } from "../../src/CacheStore.js"
 import { type BreakerSettings, guard } from "../../src/internal/outages/circuitBreaker.js"
 import { InvalidationQueue } from "../../src/internal/outages/invalidationQueue.js"
@@ -8,6 +8,7 @@ import { withFiber } from "../../src/internal/runtime/fiber.js"
 import { fromPlain } from "../../src/internal/stores/fromPlain.js"
 import { unfused } from "../../src/internal/stores/fused.js"
 import type { Store } from "../../src/internal/stores/Store.js"
+import { Said } from "../support/everythingSaid.js"
 import { away, byCallbacks, ClassStore } from "./support.js"
 
 const settings: BreakerSettings = { failures: 2, retryAfter: 1_000, queueInvalidations: false }
@@ -166,6 +167,59 @@ describe("the queue of invalidations", () => {
       yield* queue.replay
       assert.isTrue(queue.blocks(["a"]))
       assert.deepStrictEqual(plain.asked, ["remove a,b", "clear"])
+    })
+  )
+})
+
+describe("the log of a breaker", () => {
+  const minutes = 3
+  const told = (life: (plain: ClassStore, store: Store) => Effect.Effect<void>) =>
+    Effect.gen(function* () {
+      const said = new Said()
+      const plain = new ClassStore()
+      yield* Effect.gen(function* () {
+        yield* life(plain, yield* guard(fromPlain(plain), settings))
+      }).pipe(Effect.provide(said.from(LogLevel.Info)))
+      return said.logged
+    })
+  const failing = (store: Store) => Effect.ignore(Effect.zipRight(Effect.ignore(read(store, "a")), read(store, "a")))
+
+  it.scoped("tells once a minute of a store that comes and goes, and then that it is back", () =>
+    Effect.gen(function* () {
+      const lines = yield* told((plain, store) =>
+        Effect.gen(function* () {
+          for (let second = 0; second < 60 * minutes; second++) {
+            plain.up = false
+            yield* failing(store)
+            plain.up = true
+            yield* TestClock.adjust("1 second")
+          }
+        })
+      )
+      assert.strictEqual(lines.length, 2 * minutes, lines.join("\n"))
+      for (const [index, line] of lines.entries()) {
+        assert.include(line, index % 2 === 0 ? "failed 2 times in a row: calls go on without it" : "is back")
+      }
+      assert.include(lines[2] ?? "", "and 59 more")
+    })
+  )
+
+  it.scoped("does not end with the word that the store is back while it is away", () =>
+    Effect.gen(function* () {
+      const lines = yield* told((plain, store) =>
+        Effect.gen(function* () {
+          plain.up = false
+          yield* failing(store)
+          plain.up = true
+          yield* TestClock.adjust("1 second")
+          plain.up = false
+          yield* failing(store)
+          yield* TestClock.adjust("10 minutes")
+        })
+      )
+      assert.strictEqual(lines.length, 3, lines.join("\n"))
+      assert.include(lines[1] ?? "", "is back")
+      assert.include(lines[2] ?? "", "calls go on without it: switched off (Unavailable)")
     })
   )
 })

@@ -47,7 +47,8 @@ class Collected implements Tracer.Span {
 
 export class Said {
   readonly lines: Array<string> = []
-  /** Only the messages of warnings and errors. */
+  /** The messages of all log lines, and of the warnings and errors alone. */
+  readonly logged: Array<string> = []
   readonly warnings: Array<string> = []
 
   tell(...what: ReadonlyArray<unknown>): void {
@@ -62,6 +63,7 @@ export class Said {
   private readonly logger = Logger.make(({ annotations, cause, logLevel, message }) => {
     const parts: ReadonlyArray<unknown> = Array.isArray(message) ? message : [message]
     this.tell("log", ...parts, HashMap.toEntries(annotations), cause, Cause.pretty(cause))
+    this.logged.push(String(parts[0]))
     if (LogLevel.greaterThanEqual(logLevel, LogLevel.Warning)) this.warnings.push(String(parts[0]))
   })
 
