@@ -3,8 +3,10 @@ import { SqlClient } from "@effect/sql/SqlClient"
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, Metric, Option, Schema, TestClock } from "effect"
 import { CacheBackend, CacheError, type CacheStore, cached, MemoryBackend, StoreBackend } from "effect-cached"
+import * as MemcachedBackend from "effect-cached/MemcachedBackend"
 import * as SqlBackend from "effect-cached/SqlBackend"
 import * as MemoryStore from "../../src/internal/stores/memory/MemoryStore.js"
+import { memcached } from "../servers/memcached.js"
 import { client, freshTable } from "../stores/postgres/support.js"
 import { Said } from "../support/everythingSaid.js"
 import { plain } from "../support/stores.js"
@@ -192,10 +194,28 @@ describe("nothing that is said holds a value, nor with redactKeys an argument", 
         yield* check(said)
         const hex = Buffer.from(secret).toString("hex")
         expect(said.quoting(hex)).toEqual([])
+        expect(said.quoting("violates check constraint")).not.toEqual([])
+        expect(said.quoting("Failing row contains")).toEqual([])
         if (redactKeys) expect(said.quoting(Buffer.from(email).toString("hex"))).toEqual([])
       }).pipe(Effect.provide(layer), Effect.provide(said.layer))
     })
   }
+
+  it.scopedLive("on Memcached, and while its server is away", () => {
+    const said = new Said()
+    const wait = Effect.sleep("50 millis")
+    return Effect.gen(function* () {
+      const server = yield* memcached()
+      yield* Effect.gen(function* () {
+        yield* scenario(said, wait)
+        yield* server.kill
+        yield* scenario(said, wait)
+      }).pipe(Effect.provide(MemcachedBackend.layer({ servers: server.address, redactKeys: true })))
+      nothingOf(said, email)
+      nothingOf(said, secret)
+      expect(said.quoting("profile(#")).not.toEqual([])
+    }).pipe(Effect.provide(said.layer))
+  })
 
   for (const mode of ["Unavailable", "StoreFailed", "Timeout", "TooLarge"] as const) {
     it.effect(`where a driver quotes the key in its errors: ${mode}`, () => {
