@@ -121,7 +121,7 @@ export interface CacheStats {
   readonly stored: number
   /** Values not stored because the key was invalidated, set or leased anew while they were computed. */
   readonly discarded: number
-  /** Values not stored because they can't be encoded. */
+  /** Values not stored because they can't be encoded, or because `ttl` returned no duration. */
   readonly refused: number
   /** Entries read that could not be decoded. */
   readonly undecodable: number

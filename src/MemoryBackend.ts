@@ -27,8 +27,8 @@ export interface MemoryBackendOptions extends StoreBackend.BackendOptions {
   readonly maxBytes?: number
   /**
    * Whether to keep a serialised copy of each value instead of a reference. A hit by reference is the fastest, but a caller that
-   * changes the value changes it for all callers. With copies, values go through `schema` or must be plain data, as on a server.
-   * Default false.
+   * changes the value changes it for all callers. With copies, values go through `schema` or must be plain data, as on a server:
+   * set it in tests of a program that uses a server in production. Default false.
    */
   readonly copy?: boolean
 }

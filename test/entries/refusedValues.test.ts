@@ -54,6 +54,19 @@ describe("a value that can't be encoded", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.effect("nor does a ttl that is no duration count as a failure of the store", () => {
+    const said = new Said()
+    return Effect.gen(function* () {
+      // A program in JavaScript may return anything.
+      const value = cached(() => Effect.succeed("s3cret"), { key: "ttl", ttl: (text) => text as "1 day" })
+      yield* value()
+      expect(said.warnings).toHaveLength(1)
+      expect(said.warnings[0]).toContain("ttl returned a string, which is not a duration")
+      expect(said.quoting("s3cret")).toEqual([])
+      expect(yield* stats).toMatchObject({ refused: 1, storeErrors: 0, stored: 0 })
+    }).pipe(Effect.provide(layer), Effect.provide(said.layer))
+  })
+
   it.effect("is kept with a schema", () =>
     Effect.gen(function* () {
       const PriceSchema = Schema.transform(Schema.Number, Schema.instanceOf(Price), {

@@ -1,9 +1,10 @@
-/** Logs a failed store operation, and counts it where the call goes on without the store. */
-import { Effect } from "effect"
+/** Logs a failed store operation, or a value that is not stored, and counts it where the call goes on without the store. */
+import { Cause, Effect, Option } from "effect"
 import type { CacheError } from "../../CacheError.js"
 import type { Counters } from "../runtime/counters.js"
 import { type CallingFiber, debugIsOn, withFiber } from "../runtime/fiber.js"
 import type { Warnings } from "../runtime/warnings.js"
+import { withoutMessage } from "../values/withoutMessage.js"
 import { CircuitOpen } from "./outage.js"
 
 /** Where failures are told: the counters of the function, and the warnings of its layer. */
@@ -42,3 +43,27 @@ export const storeFailed = (
     counters.countOn(fiber, "storeErrors")
     return logFailure(warnings, what, about, error)
   })
+
+/** Why a computed value is not stored. Only what the store itself refuses counts as its failure. */
+export const notStored = (
+  reporting: Reporting & { readonly printed: string },
+  cause: Cause.Cause<CacheError>
+): Effect.Effect<void> => {
+  const { counters, printed, warnings } = reporting
+  const error = Option.getOrUndefined(Cause.failureOption(cause))
+  if (error === undefined) {
+    const message = () => `The value of ${printed} is not cached: its ttl, its cacheWhen or its schema threw an error`
+    // What was thrown may quote the value in its message.
+    return warnings.warn(
+      `threw for ${counters.label}`,
+      message,
+      {},
+      ...Array.from(Cause.defects(cause), withoutMessage)
+    )
+  }
+  if (error.reason !== "Encode" && error.reason !== "InvalidOption") {
+    return storeFailed(reporting, "Cache failed storing", printed, error)
+  }
+  const message = () => `The value of ${printed} is not cached: ${error.description}`
+  return Effect.zipRight(counters.count("refused"), warnings.warn(`refused by ${counters.label}`, message))
+}

@@ -9,10 +9,9 @@ import type { Entry, GroupVersion, StoredEntry, Token } from "../../CacheStore.j
 import type { EntryReader, Snapshot } from "../entries/EntryReader.js"
 import { leasedEntry, lifespan, stateOf, tombstone, valueEntry } from "../entries/entryState.js"
 import { isOutage } from "../outages/outage.js"
-import { storeFailed } from "../outages/storeFailure.js"
+import { notStored, storeFailed } from "../outages/storeFailure.js"
 import { now, nowMillis, withFiber } from "../runtime/fiber.js"
 import { logAction } from "../runtime/logs.js"
-import { withoutMessage } from "../values/withoutMessage.js"
 import type { Flight } from "./Flight.js"
 import type { MemoRequest, Policy } from "./request.js"
 
@@ -177,18 +176,7 @@ export class Leases {
     })
     return Effect.catchAllCause(storing, (cause) =>
       Effect.zipRight(
-        Option.match(Cause.failureOption(cause), {
-          onSome: (error) =>
-            error.reason === "Encode" ? this.refused(request, error) : this.failed(request, "storing", error),
-          onNone: () =>
-            request.warnings.warn(
-              `callbacks of ${counters.label}`,
-              () => `Could not store ${printed}: its ttl, its cacheWhen or its schema threw an error`,
-              {},
-              // Its message may quote the value.
-              ...Array.from(Cause.defects(cause), withoutMessage)
-            )
-        }),
+        notStored(request, cause),
         // A store that can't be reached is not asked again: the lease runs out by itself.
         Option.exists(Cause.failureOption(cause), isOutage) ? Effect.succeed(false) : this.drop(request, own)
       )
@@ -217,17 +205,6 @@ export class Leases {
   private rewriteQuietly<A, E, R>(request: MemoRequest<A, E, R>, own: OwnLease, entry: Entry): Effect.Effect<boolean> {
     return Effect.catchAll(this.rewrite(request, own, entry), (error) =>
       Effect.as(this.failed(request, "giving back the lease of", error), false)
-    )
-  }
-
-  /** The store is well: the program's value can't be encoded. */
-  private refused<A, E, R>(
-    { counters, printed, warnings }: MemoRequest<A, E, R>,
-    error: CacheError
-  ): Effect.Effect<void> {
-    return Effect.zipRight(
-      counters.count("refused"),
-      warnings.warn(`refused by ${counters.label}`, () => `The value of ${printed} is not cached: ${error.description}`)
     )
   }
 

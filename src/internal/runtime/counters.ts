@@ -15,7 +15,7 @@ const descriptions = {
   failed: "computations that ended in an error or a defect",
   stored: "results written to the store",
   discarded: "results not stored, because the key was invalidated, set or leased anew meanwhile",
-  refused: "values not stored, because they can't be encoded",
+  refused: "values not stored, because they can't be encoded or their ttl is no duration",
   undecodable: "entries read that could not be decoded",
   storeErrors: "store operations that failed under a call that went on without the cache"
 } as const
