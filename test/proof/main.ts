@@ -1,6 +1,6 @@
 /**
  * `npm run proof`: prints the table of the README. `--only stampede,outage` takes a part of it, `--store sql|memcached` one
- * store; `--operations N`, `--seconds N` (of the hour) and `--minutes N` (of the soak) more or less of it, `--profile` one kind
+ * store; `--operations N`, `--seconds N` (of the hour, the transactions and the hostile writer) and `--minutes N` (of the soak) more or less of it, `--profile` one kind
  * of the soak's runs; `SEED=…` repeats the random operations and the soak's plans. `--mutations` shows instead that the
  * checkers go red when a promise is broken in a copy of the sources.
  */
@@ -14,13 +14,17 @@ import { memcachedServer, type ServerOptions, sqlServer } from "../cluster/serve
 import { postgres } from "../servers/postgres.js"
 import { bundle } from "../support/bundle.js"
 import { proofWorker } from "./fleet.js"
+import { hostile } from "./hostile.js"
 import { hour } from "./hour.js"
 import { frozenHolder, killedHolder } from "./leaseHolders.js"
 import { operations } from "./operations.js"
 import { outage } from "./outage.js"
+import { requestScoped } from "./requests.js"
 import type { Row, Scenario, StoreName } from "./scenario.js"
+import { serializable } from "./serializable.js"
 import { soak } from "./soak.js"
 import { rivals, stampede } from "./stampede.js"
+import { transactions } from "./transactions.js"
 
 const { values } = parseArgs({
   options: {
@@ -34,6 +38,7 @@ const { values } = parseArgs({
   }
 })
 const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31))
+const seconds = Number(values.seconds ?? 60)
 const minutes = Number(values.minutes ?? 2)
 const stores = (["sql", "memcached"] as const).filter((store) => values.store === undefined || values.store === store)
 const chosen = profiles.filter((one) => values.profile === undefined || values.profile === one)
@@ -45,7 +50,11 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   killed: killedHolder,
   frozen: frozenHolder,
   outage,
-  hour: hour(Number(values.seconds ?? 60)),
+  hour: hour(seconds),
+  transactions: transactions(seconds),
+  serializable,
+  requests: requestScoped,
+  hostile: hostile(seconds),
   // the time is for all stores together
   soak: soak({ minutes: minutes / stores.length, seed, profiles: chosen })
 }

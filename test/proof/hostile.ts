@@ -1,0 +1,225 @@
+/**
+ * A hostile writer: a thousand forged or damaged records a second, written straight into the table or the server, beside real
+ * load. Does a caller ever get a wrong value, wait without end, or die?
+ */
+import { serialize } from "node:v8"
+import { PgClient } from "@effect/sql-pg"
+import { Cause, Effect, Exit, Fiber, Layer, Option, Redacted, type Scope } from "effect"
+import { CacheBackend, cached } from "effect-cached"
+import { stamp } from "../cluster/history.js"
+import { type StoreDescription, storeLayer } from "../cluster/stores.js"
+import { type Session, session } from "./memcachedSession.js"
+import { count, percentile, type Scenario, storeTitles } from "./scenario.js"
+
+const forgeriesPerSecond = 1_000
+const keysOfEach = 100
+const callers = 16
+
+interface Value {
+  readonly owner: string
+  readonly id: number
+  readonly text: string
+}
+
+/** The bytes of stored records, as the forger finds them, and how it writes others over them. */
+interface Target {
+  /** A few keys with their records. */
+  readonly sample: Effect.Effect<ReadonlyArray<{ readonly key: string; readonly bytes: Buffer }>, unknown>
+  readonly overwrite: (
+    forged: ReadonlyArray<{ readonly key: string; readonly bytes: Buffer }>
+  ) => Effect.Effect<void, unknown>
+}
+
+/** The first bytes of an item of memcached are its generation: without it, an item is too easily refused. */
+const generationLength = 8
+
+const sqlTarget = ({
+  table,
+  url
+}: Extract<StoreDescription, { _tag: "sql" }>): Effect.Effect<Target, unknown, Scope.Scope> =>
+  Effect.map(Layer.build(PgClient.layer({ url: Redacted.make(url), maxConnections: 2 })), (context) => {
+    const query = <A extends object>(text: string, parameters: ReadonlyArray<unknown>) =>
+      Effect.flatMap(PgClient.PgClient, (sql) => sql.unsafe<A>(text, [...parameters])).pipe(Effect.provide(context))
+    return {
+      sample: Effect.map(
+        query<{ readonly key: string; readonly value: Buffer }>(
+          `SELECT key, value FROM ${table} WHERE value IS NOT NULL ORDER BY random() LIMIT 50`,
+          []
+        ),
+        (rows) => rows.map(({ key, value }) => ({ key, bytes: value }))
+      ),
+      // Every tenth loses its token as well.
+      overwrite: (forged) =>
+        query(
+          `UPDATE ${table} AS t SET value = f.value, expires_at = now() + interval '1 hour',
+             token = CASE WHEN random() < 0.1 THEN NULL ELSE gen_random_uuid() END
+           FROM (SELECT DISTINCT ON (key) key, value FROM unnest($1::text[], $2::bytea[]) AS u(key, value)) f WHERE t.key = f.key`,
+          [forged.map(({ key }) => key), forged.map(({ bytes }) => bytes)]
+        )
+    }
+  })
+
+const memcachedTarget = (
+  { servers }: Extract<StoreDescription, { _tag: "memcached" }>,
+  itemKeys: (one: Session) => Effect.Effect<ReadonlyArray<string>, unknown>
+): Effect.Effect<Target, unknown, Scope.Scope> =>
+  Effect.map(session(servers), (one) => ({
+    sample: Effect.flatMap(itemKeys(one), (keys) =>
+      Effect.map(
+        Effect.forEach(
+          Array.from({ length: 50 }, () => keys[Math.floor(Math.random() * keys.length)] ?? ""),
+          (key) => Effect.map(one.get(key), (bytes) => (bytes === undefined ? [] : [{ key, bytes }]))
+        ),
+        (found) => found.flat()
+      )
+    ),
+    overwrite: (forged) => Effect.forEach(forged, ({ bytes, key }) => one.set(key, bytes, 3_600), { discard: true })
+  }))
+
+const random = (below: number) => Math.floor(Math.random() * below)
+const randomBytes = (length: number) => Buffer.from(Array.from({ length }, () => random(256)))
+
+/** V8's own form of an array of a hundred million holes, in a few bytes. */
+const hugeArray = () => {
+  const bytes = serialize(new Array(100_000_000))
+  return Buffer.from(bytes)
+}
+
+type Forge = (record: Buffer, other: Buffer, prefix: number) => Buffer
+
+/** The payload itself is left alone: who may write the store may write any value. */
+const header = 40
+
+const forges: ReadonlyArray<Forge> = [
+  (record) => record.subarray(0, random(record.length)),
+  () => randomBytes(random(200)),
+  () => Buffer.alloc(0),
+  // a record of another key
+  (_record, other) => other,
+  // one bit of the header
+  (record, _other, prefix) => {
+    const flipped = Buffer.from(record)
+    const at = prefix + random(Math.max(1, Math.min(header, flipped.length - prefix)))
+    flipped[at] = (flipped[at] ?? 0) ^ (1 << random(8))
+    return flipped
+  },
+  // the largest numbers where lengths and times stand
+  (record, _other, prefix) => {
+    const grown = Buffer.from(record)
+    const at = prefix + random(Math.max(1, Math.min(header, grown.length - prefix)))
+    grown.fill(0xff, at, Math.min(grown.length, at + 8))
+    return grown
+  },
+  // an endless time: infinity as a double, little-endian
+  (record, _other, prefix) => {
+    const endless = Buffer.from(record)
+    const at = prefix + random(Math.max(1, Math.min(header, endless.length - prefix - 8)))
+    if (at + 8 <= endless.length) endless.writeDoubleLE(Number.POSITIVE_INFINITY, at)
+    return endless
+  },
+  (record, _other, prefix) => Buffer.concat([record.subarray(0, prefix), hugeArray()]),
+  (record) => Buffer.concat([record, randomBytes(1 + random(50))]),
+  (record, _other, prefix) => Buffer.concat([record.subarray(0, prefix + 9), Buffer.alloc(70_000, "g")])
+]
+
+const forging = (target: Target, prefix: number, until: number) =>
+  Effect.gen(function* () {
+    let forged = 0
+    const begun = stamp()
+    while (stamp() < until) {
+      const records = yield* target.sample
+      const due = Math.max(0, Math.floor(((stamp() - begun) * forgeriesPerSecond) / 1_000) - forged)
+      const batch: Array<{ readonly key: string; readonly bytes: Buffer }> = []
+      for (let made = 0; made < Math.min(due, 500) && records.length > 0; made++) {
+        const one = records[random(records.length)]
+        const other = records[random(records.length)]
+        const forge = forges[random(forges.length)]
+        if (one === undefined || other === undefined || forge === undefined) continue
+        batch.push({ key: one.key, bytes: forge(one.bytes, other.bytes, Math.min(prefix, one.bytes.length)) })
+      }
+      yield* target.overwrite(batch)
+      forged += batch.length
+      yield* Effect.sleep("20 millis")
+    }
+    return forged
+  })
+
+const heapNow = (): number => {
+  globalThis.gc?.()
+  return process.memoryUsage().heapUsed / 1_048_576
+}
+
+export const hostile =
+  (seconds: number): Scenario =>
+  ({ server, store }) =>
+    Effect.gen(function* () {
+      const { records, store: description } = yield* server({ faulty: false })
+      const context = yield* Layer.build(storeLayer(description))
+      const options = { ttl: 2_000, stale: 2_000, lease: 1_000, maxLease: 3_000 } as const
+      const make = (owner: string, groups: (id: number) => ReadonlyArray<string>) =>
+        cached(
+          (id: number) =>
+            Effect.as(Effect.sleep("2 millis"), { owner, id, text: `${owner} ${id} `.repeat(10) } satisfies Value),
+          { key: owner, ...options, groups }
+        )
+      const functions = [make("plain", () => []), make("grouped", (id) => ["all", `shelf${id % 5}`])] as const
+      let calls = 0
+      let wrong = 0
+      let died = 0
+      let reason = ""
+      const took: Array<number> = []
+      const until = stamp() + seconds * 1_000
+      const call = Effect.gen(function* () {
+        const id = random(keysOfEach)
+        const of = random(2)
+        const begin = stamp()
+        const exit = yield* Effect.exit((functions[of] ?? functions[0])(id))
+        took.push(stamp() - begin)
+        calls++
+        if (Exit.isSuccess(exit)) {
+          const { id: got, owner, text } = exit.value
+          const expected = of === 1 ? "grouped" : "plain"
+          if (got !== id || owner !== expected || text !== `${expected} ${id} `.repeat(10)) wrong++
+        } else {
+          died++
+          reason ||= ` (${Cause.pretty(exit.cause).split("\n")[0]})`
+        }
+        if (random(50) === 0) yield* Effect.ignore((functions[of] ?? functions[0]).invalidate(id))
+        if (random(50) === 0) {
+          const cache = yield* CacheBackend
+          const count = yield* Effect.option(cache.get(`count${random(20)}`))
+          if (Option.isSome(count)) yield* Effect.ignore(cache.increment(`count${random(20)}`))
+        }
+        yield* Effect.sleep("2 millis")
+      })
+      const loading = Effect.forEach(
+        Array.from({ length: callers }),
+        () => Effect.repeat(call, { while: () => stamp() < until }),
+        { concurrency: "unbounded", discard: true }
+      ).pipe(Effect.provide(context))
+      const target =
+        description._tag === "sql"
+          ? yield* sqlTarget(description)
+          : description._tag === "memcached"
+            ? yield* memcachedTarget(description, () => Effect.orDie(records))
+            : yield* Effect.die("a store of one process")
+      const forger = yield* Effect.fork(forging(target, description._tag === "memcached" ? generationLength : 0, until))
+      const load = yield* Effect.fork(loading)
+      yield* Effect.sleep((seconds * 1_000) / 3)
+      const early = heapNow()
+      yield* Effect.sleep((seconds * 1_000) / 3)
+      const late = heapNow()
+      const ended = yield* Effect.timeoutOption(Fiber.join(load), (seconds * 1_000) / 3 + 20_000)
+      const hung = Option.isNone(ended)
+      if (hung) yield* Fiber.interruptFork(load)
+      const forged = yield* Fiber.join(forger)
+      const slowest = took.reduce((most, one) => Math.max(most, one), 0)
+      return [
+        {
+          what: `${count(forged)} forged records in ${seconds} s beside ${count(calls)} calls: wrong values, calls that died, calls without an end`,
+          store: storeTitles[store],
+          measured: `${wrong}, ${died}${reason}, ${hung ? "some" : "none"} (p50 ${percentile(took, 0.5).toFixed(1)} ms, the slowest ${slowest.toFixed(0)} ms; heap ${early.toFixed(0)} → ${late.toFixed(0)} MB)`,
+          kept: wrong + died === 0 && !hung && late < early * 1.5 + 10
+        }
+      ]
+    })
