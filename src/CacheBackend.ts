@@ -61,8 +61,9 @@ export interface CacheBackendService {
   ) => Effect.Effect<boolean, CacheError>
   /**
    * Adds `by` (default 1, may be negative) to a fresh number and returns the sum; the time to live stays. Fails with
-   * `NoCachedValue` if there is no fresh value, and with the reason `NotNumeric` if it is no number. 2 RT, 3 if the entry has
-   * groups, more if other callers change the same number.
+   * `NoCachedValue` if there is no fresh value, with the reason `NotNumeric` if it is no number, and with `InvalidOption` if the sum
+   * would be beyond ±(2^53 − 1) or rounded to the old number; the number is unchanged then. 2 RT, 3 if the entry has groups, more if
+   * other callers change the same number.
    */
   readonly increment: (
     key: Key,

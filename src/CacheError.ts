@@ -16,7 +16,7 @@ import { type Cause, Data } from "effect"
  * | `Encode` | the value can't be encoded so that it comes back equal; it was not stored |
  * | `TooLarge` | the value is larger than the store takes |
  * | `InvalidKey` | the key is empty, or a part of it can't be printed (a function, an instance) |
- * | `InvalidOption` | an option is out of its range (a `NaN` ttl, a negative bound) |
+ * | `InvalidOption` | an option is out of its range (a `NaN` ttl, a negative bound, an `increment` past 2^53 − 1) |
  * | `NotNumeric` | `increment` met a value that is not a number |
  *
  * @since 0.1.0

@@ -67,7 +67,7 @@ export const incrementTests = (it: It): void => {
     })
   )
 
-  for (const value of ["1", null, undefined, 1n, true, [1], { value: 1 }, ""]) {
+  for (const value of ["1", null, undefined, 1n, true, [1], { value: 1 }, "", Number.NaN]) {
     it.effect(
       `fails with NotNumeric on ${typeof value} ${JSON.stringify(value, (_, x) => (typeof x === "bigint" ? `${x}n` : x))}`,
       () =>
@@ -93,6 +93,43 @@ export const incrementTests = (it: It): void => {
         expect(yield* Effect.flip(cache.increment(key("a"), by))).toMatchObject({ reason: "InvalidOption" })
       }
       expect(yield* cache.get(key("a"))).toStrictEqual(Option.some(1))
+    })
+  )
+
+  for (const [value, by] of [
+    [Number.MAX_SAFE_INTEGER, 1],
+    [Number.MAX_SAFE_INTEGER - 5, 6],
+    [-Number.MAX_SAFE_INTEGER, -1],
+    [0, 2 ** 53],
+    [2 ** 60, 1],
+    [1e300, 1e300],
+    [Number.MAX_VALUE, Number.MAX_VALUE],
+    [2 ** 52, 1e-3]
+  ] as const) {
+    it.effect(`refuses ${value} + ${by}, which is beyond 2^53 − 1 or makes no difference, and keeps the number`, () =>
+      Effect.gen(function* () {
+        const { cache, key } = yield* ground
+        yield* cache.set(key("a"), value)
+        expect(yield* Effect.flip(cache.increment(key("a"), by))).toMatchObject({
+          _tag: "CacheError",
+          reason: "InvalidOption",
+          operation: "increment",
+          key: key("a")
+        })
+        expect(yield* cache.get(key("a"))).toStrictEqual(Option.some(value))
+      })
+    )
+  }
+
+  it.effect("counts up to 2^53 − 1 and back", () =>
+    Effect.gen(function* () {
+      const { cache, key } = yield* ground
+      yield* cache.set(key("a"), Number.MAX_SAFE_INTEGER - 1)
+      expect(yield* cache.increment(key("a"))).toBe(Number.MAX_SAFE_INTEGER)
+      expect(yield* cache.increment(key("a"), -Number.MAX_SAFE_INTEGER)).toBe(0)
+      expect(yield* cache.increment(key("a"), -Number.MAX_SAFE_INTEGER)).toBe(-Number.MAX_SAFE_INTEGER)
+      yield* cache.set(key("a"), 2 ** 53 + 2)
+      expect(yield* cache.increment(key("a"), -10)).toBe(2 ** 53 - 8)
     })
   )
 

@@ -42,10 +42,14 @@ export const updates = (access: Access): Pick<CacheBackendService, "touch" | "in
     (by: number) =>
     (entry: Entry, value: CachedValue): Effect.Effect<readonly [Entry, number], CacheError> =>
       Effect.flatMap(Effect.option(codec.decode(value.payload)), (current) => {
-        if (Option.isNone(current) || typeof current.value !== "number") {
+        if (Option.isNone(current) || typeof current.value !== "number" || Number.isNaN(current.value)) {
           return refused("NotNumeric", "the stored value is not a number")
         }
         const sum = current.value + by
+        // Else the sum may be rounded to the number that was there, and no call would ever change it again.
+        if (Math.abs(sum) > Number.MAX_SAFE_INTEGER || (sum === current.value && by !== 0)) {
+          return refused("InvalidOption", "the sum is beyond 2^53 − 1, or by is too small to make a difference")
+        }
         return Effect.map(codec.encode(sum), (payload) => [{ ...entry, value: { ...value, payload } }, sum] as const)
       })
 
