@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import { Buffer } from "node:buffer"
 import { createHash } from "node:crypto"
 import { Either } from "effect"
 import { CacheError } from "../../CacheError.js"
@@ -33,9 +34,11 @@ const escapePart = (text: string): string => percentEscape(text).replaceAll(":",
 
 /** The readable head of the key, `%~`, and the SHA-256 of the whole key. */
 const shorten = (key: string): string => {
+  const bytes = Buffer.from(key, "latin1")
+  // From the bytes: a slice of the text would keep the whole text in memory, for as long as the store has the entry.
   // An escape has three characters: a `%` among the last two of the head is a cut escape.
-  const head = key.slice(0, maxHeadBytes).replace(/%.?$/, "")
-  return `${head}${hashMark}${createHash("sha256").update(key, "latin1").digest("hex")}`
+  const head = bytes.toString("latin1", 0, maxHeadBytes).replace(/%.?$/, "")
+  return `${head}${hashMark}${createHash("sha256").update(bytes).digest("hex")}`
 }
 
 const bounded = (key: string): string => (key.length > maxKeyBytes ? shorten(key) : key)
@@ -77,7 +80,8 @@ export const validatePrefix = (version: string | number, namespace: string): Eit
  * @category finishing
  */
 export const finishKey = (prefix: string, printed: string): string => {
-  // Joined first: V8 must flatten the joined text anyway when the key is looked up.
+  // Joined first: V8 must flatten the joined text anyway when the key is looked up. A text that is not flat would keep its parts in
+  // memory, and these the larger texts that they were cut out of.
   const key = prefix + printed
   return bounded(isSafe(key, prefix.length) ? key : prefix + percentEscape(printed))
 }
@@ -91,4 +95,4 @@ export const finishKey = (prefix: string, printed: string): string => {
 export const groupKey = (prefix: string, name: string): string | CacheError =>
   name === ""
     ? new CacheError({ reason: "InvalidKey", operation: "group", description: "the name of the group is empty" })
-    : bounded(`${prefix}%group:${percentEscape(name)}`)
+    : finishKey(`${prefix}%group:`, name)

@@ -7,6 +7,12 @@
 /** Longer strings are not remembered: they would stay in memory as long as the function does. */
 const longestText = 200
 
+/** V8 copies a text this short where it is cut out of a longer one. A longer piece is a reference into that text. */
+const longestCopied = 12
+
+/** The text in memory of its own, so that remembering a piece does not keep the text that it was cut out of. */
+export const withOwnMemory = (text: string): string => (text.length <= longestCopied ? text : text.split("").join(""))
+
 /** The Map's key for a call without arguments. */
 const none = Symbol("no argument")
 
@@ -29,6 +35,11 @@ export class ArgumentMemory<Known> {
     return this.known.size
   }
 
+  /** Whether a call with these arguments is remembered. */
+  takes(args: ReadonlyArray<unknown>): boolean {
+    return keyOf(args) !== undefined
+  }
+
   get(args: ReadonlyArray<unknown>): Known | undefined {
     const key = keyOf(args)
     return key === undefined ? undefined : this.known.get(key)
@@ -38,6 +49,6 @@ export class ArgumentMemory<Known> {
     const key = keyOf(args)
     if (key === undefined) return
     if (this.known.size >= this.room && !this.known.has(key)) this.known.clear()
-    this.known.set(key, known)
+    this.known.set(typeof key === "string" ? withOwnMemory(key) : key, known)
   }
 }
