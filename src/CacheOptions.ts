@@ -47,21 +47,21 @@ export interface SetOptions extends VersionOption {
 
 /**
  * The options of `cached` and `getOrSet` that say how a computed value is kept. `A` is the type of the value, `Args` that of the
- * arguments it was computed from.
+ * arguments it was computed from, `This` that of a method's `this`: a callback that is a `function` is called with it.
  *
  * @since 0.1.0
  * @category models
  */
-export interface MemoOptions<A, Args extends ReadonlyArray<unknown> = []> {
+export interface MemoOptions<A, Args extends ReadonlyArray<unknown> = [], This = unknown> {
   /**
    * Time to live, or a function of the value and the arguments; the layer's `defaultTtl` when absent.
    * `Duration.infinity` is for ever, zero or negative stores nothing.
    */
-  readonly ttl?: Duration.DurationInput | ((value: A, ...args: Args) => Duration.DurationInput)
+  readonly ttl?: Duration.DurationInput | ((this: This, value: A, ...args: Args) => Duration.DurationInput)
   /** How long past `ttl` a value may be served while one caller recomputes. Default 30 seconds. */
   readonly stale?: Duration.DurationInput
   /** Names of groups, or a function of the arguments: invalidating any of them invalidates the entry. */
-  readonly groups?: ReadonlyArray<string> | ((...args: Args) => ReadonlyArray<string>)
+  readonly groups?: ReadonlyArray<string> | ((this: This, ...args: Args) => ReadonlyArray<string>)
   /** Encodes and decodes the value where the store keeps bytes. Without it, only plain data can be stored there. */
   // The encoded side is the schema's own affair, and Schema is invariant in it: no narrower type accepts them all.
   // biome-ignore lint/suspicious/noExplicitAny: see above

@@ -13,7 +13,8 @@ import type { CacheError, NoCachedValue } from "./CacheError.js"
  * @since 0.1.0
  * @category models
  */
-export interface CachedOptions<A, Args extends ReadonlyArray<unknown> = []> extends MemoOptions<A, Args> {
+export interface CachedOptions<A, Args extends ReadonlyArray<unknown> = [], This = unknown>
+  extends MemoOptions<A, Args, This> {
   /**
    * The name of the entries; the arguments are added to it. Required, because a function's own name changes with refactoring and
    * minifying. The name is also a label of the metrics, so it must not hold an id. An effect that depends on one has
@@ -23,9 +24,14 @@ export interface CachedOptions<A, Args extends ReadonlyArray<unknown> = []> exte
   readonly key: string | readonly [name: string, ...parts: ReadonlyArray<unknown>]
   /**
    * Which part of the arguments makes the key: one value, or an array of values. Needed if an argument is a function or an
-   * instance. Default: all arguments.
+   * instance. A method's `this` is no part of the key, unless `keyArgs` is a `function` that picks from it. It is asked again before
+   * a value is stored: if the key is another one then, because an argument was changed meanwhile, nothing is stored.
+   *
+   * Default: all arguments that the function sees. So the index that `ids.map(f)` and `Effect.forEach(ids, f)` pass is no part of
+   * the key, if the function has neither a default nor a rest parameter, is not bound, and does not come out of a wrapper such as
+   * `Effect.fn`; else write `(id) => f(id)`.
    */
-  readonly keyArgs?: (...args: Args) => unknown
+  readonly keyArgs?: (this: This, ...args: Args) => unknown
 }
 
 /**
@@ -56,16 +62,17 @@ export interface CachedFunction<Args extends ReadonlyArray<unknown>, out A, out 
   /** The value: from the cache, or computed by one caller of all processes. 1 RT on a hit, 3 for the caller that computes. */
   (this: This, ...args: Args): Effect.Effect<A, E, R | CacheBackend>
   /** Removes the entry and voids running computations, so what they compute is not stored. Fails if the store fails. 1 RT. */
-  readonly invalidate: (...args: Args) => Effect.Effect<void, CacheError, CacheBackend>
+  readonly invalidate: (this: unknown, ...args: Args) => Effect.Effect<void, CacheError, CacheBackend>
   /**
    * Computes now, stores the value and returns it. Other callers are served the old value until then, and never after. 3 RT.
-   * A method that uses `this` needs `service.method.forceRecalc.call(service, …)`; a decorated method is bound already.
+   * A method that uses `this` needs `service.method.forceRecalc.call(service, …)`, and if `keyArgs` uses it, so do the other
+   * operations; a decorated method is bound already.
    */
   readonly forceRecalc: (this: unknown, ...args: Args) => Effect.Effect<A, E, R | CacheBackend>
   /** The cached value, fresh or stale. Never computes: without a value it fails with `NoCachedValue`. 1 RT. */
-  readonly requireCache: (...args: Args) => Effect.Effect<A, NoCachedValue | CacheError, CacheBackend>
+  readonly requireCache: (this: unknown, ...args: Args) => Effect.Effect<A, NoCachedValue | CacheError, CacheBackend>
   /** The key for the direct operations: readable, without namespace and version. Throws `CacheError` (`InvalidKey`). */
-  readonly cacheKey: (...args: Args) => string
+  readonly cacheKey: (this: unknown, ...args: Args) => string
 }
 
 /**

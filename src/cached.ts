@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Effect } from "effect"
+import type { Effect, Schema } from "effect"
 import type { CachedEffect, CachedFunction, CachedOptions } from "./CachedFunction.js"
 import * as internal from "./internal/memoized/lift.js"
 
@@ -17,6 +17,18 @@ type Matching<Args extends ReadonlyArray<unknown>, Own extends ReadonlyArray<unk
     ? unknown
     : "the option callbacks take other arguments than the function"
 
+/** The options, of which only the schema says what the value is. */
+type Keeping<A, Args extends ReadonlyArray<unknown> = [], This = unknown> = CachedOptions<NoInfer<A>, Args, This> & {
+  // biome-ignore lint/suspicious/noExplicitAny: as in `MemoOptions`
+  readonly schema?: Schema.Schema<A, any>
+}
+
+/** Refuses arguments that neither the function's annotations nor the type that is expected of the result tell. */
+type Inferred<Args extends ReadonlyArray<unknown>> = [Args] extends [never] ? "the arguments have no types" : unknown
+
+/** In a union with a function type it takes the context away: in `(a: string, b = 3) => …` `b` is then a number, not `unknown`. */
+type Uncontextual = (uncontextual: Uncontextual) => Uncontextual
+
 /**
  * What `cached(options)` returns. It takes a function, decorates a method, or ends a pipe.
  *
@@ -28,20 +40,22 @@ type Matching<Args extends ReadonlyArray<unknown>, Own extends ReadonlyArray<unk
  * @since 0.1.0
  * @category models
  */
-export type Lift<A, Args extends ReadonlyArray<unknown>> = <
+export type Lift<A, Args extends ReadonlyArray<unknown>, Self = unknown, Kept = never> = <
   E,
   R,
   B extends A,
-  This,
+  This extends Self,
   Own extends ReadonlyArray<unknown> = never
 >(
   target:
     | (Effect.Effect<A, E, R> & Effect.Effect<B, E, R> & Matching<Args, []>)
     | (((this: This, ...args: Own) => Effect.Effect<A, E, R> & Effect.Effect<B, E, R>) & Matching<Args, Own>)
     // Gives the callbacks of the options the argument types of the function in the pipe.
-    | ((...args: Args) => Effect.Effect<A, E, R> & Effect.Effect<B, E, R>),
-  context?: ClassMethodDecoratorContext
-) => [Own] extends [never] ? CachedEffect<B, E, R> : CachedFunction<Own, B, E, R, This>
+    | ((this: Self, ...args: Args) => Effect.Effect<A, E, R> & Effect.Effect<B, E, R>),
+  context?: ClassMethodDecoratorContext<This>
+) => [Own] extends [never]
+  ? CachedEffect<[Kept] extends [never] ? B : Kept, E, R>
+  : CachedFunction<Own, [Kept] extends [never] ? B : Kept, E, R, This>
 
 /**
  * Memoizes an effect, or what a function or method returns, in the `CacheBackend` of the program.
@@ -78,12 +92,22 @@ export type Lift<A, Args extends ReadonlyArray<unknown>> = <
  * @category combinators
  */
 export const cached: {
-  <This, Args extends ReadonlyArray<unknown>, A, E, R>(
-    f: (this: This, ...args: Args) => Effect.Effect<A, E, R>,
-    options: CachedOptions<NoInfer<A>, Settled<Args>>
+  <This, B extends A, E, R, Args extends ReadonlyArray<unknown> = never, A = B>(
+    f: (this: This, ...args: Args) => Effect.Effect<B, E, R>,
+    options: Keeping<A, Settled<Args>, NoInfer<This>> & Inferred<Args>
   ): CachedFunction<Args, A, E, R, This>
-  <A, E, R>(effect: Effect.Effect<A, E, R>, options: CachedOptions<NoInfer<A>>): CachedEffect<A, E, R>
-  <A, Args extends ReadonlyArray<unknown> = never>(options: CachedOptions<A, Args>): Lift<A, Args>
+  <This, Args extends ReadonlyArray<unknown>, B extends A, E, R, A = B>(
+    f: ((this: This, ...args: Args) => Effect.Effect<B, E, R>) | Uncontextual,
+    options: Keeping<A, Settled<Args>, NoInfer<This>>
+  ): CachedFunction<Args, A, E, R, This>
+  <B extends A, E, R, A = B>(effect: Effect.Effect<B, E, R>, options: Keeping<A>): CachedEffect<A, E, R>
+  <A, Args extends ReadonlyArray<unknown> = never, This = unknown>(
+    // biome-ignore lint/suspicious/noExplicitAny: as in `MemoOptions`
+    options: CachedOptions<NoInfer<A>, Args, This> & { readonly schema: Schema.Schema<A, any> }
+  ): Lift<A, Args, This, A>
+  <A, Args extends ReadonlyArray<unknown> = never, This = unknown>(
+    options: CachedOptions<A, Args, This>
+  ): Lift<A, Args, This>
   // The implementation distinguishes the cases at run time and is untyped: these signatures are its types.
 } = internal.cached as never
 

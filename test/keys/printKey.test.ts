@@ -99,7 +99,7 @@ describe("printArguments", () => {
     [new DataView(Uint8Array.of(1, 2, 3).buffer, 1), "DataView(0203)"],
     [Float64Array.of(-0, 1.5, Number.NaN), "Float64Array(-0,1.5,NaN)"],
     [BigInt64Array.of(-1n), "BigInt64Array(-1n)"],
-    [new User("7"), 'PrimaryKey("7")'],
+    [new User("7"), 'PrimaryKey(class "User","7")'],
     [new ById({ id: "7" }), 'PrimaryKey("ById","7")'],
     [{ [PrimaryKey.symbol]: () => "7" }, 'PrimaryKey("7")'],
     [Option.some({ a: 1 }), 'Some({"a":1})'],

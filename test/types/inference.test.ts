@@ -227,7 +227,209 @@ describe("the callbacks of the options know their parameters", () => {
   })
 })
 
+describe("the result is what the schema keeps of the value", () => {
+  const Id = Schema.Struct({ id: Schema.Number })
+  type Id = typeof Id.Type
+  type Expected = CachedFunction<[id: number, locale: string], Id, NotFound, Repo>
+
+  it("of a function, data-first, data-last and in a pipe", () => {
+    typesOnly(() => {
+      expectTypeOf(cached(byId, { key: "a", schema: Id })).toEqualTypeOf<Expected>()
+      expectTypeOf(cached({ key: "a", schema: Id })(byId)).toEqualTypeOf<Expected>()
+      expectTypeOf(pipe(byId, cached({ key: "a", schema: Id }))).toEqualTypeOf<Expected>()
+      // @ts-expect-error the second call has no name
+      cached({ key: "a", schema: Id })(byId)(1, "pt").pipe(Effect.map((row) => row.name))
+    })
+  })
+
+  it("of an effect and of getOrSet", () => {
+    typesOnly(() => {
+      expectTypeOf(cached(report, { key: "a", schema: Id })).toEqualTypeOf<CachedEffect<Id, NotFound, Repo>>()
+      expectTypeOf(cached({ key: "a", schema: Id })(report)).toEqualTypeOf<CachedEffect<Id, NotFound, Repo>>()
+      expectTypeOf(report.pipe(cached({ key: "a", schema: Id }))).toEqualTypeOf<CachedEffect<Id, NotFound, Repo>>()
+      const got = getOrSet("a", report, { schema: Id })
+      expectTypeOf(got).toEqualTypeOf<Effect.Effect<Id, NotFound | CacheError, Repo | CacheBackend>>()
+    })
+  })
+
+  it("and the callbacks take it", () => {
+    typesOnly(() => {
+      const ttl = (value: Id) => value.id
+      expectTypeOf(cached(byId, { key: "a", schema: Id, ttl })).toEqualTypeOf<Expected>()
+      const first = cached(byId, { key: "a", schema: Id, ttl: (value, id) => value.id + id, keyArgs: (id) => id })
+      expectTypeOf(first).toEqualTypeOf<Expected>()
+      const piped = pipe(
+        byId,
+        cached({
+          key: "a",
+          schema: Id,
+          ttl: (value, id) => {
+            expectTypeOf(value).toEqualTypeOf<Id>()
+            return id
+          },
+          cacheWhen: (value) => value.id > 0
+        })
+      )
+      expectTypeOf(piped).toEqualTypeOf<Expected>()
+      // Without a schema a callback that takes less says nothing of the result.
+      expectTypeOf(cached(byId, { key: "a", ttl, cacheWhen: (_: unknown) => true })).toEqualTypeOf<
+        CachedFunction<[id: number, locale: string], Row, NotFound, Repo>
+      >()
+    })
+  })
+
+  it("and the function returns all of it", () => {
+    const More = Schema.Struct({ id: Schema.Number, more: Schema.String })
+    typesOnly(() => {
+      // @ts-expect-error a Row has no more
+      cached(byId, { key: "a", schema: More })
+      // @ts-expect-error a Row has no more
+      cached({ key: "a", schema: More })(byId)
+      // @ts-expect-error a Row has no more
+      report.pipe(cached({ key: "a", schema: More }))
+      // @ts-expect-error the schema has no undefined
+      cached((id: number) => Effect.succeed(id > 0 ? { id } : undefined), { key: "a", schema: Id })
+    })
+  })
+})
+
+describe("parameters keep their types", () => {
+  it("with a default", () => {
+    type Expected = CachedFunction<[a: string, b?: number], string, never, never>
+    typesOnly(() => {
+      const f = cached((a: string, b = 3) => Effect.succeed(a.repeat(b)), { key: "a" })
+      expectTypeOf(f).toEqualTypeOf<Expected>()
+      // @ts-expect-error b is a number
+      f("a", { anything: true })
+      expectTypeOf(cached({ key: "a" })((a: string, b = 3) => Effect.succeed(a.repeat(b)))).toEqualTypeOf<Expected>()
+      expectTypeOf(
+        pipe((a: string, b = 3) => Effect.succeed(a.repeat(b)), cached({ key: "a" }))
+      ).toEqualTypeOf<Expected>()
+      const all = cached((a = "x", { b = 1, c = [""] } = {}) => Effect.succeed(`${a}${b}${c}`), {
+        key: "a",
+        keyArgs: (a, rest) => [a, rest?.b]
+      })
+      expectTypeOf(all).parameters.toEqualTypeOf<[a?: string, { b?: number; c?: Array<string> }?]>()
+    })
+  })
+
+  it("optional, and as a rest", () => {
+    typesOnly(() => {
+      const optional = cached((a: string, b?: number) => Effect.succeed([a, b]), { key: "a" })
+      expectTypeOf(optional).parameters.toEqualTypeOf<[a: string, b?: number]>()
+      const rest = cached((a: string, ...b: Array<number>) => Effect.succeed([a, b]), { key: "a" })
+      expectTypeOf(rest).parameters.toEqualTypeOf<[a: string, ...b: Array<number>]>()
+    })
+  })
+
+  it("where the type of the result tells them", () => {
+    typesOnly(() => {
+      const f: (a: string) => Effect.Effect<string, never, CacheBackend> = cached((a) => Effect.succeed(a.trim()), {
+        key: "a"
+      })
+      return f
+    })
+  })
+})
+
+describe("the callbacks of the options know the method's `this`", () => {
+  interface Service {
+    readonly tenant: string
+  }
+  function bySlug(this: Service, slug: string): Effect.Effect<string> {
+    return Effect.succeed(this.tenant + slug)
+  }
+
+  it("data-first and in a pipe", () => {
+    type Expected = CachedFunction<[slug: string], string, never, never, Service>
+    typesOnly(() => {
+      const first = cached(bySlug, {
+        key: "a",
+        keyArgs: function (slug) {
+          expectTypeOf(this).toEqualTypeOf<Service>()
+          return [this.tenant, slug]
+        },
+        groups: function () {
+          return [this.tenant]
+        },
+        ttl: function (value) {
+          return this.tenant.length + value.length
+        }
+      })
+      expectTypeOf(first).toEqualTypeOf<Expected>()
+      const piped = pipe(
+        bySlug,
+        cached({
+          key: "a",
+          keyArgs: function (slug) {
+            return [this.tenant, slug]
+          }
+        })
+      )
+      expectTypeOf(piped).toEqualTypeOf<Expected>()
+    })
+  })
+
+  it("where they name it", () => {
+    const options = {
+      key: "a",
+      keyArgs: function (this: Service, slug: string) {
+        return [this.tenant, slug]
+      }
+    }
+    const foreign = {
+      key: "a",
+      keyArgs: function (this: { readonly locale: string }, slug: string) {
+        return [this.locale, slug]
+      }
+    }
+    typesOnly(() => {
+      expectTypeOf(cached(options)(bySlug)).toEqualTypeOf<
+        CachedFunction<[slug: string], string, never, never, Service>
+      >()
+      // @ts-expect-error a Service has no locale
+      cached(foreign)(bySlug)
+      // @ts-expect-error a function that is no method has no `this`
+      cached((slug: string) => Effect.succeed(slug), foreign)
+      class Cities {
+        readonly tenant = "acme"
+
+        @cached(options)
+        bySlug(slug: string): Effect.Effect<string, never, CacheBackend> {
+          return Effect.succeed(slug)
+        }
+
+        // @ts-expect-error the class has no locale
+        @cached(foreign)
+        byName(slug: string): Effect.Effect<string, never, CacheBackend> {
+          return Effect.succeed(slug)
+        }
+      }
+      return Cities
+    })
+  })
+})
+
 describe("the decorator", () => {
+  it("refuses a declared type with more than the schema keeps", () => {
+    const Id = Schema.Struct({ id: Schema.Number })
+    typesOnly(() => {
+      class Rows {
+        @cached({ key: "Rows.byId", schema: Id })
+        byId(id: number): Effect.Effect<typeof Id.Type, NotFound, Repo | CacheBackend> {
+          return byId(id, "pt")
+        }
+
+        // @ts-expect-error the second call has no name
+        @cached({ key: "Rows.all", schema: Id })
+        all(id: number): Effect.Effect<Row, NotFound, Repo | CacheBackend> {
+          return byId(id, "pt")
+        }
+      }
+      return Rows
+    })
+  })
+
   it("keeps the method's type", () => {
     typesOnly(() => {
       class Rows {

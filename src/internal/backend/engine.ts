@@ -6,6 +6,7 @@ import type { Invalidation } from "../readThrough/invalidation.js"
 import type { ReadThrough } from "../readThrough/ReadThrough.js"
 import type { LayerCounters } from "../runtime/counters.js"
 import type { Warnings } from "../runtime/warnings.js"
+import type { Definitions } from "./Definitions.js"
 
 export const engine: unique symbol = Symbol.for("effect-cached/engine")
 
@@ -17,6 +18,7 @@ export interface Engine {
   readonly flights: Flights
   readonly counters: LayerCounters
   readonly warnings: Warnings
+  readonly definitions: Definitions
   /** Milliseconds. */
   readonly defaultTtl: number
 }

@@ -25,6 +25,7 @@ import { WithoutStore } from "../readThrough/WithoutStore.js"
 import { LayerCounters } from "../runtime/counters.js"
 import { Warnings } from "../runtime/warnings.js"
 import type { Store } from "../stores/Store.js"
+import { Definitions } from "./Definitions.js"
 import { engine } from "./engine.js"
 import { type BackendOptions, defaultNamespace } from "./options.js"
 
@@ -80,6 +81,16 @@ export const make = (
         ),
         (size) => ({ ...size, ...counters.counts })
       ),
-      [engine]: { keyspace, reader, readThrough, invalidation, flights, counters, warnings, defaultTtl }
+      [engine]: {
+        keyspace,
+        reader,
+        readThrough,
+        invalidation,
+        flights,
+        counters,
+        warnings,
+        definitions: new Definitions(),
+        defaultTtl
+      }
     }
   })

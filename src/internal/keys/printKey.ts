@@ -5,8 +5,8 @@
  * `Uint8Array(c0ffee)`, `Array(3){0:"a",2:"b"}` for an array with holes. The order of properties, and of entries of
  * maps and sets, does not matter. An object without a prototype counts as a plain one, and so does Effect's `Data.struct` (hence
  * `Data.tagged` and `Data.taggedEnum`). Effect's `Option`, `Either`, `Chunk`, `HashMap`, `HashSet`, `Duration` and
- * `DateTime` print by their content. Every other instance prints by its `PrimaryKey` (and `_tag`, if it has one), or is
- * refused.
+ * `DateTime` print by their content. Every other instance prints by its `PrimaryKey` and its `_tag`, or the name of its class if it has
+ * none, or is refused.
  *
  * All functions here return the key, or a `CacheError` with the reason `InvalidKey`.
  *
@@ -25,21 +25,18 @@ import { printPrimitive, printStructure } from "./printValue.js"
  */
 export type Key = string | ReadonlyArray<unknown>
 
+const invalid = (description: string, cause: unknown, name?: string) =>
+  new CacheError({ reason: "InvalidKey", operation: "cacheKey", key: name, description, cause })
+
 const invalidArgument = (description: string, cause: unknown, name?: string) =>
-  new CacheError({
-    reason: "InvalidKey",
-    operation: "cacheKey",
-    key: name,
-    description: `argument ${description}: use keyArgs`,
-    cause
-  })
+  invalid(`argument ${description}: use keyArgs`, cause, name)
 
 const invalidKey = (description: string, cause?: unknown) =>
   new CacheError({ reason: "InvalidKey", operation: "key", description, cause })
 
-type Invalid = (description: string, cause: unknown, name?: string) => CacheError
+type Invalid = typeof invalid
 
-const printList = (values: ReadonlyArray<unknown>, invalid: Invalid, name?: string): string | CacheError => {
+const printList = (values: ReadonlyArray<unknown>, refuse: Invalid, name?: string): string | CacheError => {
   let printed = ""
   for (let index = 0; index < values.length; index++) {
     const value = values[index]
@@ -47,7 +44,7 @@ const printList = (values: ReadonlyArray<unknown>, invalid: Invalid, name?: stri
     if (typeof part !== "string") {
       const place = part.path === "" ? `${index + 1}` : `${index + 1} at ${part.path}`
       const cause = part.cause === undefined ? undefined : withoutMessage(part.cause)
-      return invalid(`${place} ${part.problem}`, cause, name)
+      return refuse(`${place} ${part.problem}`, cause, name)
     }
     printed = index === 0 ? part : `${printed},${part}`
   }
@@ -86,6 +83,32 @@ export const escapeName = (name: string): string =>
 export const printEscapedCall = (escapedName: string, args: ReadonlyArray<unknown>): string | CacheError => {
   const printed = printList(args, invalidArgument, escapedName)
   return typeof printed === "string" ? `${escapedName}(${printed})` : printed
+}
+
+/**
+ * The key of a call, from the parts of the option `key` and what `keyArgs` returned. An array prints as a list of arguments, any other value as the only one.
+ * An array of one element keeps its brackets, `city(["lisbon"])`, because `city("lisbon")` is the key of that element itself.
+ *
+ * @since 0.1.0
+ * @category printing
+ */
+export const printPicked = (
+  escapedName: string,
+  parts: ReadonlyArray<unknown>,
+  picked: unknown
+): string | CacheError => {
+  const before = printList(parts, invalidArgument, escapedName)
+  if (typeof before !== "string") return before
+  const printed = printPrimitive(picked) ?? printStructure(picked)
+  if (typeof printed !== "string") {
+    const place = printed.path === "" ? "what keyArgs returned" : `what keyArgs returned at ${printed.path}`
+    const cause = printed.cause === undefined ? undefined : withoutMessage(printed.cause)
+    return invalid(`${place} ${printed.problem}`, cause, escapedName)
+  }
+  // An array with holes prints as `Array(3){…}`.
+  const isList = Array.isArray(picked) && picked.length !== 1 && printed.startsWith("[")
+  const list = isList ? printed.slice(1, -1) : printed
+  return `${escapedName}(${before}${before === "" || list === "" ? "" : ","}${list})`
 }
 
 /**

@@ -47,6 +47,26 @@ const dataArrayPrototype: object = Object.getPrototypeOf(Data.array([]))
 
 const hasPrimaryKey = (value: object): value is PrimaryKey.PrimaryKey => PrimaryKey.symbol in value
 
+const isPlainObject = (value: object): boolean => {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+const classNameOf = (value: object): string => {
+  const name: unknown = value.constructor?.name
+  return typeof name === "string" ? name : ""
+}
+
+/** What distinguishes two classes that use the same database ids: the tag, else the name of the class. Plain objects have neither. */
+const printClass = (value: object): string => {
+  if ("_tag" in value && typeof value._tag === "string") return `${printString(value._tag)},`
+  if (isPlainObject(value)) return ""
+  const name = classNameOf(value)
+  if (name === "" || name === "Object")
+    throw new Refusal("has a PrimaryKey, but neither a _tag nor a class with a name")
+  return `class ${printString(name)},`
+}
+
 /** Thrown inside this file only. */
 class Refusal {
   constructor(readonly problem: string) {}
@@ -79,8 +99,8 @@ class Printing {
   }
 
   private printObject(value: object): string {
-    const prototype: object | null = Object.getPrototypeOf(value)
-    if (prototype === Object.prototype || prototype === null) return this.printPlainObject(value)
+    if (isPlainObject(value)) return this.printPlainObject(value)
+    const prototype: object = Object.getPrototypeOf(value)
     if (hasPrimaryKey(value)) return this.printPrimaryKey(value)
     if (Array.isArray(value) && (prototype === Array.prototype || prototype === dataArrayPrototype)) {
       return this.printArray(value)
@@ -88,19 +108,13 @@ class Printing {
     if (prototype === structPrototype) return this.printProperties(value)
     const printInstance = instancePrinter(prototype)
     if (printInstance !== undefined) return printInstance(value, (part, step) => this.printPart(part, step))
-    const name: unknown = value.constructor?.name
-    throw new Refusal(
-      `is an instance of ${typeof name === "string" && name !== "" ? name : "a class"} without a PrimaryKey`
-    )
+    throw new Refusal(`is an instance of ${classNameOf(value) || "a class"} without a PrimaryKey`)
   }
 
   private printPrimaryKey(value: PrimaryKey.PrimaryKey): string {
     const primaryKey: unknown = PrimaryKey.value(value)
     if (typeof primaryKey !== "string") throw new Refusal("has a PrimaryKey that is not a string")
-    // With the tag, because two classes may use the same database ids.
-    return "_tag" in value && typeof value._tag === "string"
-      ? `PrimaryKey(${printString(value._tag)},${printString(primaryKey)})`
-      : `PrimaryKey(${printString(primaryKey)})`
+    return `PrimaryKey(${printClass(value)}${printString(primaryKey)})`
   }
 
   private printPlainObject(value: object): string {

@@ -4,7 +4,8 @@ import type { CacheBackend } from "../../CacheBackend.js"
 import type { CachedFunction } from "../../CachedFunction.js"
 import { CacheError } from "../../CacheError.js"
 import { currentFiber, withFiber } from "../runtime/fiber.js"
-import type { Arguments, MemoizedFunction } from "./MemoizedFunction.js"
+import type { MemoizedFunction } from "./MemoizedFunction.js"
+import type { Arguments } from "./Parameters.js"
 
 /** An iterator that ends at once with a value: `yield*` returns it without a step of the runtime. */
 class Answer<A> implements Effect.EffectGenerator<Effect.Effect<A>> {
@@ -74,14 +75,21 @@ export const asFunction = (
   function call(this: unknown, ...args: Arguments) {
     return new MemoizedCall(memoized, self === undefined ? this : self.value, args)
   }
+  /** `service.method.invalidate(…)` has the function itself for its `this`: the service is not known then. */
+  const receiver = (given: unknown): unknown => (self !== undefined ? self.value : given === call ? undefined : given)
   return Object.assign(call, {
-    invalidate: (...args: Arguments) => memoized.invalidate(args),
-    forceRecalc(this: unknown, ...args: Arguments) {
-      const receiver = self === undefined ? (this === call ? undefined : this) : self.value
-      return memoized.forceRecalc(receiver, args)
+    invalidate(this: unknown, ...args: Arguments) {
+      return memoized.invalidate(receiver(this), args)
     },
-    requireCache: (...args: Arguments) => memoized.requireCache(args),
-    cacheKey: (...args: Arguments) => keyOrThrow(memoized.printed(args)),
+    forceRecalc(this: unknown, ...args: Arguments) {
+      return memoized.forceRecalc(receiver(this), args)
+    },
+    requireCache(this: unknown, ...args: Arguments) {
+      return memoized.requireCache(receiver(this), args)
+    },
+    cacheKey(this: unknown, ...args: Arguments) {
+      return keyOrThrow(memoized.printed(receiver(this), args))
+    },
     [bound]: (instance: unknown) => asFunction(memoized, { value: instance })
   })
 }

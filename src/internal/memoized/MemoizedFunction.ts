@@ -7,6 +7,7 @@ import { CacheBackend, type CacheBackendService } from "../../CacheBackend.js"
 import type { CachedOptions } from "../../CachedFunction.js"
 import { CacheError, type NoCachedValue } from "../../CacheError.js"
 import type { CachedValue } from "../../CacheStore.js"
+import type { FunctionText } from "../backend/Definitions.js"
 import { type Engine, engine } from "../backend/engine.js"
 import { freshUnder } from "../entries/entryState.js"
 import { versionIn } from "../entries/groupVersions.js"
@@ -18,14 +19,26 @@ import type { Counters } from "../runtime/counters.js"
 import { type CallingFiber, debugIsOn, nowMillis, serviceOf } from "../runtime/fiber.js"
 import type { Warnings } from "../runtime/warnings.js"
 import type { LocalEntry, LocalPart } from "../stores/Store.js"
-import { ArgumentMemory } from "./ArgumentMemory.js"
+import { ArgumentMemory, withOwnMemory } from "./ArgumentMemory.js"
 import { nameIn } from "./keyOption.js"
+import type { Arguments, Parameters } from "./Parameters.js"
 
-export type Arguments = ReadonlyArray<unknown>
+/** The function or the effect that is memoized, as its `MemoizedFunction` sees it. */
+export interface Memoizable<A, E, R> {
+  readonly parameters: Parameters
+  /** The name and the text of the function. Two effects can't be told apart by their texts. */
+  readonly definition: (() => FunctionText) | undefined
+  /** The key of a call with these arguments. */
+  readonly print: (args: Arguments) => string | CacheError
+  /** The key of a call, from what `keyArgs` returned. */
+  readonly printPicked: (picked: unknown) => string | CacheError
+  readonly compute: (receiver: unknown, args: Arguments) => Effect.Effect<A, E, R>
+}
 
 /** What a memoized function remembers of one backend. */
 interface Binding<A> {
   readonly backend: CacheBackendService
+  readonly definition: Definition<A, Arguments>
   readonly engine: Engine
   readonly counters: Counters
   readonly codec: ValueCodec<A>
@@ -44,7 +57,7 @@ interface LocalHits {
   readonly entries: ArgumentMemory<LocalEntry>
 }
 
-/** One call, its key and groups finished. The Effect that computes is made only when it is needed. */
+/** One call, its key and groups finished. */
 class Request<A, E, R> implements MemoRequest<A, E, R> {
   readonly key: string
   readonly policy: Policy<A>
@@ -53,11 +66,12 @@ class Request<A, E, R> implements MemoRequest<A, E, R> {
   readonly warnings: Warnings
 
   constructor(
+    private readonly memoized: MemoizedFunction<A, E, R>,
     readonly binding: Binding<A>,
     readonly name: Name,
     readonly groups: ReadonlyArray<string>,
-    readonly args: Arguments,
-    private readonly computing: (() => Effect.Effect<A, E, R>) | undefined
+    readonly receiver: unknown,
+    readonly args: Arguments
   ) {
     this.key = name.finished
     this.policy = binding.policy
@@ -71,7 +85,17 @@ class Request<A, E, R> implements MemoRequest<A, E, R> {
   }
 
   get compute(): Effect.Effect<A, E, R> {
-    return this.computing === undefined ? nothingToCompute : Effect.suspend(this.computing)
+    return Effect.suspend(() => this.memoized.target.compute(this.receiver, this.args))
+  }
+
+  hasOtherKeyNow(): boolean {
+    try {
+      const printed = this.memoized.printed(this.receiver, this.args)
+      return printed instanceof CacheError || this.binding.engine.keyspace.finish(printed) !== this.key
+    } catch {
+      // `keyArgs` throws now.
+      return true
+    }
   }
 }
 
@@ -89,8 +113,6 @@ const keyIsEmpty = new CacheError({
 const localVersion = (local: LocalPart, group: string, now: number): string | undefined =>
   versionIn(local.read(group, now))
 
-const nothingToCompute = Effect.dieMessage("this operation never computes")
-
 const tooManyNames = ({ warnings }: Pick<MemoRequest<unknown, unknown, unknown>, "warnings">): Effect.Effect<void> =>
   warnings.warn(
     "names",
@@ -102,14 +124,17 @@ const tooManyNames = ({ warnings }: Pick<MemoRequest<unknown, unknown, unknown>,
 export class MemoizedFunction<A, E, R> {
   private readonly definition: Either.Either<Definition<A, Arguments>, CacheError>
   private readonly bindings = new WeakMap<CacheBackendService, Binding<A>>()
+  private readonly parameters: Parameters
   private latest: Binding<A> | undefined
   private hits = 0
+  /** A warning that the next call logs. */
+  private unsaid: Effect.Effect<void> | undefined
 
   constructor(
     private readonly options: CachedOptions<A, Arguments>,
-    private readonly print: (args: Arguments) => string | CacheError,
-    private readonly compute: (receiver: unknown, args: Arguments) => Effect.Effect<A, E, R>
+    readonly target: Memoizable<A, E, R>
   ) {
+    this.parameters = target.parameters
     // A caller in JavaScript may pass anything.
     const name: unknown = nameIn(options.key)
     const valid = typeof name === "string" && name !== ""
@@ -117,12 +142,12 @@ export class MemoizedFunction<A, E, R> {
   }
 
   /** The key as the user knows it, or the error if the arguments have no key. */
-  printed(args: Arguments): string | CacheError {
+  printed(receiver: unknown, args: Arguments): string | CacheError {
     if (Either.isLeft(this.definition) && this.definition.left === keyIsEmpty) return keyIsEmpty
     const { keyArgs } = this.options
-    if (keyArgs === undefined) return this.print(args)
-    const part = keyArgs(...args)
-    return this.print(Array.isArray(part) ? part : [part])
+    return keyArgs === undefined
+      ? this.target.print(this.parameters.seen(args))
+      : this.target.printPicked(keyArgs.call(receiver, ...args))
   }
 
   /** A fresh value of a remembered entry. */
@@ -130,18 +155,25 @@ export class MemoizedFunction<A, E, R> {
     const binding = this.latest
     if (binding?.localHits === undefined || binding.backend !== serviceOf(fiber, CacheBackend)) return undefined
     const { entries, groups, local } = binding.localHits
-    const entry = entries.get(args)
+    const entry = entries.get(this.parameters.seen(args))
     return entry === undefined ? undefined : this.hit(fiber, binding, local, entry, groups)
   }
 
   lookup(fiber: CallingFiber, receiver: unknown, args: Arguments): Effect.Effect<A, E, R | CacheBackend> {
     const backend = serviceOf(fiber, CacheBackend)
     if (backend === undefined) return Effect.flatMap(CacheBackend, () => Effect.never)
-    const request = this.request(backend, args, () => this.compute(receiver, args))
+    const request = this.request(backend, receiver, args)
     if (request instanceof CacheError) return Effect.die(withContext("cached", request))
     const answer = this.firstLocalHit(fiber, request) ?? request.binding.engine.readThrough.lookup(fiber, request)
     const { counters } = request.binding.engine
-    return request.counters === counters.other ? Effect.zipRight(tooManyNames(request), answer) : answer
+    if (request.counters === counters.other) return Effect.zipRight(tooManyNames(request), answer)
+    return this.unsaid === undefined ? answer : this.warnFirst(answer)
+  }
+
+  private warnFirst<B, E2, R2>(then: Effect.Effect<B, E2, R2>): Effect.Effect<B, E2, R2> {
+    const warning = this.unsaid ?? Effect.void
+    this.unsaid = undefined
+    return Effect.zipRight(warning, then)
   }
 
   /** Whether other fibers should have their turn. Local hits bypass the runtime, which would yield by itself. */
@@ -156,16 +188,16 @@ export class MemoizedFunction<A, E, R> {
 
   forceRecalc(receiver: unknown, args: Arguments): Effect.Effect<A, E, R | CacheBackend> {
     return Effect.flatMap(CacheBackend, (backend) => {
-      const request = this.request(backend, args, () => this.compute(receiver, args))
+      const request = this.request(backend, receiver, args)
       return request instanceof CacheError
         ? Effect.die(withContext("forceRecalc", request))
         : request.binding.engine.readThrough.forceRecalc(request)
     })
   }
 
-  requireCache(args: Arguments): Effect.Effect<A, NoCachedValue | CacheError, CacheBackend> {
+  requireCache(receiver: unknown, args: Arguments): Effect.Effect<A, NoCachedValue | CacheError, CacheBackend> {
     return Effect.flatMap(CacheBackend, (backend) => {
-      const request = this.request(backend, args)
+      const request = this.request(backend, receiver, args)
       if (request instanceof CacheError) return Effect.fail(withContext("requireCache", request))
       return Effect.mapError(request.binding.engine.readThrough.requireCache(request), (error) =>
         error._tag === "CacheError" ? withContext("requireCache", error, request.printed) : error
@@ -173,12 +205,15 @@ export class MemoizedFunction<A, E, R> {
     })
   }
 
-  invalidate(args: Arguments): Effect.Effect<void, CacheError, CacheBackend> {
+  invalidate(receiver: unknown, args: Arguments): Effect.Effect<void, CacheError, CacheBackend> {
     return Effect.flatMap(CacheBackend, (backend) => {
-      const request = this.request(backend, args)
-      if (request instanceof CacheError) return Effect.fail(withContext("invalidate", request))
-      return Effect.mapError(Effect.asVoid(request.binding.engine.invalidation.keys([request.name])), (error) =>
-        withContext("invalidate", error, request.printed)
+      const binding = this.bindingTo(backend)
+      if (binding instanceof CacheError) return Effect.fail(withContext("invalidate", binding))
+      // Groups that are a function of the arguments are not needed.
+      const name = binding.groups instanceof CacheError ? binding.groups : this.nameOf(binding, receiver, args)
+      if (name instanceof CacheError) return Effect.fail(withContext("invalidate", name))
+      return Effect.mapError(Effect.asVoid(binding.engine.invalidation.keys([name])), (error) =>
+        withContext("invalidate", error, name.printed)
       )
     })
   }
@@ -192,7 +227,7 @@ export class MemoizedFunction<A, E, R> {
     const entry = local.find(key)
     const hit = entry === undefined ? undefined : this.hit(fiber, binding, local, entry, groups)
     if (entry === undefined || hit === undefined) return undefined
-    if (this.options.keyArgs === undefined) localHits?.entries.remember(request.args, entry)
+    if (this.options.keyArgs === undefined) localHits?.entries.remember(this.parameters.seen(request.args), entry)
     return Effect.succeed(this.valueOf(hit))
   }
 
@@ -212,36 +247,34 @@ export class MemoizedFunction<A, E, R> {
     return hit
   }
 
-  private request(
-    backend: CacheBackendService,
-    args: Arguments,
-    computing?: () => Effect.Effect<A, E, R>
-  ): Request<A, E, R> | CacheError {
-    const definition = this.definition
-    if (Either.isLeft(definition)) return definition.left
-    const binding = this.bindingTo(backend, definition.right)
-    const name = this.nameOf(binding, args)
+  private request(backend: CacheBackendService, receiver: unknown, args: Arguments): Request<A, E, R> | CacheError {
+    const binding = this.bindingTo(backend)
+    if (binding instanceof CacheError) return binding
+    const name = this.nameOf(binding, receiver, args)
     if (name instanceof CacheError) return name
-    const groups = binding.groups ?? this.groupsOf(binding.engine, definition.right, args)
-    return groups instanceof CacheError ? groups : new Request(binding, name, groups, args, computing)
+    const groups = binding.groups ?? this.groupsOf(binding.engine, binding.definition, receiver, args)
+    return groups instanceof CacheError ? groups : new Request(this, binding, name, groups, receiver, args)
   }
 
-  private nameOf(binding: Binding<A>, args: Arguments): Name | CacheError {
-    const remembers = this.options.keyArgs === undefined && binding.localHits === undefined
-    const known = remembers ? binding.names.get(args) : undefined
+  private nameOf(binding: Binding<A>, receiver: unknown, args: Arguments): Name | CacheError {
+    const seen = this.parameters.seen(args)
+    const isPlain = this.options.keyArgs === undefined && binding.localHits === undefined
+    const known = isPlain ? binding.names.get(seen) : undefined
     if (known !== undefined) return known
-    const printed = this.printed(args)
+    const printed = this.printed(receiver, args)
     if (printed instanceof CacheError) return printed
-    const name = binding.engine.keyspace.nameOfCall(printed)
-    if (remembers) binding.names.remember(args, name)
+    const remembers = isPlain && binding.names.takes(seen)
+    const name = binding.engine.keyspace.nameOfCall(remembers ? withOwnMemory(printed) : printed)
+    if (remembers) binding.names.remember(seen, name)
     return name
   }
 
-  private bindingTo(backend: CacheBackendService, definition: Definition<A, Arguments>): Binding<A> {
+  private bindingTo(backend: CacheBackendService): Binding<A> | CacheError {
     if (this.latest?.backend === backend) return this.latest
     let binding = this.bindings.get(backend)
     if (binding === undefined) {
-      binding = this.bind(backend, definition)
+      if (Either.isLeft(this.definition)) return this.definition.left
+      binding = this.bind(backend, this.definition.right)
       this.bindings.set(backend, binding)
     }
     this.latest = binding
@@ -251,11 +284,14 @@ export class MemoizedFunction<A, E, R> {
   private bind(backend: CacheBackendService, definition: Definition<A, Arguments>): Binding<A> {
     const backendEngine = backend[engine]
     const { local, payloads } = backendEngine.reader.store
-    const groups = typeof definition.groups === "function" ? undefined : this.groupsOf(backendEngine, definition, [])
+    this.unsaid = this.sharedKey(backendEngine) ?? this.unsaid
+    const groups =
+      typeof definition.groups === "function" ? undefined : this.groupsOf(backendEngine, definition, undefined, [])
     const remembers =
       local !== undefined && payloads === "references" && definition.policy.earlyRefresh === 0 && Array.isArray(groups)
     return {
       backend,
+      definition,
       engine: backendEngine,
       counters: backendEngine.counters.of(nameIn(this.options.key)),
       codec: codecFor(payloads, definition.schema),
@@ -266,12 +302,22 @@ export class MemoizedFunction<A, E, R> {
     }
   }
 
+  /** A warning, if the layer serves another function under this key. */
+  private sharedKey({ definitions, warnings }: Engine): Effect.Effect<void> | undefined {
+    const name = nameIn(this.options.key)
+    const definition = this.target.definition?.()
+    const warning = definition === undefined ? undefined : definitions.add(`${this.target.print([])}`, name, definition)
+    return warning === undefined ? undefined : warnings.warn(`Shared key ${name}`, () => warning)
+  }
+
   private groupsOf(
     backendEngine: Engine,
     definition: Definition<A, Arguments>,
+    receiver: unknown,
     args: Arguments
   ): ReadonlyArray<string> | CacheError {
-    const names = typeof definition.groups === "function" ? definition.groups(...args) : definition.groups
+    const { groups } = definition
+    const names = typeof groups === "function" ? groups.call(receiver, ...args) : groups
     return Either.merge(backendEngine.keyspace.groups("cached", names))
   }
 }

@@ -1,7 +1,7 @@
 /** The option `key`: a name, or a name and the first parts of the key. */
 import type { CachedOptions } from "../../CachedFunction.js"
 import type { CacheError } from "../../CacheError.js"
-import { escapeName, printEscapedCall } from "../keys/printKey.js"
+import { escapeName, printEscapedCall, printPicked } from "../keys/printKey.js"
 
 type KeyOption = CachedOptions<unknown>["key"]
 
@@ -17,6 +17,13 @@ export const callPrinter = (key: KeyOption): ((args: ReadonlyArray<unknown>) => 
   if (!isList(key)) return (args) => printEscapedCall(name, args)
   const parts = key.slice(1)
   return (args) => printEscapedCall(name, [...parts, ...args])
+}
+
+/** Prints the keys of a function: its name, then the parts of `key`, then what `keyArgs` returned. */
+export const pickedPrinter = (key: KeyOption): ((picked: unknown) => string | CacheError) => {
+  const name = escapeName(String(nameIn(key)))
+  const parts = isList(key) ? key.slice(1) : []
+  return (picked) => printPicked(name, parts, picked)
 }
 
 /** The key of an effect: that of a function which is called with the parts, or only the name. */

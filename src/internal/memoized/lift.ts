@@ -2,15 +2,22 @@
 import { Effect, Effectable } from "effect"
 import type { CachedEffect, CachedOptions } from "../../CachedFunction.js"
 import type { CacheError } from "../../CacheError.js"
-import { callPrinter, printEffect } from "./keyOption.js"
+import { callPrinter, pickedPrinter, printEffect } from "./keyOption.js"
 import { asFunction, bound, keyOrThrow, type Memoized, MemoizedCall } from "./MemoizedCall.js"
-import { type Arguments, MemoizedFunction } from "./MemoizedFunction.js"
+import { MemoizedFunction } from "./MemoizedFunction.js"
+import { type Arguments, Parameters } from "./Parameters.js"
 
 type AnyMethod = (this: unknown, ...args: Arguments) => Effect.Effect<unknown, unknown, unknown>
 
 const liftFunction = (method: AnyMethod, options: CachedOptions<unknown, Arguments>): Memoized => {
   return asFunction(
-    new MemoizedFunction(options, callPrinter(options.key), (receiver, args) => Reflect.apply(method, receiver, args))
+    new MemoizedFunction(options, {
+      parameters: new Parameters(method),
+      definition: () => ({ name: method.name, text: Function.prototype.toString.call(method) }),
+      print: callPrinter(options.key),
+      printPicked: pickedPrinter(options.key),
+      compute: (receiver, args) => Reflect.apply(method, receiver, args)
+    })
   )
 }
 
@@ -27,16 +34,19 @@ class MemoizedEffect
   constructor(effect: Effect.Effect<unknown, unknown, unknown>, options: CachedOptions<unknown>) {
     super()
     const key = printEffect(options.key)
-    const memoized = new MemoizedFunction<unknown, unknown, unknown>(
-      options,
-      () => key,
-      () => effect
-    )
+    const compute = () => effect
+    const memoized = new MemoizedFunction<unknown, unknown, unknown>(options, {
+      parameters: new Parameters(compute),
+      definition: undefined,
+      print: () => key,
+      printPicked: () => key,
+      compute
+    })
     this.key = key
     this.run = new MemoizedCall(memoized, undefined, [])
-    this.invalidate = memoized.invalidate([])
+    this.invalidate = memoized.invalidate(undefined, [])
     this.forceRecalc = memoized.forceRecalc(undefined, [])
-    this.requireCache = memoized.requireCache([])
+    this.requireCache = memoized.requireCache(undefined, [])
   }
 
   get cacheKey(): string {

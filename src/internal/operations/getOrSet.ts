@@ -26,11 +26,13 @@ export const getOrSet =
           printed: name.printed,
           groups: yield* keyspace.groups("getOrSet", groups),
           policy: policyOf(definition, defaultTtl),
+          receiver: undefined,
           args: [],
           codec: codecFor(reader.store.payloads, definition.schema),
           counters,
           warnings,
-          compute: effect
+          compute: effect,
+          hasOtherKeyNow: () => Either.getOrUndefined(keyspace.name("getOrSet", key))?.finished !== name.finished
         }
       })
       return Effect.flatMap(request, (asked) =>

@@ -14,6 +14,8 @@ export class Flight {
   waiters = 0
   /** One of its callers forced a recalculation: the old value must not outlive it. */
   forced = false
+  /** The arguments of the caller who started it were changed meanwhile: the outcome is that of another key, and for that caller only. */
+  misnamed = false
   /** Its last waiter has left: it is interrupted, and its lease is given back. */
   abandoned = false
   /** The flight's own fiber, and the one that computes. */

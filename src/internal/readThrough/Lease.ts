@@ -160,9 +160,9 @@ export class Leases {
     value: A,
     computeMillis: number
   ): Effect.Effect<boolean> {
-    const { args, codec, counters, policy, printed } = request
+    const { args, codec, counters, policy, printed, receiver } = request
     const storing = withFiber((fiber) => {
-      const ttl = policy.cacheWhen(value) ? policy.ttl(value, args) : Either.right(0)
+      const ttl = policy.cacheWhen(value) ? policy.ttl(receiver, value, args) : Either.right(0)
       if (Either.isLeft(ttl)) return Effect.fail(ttl.left)
       if (ttl.right <= 0) return this.drop(request, own)
       return Effect.flatMap(Effect.zip(codec.encode(value), jitterOf(policy)), ([payload, random]) => {

@@ -76,7 +76,7 @@ export class SingleFlight {
   }
 
   /** Waits for a flight that another caller started. */
-  join<A, E, R>(request: MemoRequest<A, E, R>, flight: Flight): Effect.Effect<Outcome<A, E>> {
+  join<A, E, R>(request: MemoRequest<A, E, R>, flight: Flight): Effect.Effect<Outcome<A, E>, never, R> {
     return Effect.uninterruptibleMask((restore) =>
       withFiber((fiber) => {
         const callerFlight = currentFlight.of(fiber)
@@ -88,8 +88,16 @@ export class SingleFlight {
         // In the same synchronous step as the check above: of two flights that wait for each other, one sees the cycle.
         callerFlight?.wait(flight)
         flight.waiters++
-        return Effect.tap(this.await<A, E>(flight, callerFlight, restore(flight.landing)), (outcome) =>
-          outcome._tag === "Done" ? request.counters.count("joined") : Effect.void
+        return Effect.flatMap(
+          this.await<A, E>(flight, callerFlight, restore(flight.landing)),
+          (outcome): Effect.Effect<Outcome<A, E>, never, R> => {
+            if (outcome._tag === "Lost") return Effect.succeed(outcome)
+            if (!flight.misnamed) return Effect.as(request.counters.count("joined"), outcome)
+            // Where this caller's arguments were changed too, another flight would be misnamed again.
+            return request.hasOtherKeyNow()
+              ? Effect.map(Effect.exit(restore(this.alone(request))), (exit) => ({ _tag: "Done", exit }))
+              : Effect.succeed(lost)
+          }
         )
       })
     )

@@ -126,15 +126,31 @@ export class Computation {
     exit: Exit.Exit<A, E>,
     computeMillis: number
   ): Effect.Effect<unknown> {
-    if (Exit.isFailure(exit)) {
-      return flight.abandoned
-        ? this.leases.giveBack(request, lease)
-        : this.leases.afterFailure(request, flight, lease, exit.cause)
-    }
+    if (flight.abandoned && Exit.isFailure(exit)) return this.leases.giveBack(request, lease)
+    if (request.hasOtherKeyNow()) return this.settleMisnamed(request, flight, lease)
+    if (Exit.isFailure(exit)) return this.leases.afterFailure(request, flight, lease, exit.cause)
     const replaced =
       lease === undefined ? Effect.succeed(false) : this.leases.publish(request, lease, exit.value, computeMillis)
     if (!flight.forced) return replaced
     // The old value must not outlive a forced recalculation, whoever has the lease or has written the value.
     return Effect.flatMap(replaced, (done) => (done ? Effect.void : this.invalidation.removeQuietly(request)))
+  }
+
+  /** The outcome is that of other arguments than those in the key: it is not stored, and only the caller gets it who started. */
+  private settleMisnamed<A, E, R>(
+    request: MemoRequest<A, E, R>,
+    flight: Flight,
+    lease: OwnLease | undefined
+  ): Effect.Effect<void> {
+    flight.misnamed = true
+    return Effect.zipRight(
+      request.warnings.warn(
+        "Arguments changed",
+        () =>
+          `The arguments of ${request.printed} were changed while it was computed, so the value is not stored: ` +
+          "pass a copy to the cached function, or change nothing that its key is made of"
+      ),
+      flight.forced ? this.invalidation.removeQuietly(request) : this.leases.giveBack(request, lease)
+    )
   }
 }

@@ -11,9 +11,9 @@ import type { Policy } from "./request.js"
 export interface Definition<A, Args extends ReadonlyArray<unknown>> {
   readonly policy: Omit<Policy<A>, "ttl">
   /** Milliseconds; `undefined` where the layer's default applies. */
-  readonly ttl: (value: A, args: Args) => Either.Either<number | undefined, CacheError>
+  readonly ttl: (receiver: unknown, value: A, args: Args) => Either.Either<number | undefined, CacheError>
   /** The names of the groups, or a function of the arguments that returns them. */
-  readonly groups: ReadonlyArray<string> | ((...args: Args) => ReadonlyArray<string>)
+  readonly groups: ReadonlyArray<string> | ((this: unknown, ...args: Args) => ReadonlyArray<string>)
   readonly schema: ValueSchema<A> | undefined
 }
 
@@ -46,7 +46,7 @@ export const define = <A, Args extends ReadonlyArray<unknown>>(
       },
       ttl:
         typeof ttl === "function"
-          ? (value, args) => returnedMillis(operation, ttl(value, ...args))
+          ? (receiver, value, args) => returnedMillis(operation, ttl.call(receiver, value, ...args))
           : () => Either.right(fixedTtl),
       groups: options.groups ?? [],
       schema: options.schema
@@ -55,5 +55,5 @@ export const define = <A, Args extends ReadonlyArray<unknown>>(
 
 export const policyOf = <A>(definition: Definition<A, ReadonlyArray<unknown>>, defaultTtl: number): Policy<A> => ({
   ...definition.policy,
-  ttl: (value, args) => Either.map(definition.ttl(value, args), (ttl) => ttl ?? defaultTtl)
+  ttl: (receiver, value, args) => Either.map(definition.ttl(receiver, value, args), (ttl) => ttl ?? defaultTtl)
 })

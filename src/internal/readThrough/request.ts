@@ -7,7 +7,7 @@ import type { Warnings } from "../runtime/warnings.js"
 
 /** How a computed value is kept: `MemoOptions`, checked, with durations in milliseconds. */
 export interface Policy<A> {
-  readonly ttl: (value: A, args: ReadonlyArray<unknown>) => Either.Either<number, CacheError>
+  readonly ttl: (receiver: unknown, value: A, args: ReadonlyArray<unknown>) => Either.Either<number, CacheError>
   readonly stale: number
   readonly cacheWhen: (value: A) => boolean
   readonly background: boolean
@@ -28,6 +28,10 @@ export interface MemoRequest<A, E, R> {
   readonly codec: ValueCodec<A>
   readonly counters: Counters
   readonly warnings: Warnings
+  /** The `this` of the call. */
+  readonly receiver: unknown
   readonly args: ReadonlyArray<unknown>
   readonly compute: Effect.Effect<A, E, R>
+  /** Whether the arguments have another key now: somebody has changed one of them since the call. */
+  hasOtherKeyNow(): boolean
 }
