@@ -7,9 +7,10 @@
 import { Effect, type Option } from "effect"
 import type { CacheError } from "./CacheError.js"
 import type { CacheStore, RejectedItem, StoreSize, Token } from "./CacheStore.js"
-import { toStoredEntry } from "./internal/records/entryCodec.js"
+import { toStoredEntries } from "./internal/records/entryCodec.js"
 import { overBytes, toItems } from "./internal/records/records.js"
 import { now } from "./internal/runtime/fiber.js"
+import { checkRead } from "./internal/stores/answers.js"
 
 /**
  * The bytes to be stored, and their `lifetime` on the store's own clock: milliseconds, a whole number of at least 1, or `Infinity`
@@ -108,8 +109,9 @@ export interface ByteStore {
 
 /**
  * Makes a `CacheStore` of a driver that keeps bytes. Its location is `network`, its payloads are `Uint8Array`s. The lifetime of a
- * record is counted from now on Effect's `Clock`. Bytes that are no record are read as `entry: undefined`: a miss that can be
- * overwritten.
+ * record is counted from now on Effect's `Clock`. A record names its key. Bytes that are no record of
+ * the key that was read are `entry: undefined`: a miss that can be overwritten. A read whose answer has another shape than the
+ * contract fails with `StoreFailed`.
  *
  * @example
  * import { Effect } from "effect"
@@ -124,6 +126,10 @@ export interface ByteStore {
  */
 export const toCacheStore = (byteStore: ByteStore): CacheStore => ({
   ...overBytes(byteStore),
-  read: (keys) => Effect.map(byteStore.read(keys), (records) => records.map(toStoredEntry)),
+  read: (keys) =>
+    Effect.flatMap(
+      byteStore.read(keys),
+      checkRead(byteStore.name, keys, (found: ReadonlyArray<StoredBytes | undefined>) => toStoredEntries(keys, found))
+    ),
   write: (items) => Effect.flatMap(now, (time) => byteStore.write(toItems(items, time)))
 })

@@ -33,13 +33,16 @@ export const statements = (table: Table) => {
   const among = (keys: ReadonlyArray<string>) =>
     `key IN (SELECT value FROM json_each(${literal(JSON.stringify(keys))}))`
 
+  // Another program may insert a row whose token is no text. It is no record: nobody could replace it.
+  const isWhole = (alias: string) => `typeof(${alias}.token) = 'text'`
+
   return {
     /** The keys are in the JSON array `?1`. A value that another program wrote may be no blob, hence the cast. */
-    read: `SELECT key, token, CAST(value AS BLOB) AS value FROM ${t} WHERE key IN (SELECT value FROM json_each(?1)) AND expires_at > ${now}`,
+    read: `SELECT key, token, CAST(value AS BLOB) AS value FROM ${t} AS r WHERE key IN (SELECT value FROM json_each(?1)) AND expires_at > ${now} AND ${isWhole("r")}`,
 
     write: upsert,
 
-    add: (row: NewRow) => `${upsert([row])} WHERE r.expires_at <= ${now}`,
+    add: (row: NewRow) => `${upsert([row])} WHERE r.expires_at <= ${now} OR NOT ${isWhole("r")}`,
 
     replace: ({ key, record, token }: NewRow, old: string) =>
       `UPDATE ${t} SET token = ${literal(token)}, value = ${blob(record.bytes)}, expires_at = ${expiry(record.lifetime)}
