@@ -13,7 +13,7 @@ export interface Forgery {
   readonly groups?: ReadonlyArray<readonly [key: string, version: string]>
 }
 
-const numbers = (kind: "u16" | "u32" | "f64", ...values: ReadonlyArray<number>): Buffer =>
+const numbers = (kind: "u16" | "u32" | "f64", values: ReadonlyArray<number>): Buffer =>
   Buffer.concat(
     values.map((value) => {
       const bytes = Buffer.alloc(kind === "u16" ? 2 : kind === "u32" ? 4 : 8)
@@ -38,12 +38,15 @@ export const forge = ({
   const texts = [...(lease === undefined ? [] : [lease.id]), ...groups.flat()].map((text) =>
     Buffer.from(text, "latin1")
   )
-  const lengths = numbers("u16", ...texts.map((text) => text.length))
+  const lengths = numbers(
+    "u16",
+    texts.map((text) => text.length)
+  )
   const body = Buffer.concat([
-    version === 1 ? Buffer.alloc(0) : Buffer.concat([numbers("u16", key.length), Buffer.from(key, "latin1")]),
-    payload === undefined ? Buffer.alloc(0) : numbers("f64", freshUntil, staleUntil, computeMillis),
-    lease === undefined ? Buffer.alloc(0) : numbers("f64", lease.until),
-    version === 1 && texts.length > 0 ? numbers("u32", Buffer.concat(texts).length) : Buffer.alloc(0),
+    version === 1 ? Buffer.alloc(0) : Buffer.concat([numbers("u16", [key.length]), Buffer.from(key, "latin1")]),
+    payload === undefined ? Buffer.alloc(0) : numbers("f64", [freshUntil, staleUntil, computeMillis]),
+    lease === undefined ? Buffer.alloc(0) : numbers("f64", [lease.until]),
+    version === 1 && texts.length > 0 ? numbers("u32", [Buffer.concat(texts).length]) : Buffer.alloc(0),
     lengths,
     ...texts,
     payload ?? Buffer.alloc(0)
@@ -51,8 +54,8 @@ export const forge = ({
   const flags = (payload === undefined ? 0 : 1) + (lease === undefined ? 0 : 2)
   return Buffer.concat([
     Buffer.of(0xec, version, flags),
-    numbers("u32", 9 + body.length),
-    numbers("u16", groups.length),
+    numbers("u32", [9 + body.length]),
+    numbers("u16", [groups.length]),
     body
   ])
 }

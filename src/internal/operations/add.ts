@@ -1,4 +1,4 @@
-/** `add`: stores a value only if the key has no fresh one. */
+/** `add`: stores a value only if the key has no fresh one that can be decoded. */
 import { Effect, Either, Option } from "effect"
 import type { CacheBackendService } from "../../CacheBackend.js"
 import type { CacheError } from "../../CacheError.js"
@@ -19,7 +19,8 @@ export const additions = (access: Access): Pick<CacheBackendService, "add"> => {
     groups: ReadonlyArray<string>
   ): Effect.Effect<boolean, CacheError> =>
     Effect.flatMap(access.readFresh(name), ({ snapshot, value: present }) => {
-      if (present !== undefined) return Effect.succeed(false)
+      // A value that can't be decoded is none to `get` either.
+      if (present !== undefined && Either.isRight(access.codec.decode(present.payload))) return Effect.succeed(false)
       return Effect.flatMap(reader.capture(groups), (versions) =>
         withFiber((fiber) =>
           Effect.flatMap(newEntry(access, fiber, value, times, versions), (entry) => {
