@@ -10,7 +10,7 @@ import type { CacheStore, RejectedItem, StoreSize, Token } from "./CacheStore.js
 import { toStoredEntries } from "./internal/records/entryCodec.js"
 import { overBytes, toItems } from "./internal/records/records.js"
 import { now } from "./internal/runtime/fiber.js"
-import { checkRead } from "./internal/stores/answers.js"
+import { attempt, checkRead } from "./internal/stores/answers.js"
 
 /**
  * The bytes to be stored, and their `lifetime` on the store's own clock: milliseconds, a whole number of at least 1, or `Infinity`
@@ -124,12 +124,27 @@ export interface ByteStore {
  * @since 0.1.0
  * @category constructors
  */
-export const toCacheStore = (byteStore: ByteStore): CacheStore => ({
-  ...overBytes(byteStore),
-  read: (keys) =>
-    Effect.flatMap(
-      byteStore.read(keys),
-      checkRead(byteStore.name, keys, (found: ReadonlyArray<StoredBytes | undefined>) => toStoredEntries(keys, found))
-    ),
-  write: (items) => Effect.flatMap(now, (time) => byteStore.write(toItems(items, time)))
+export const toCacheStore = (byteStore: ByteStore): CacheStore => {
+  const store = attempted(byteStore)
+  return {
+    ...overBytes(store),
+    read: (keys) =>
+      Effect.flatMap(
+        store.read(keys),
+        checkRead(store.name, keys, (found: ReadonlyArray<StoredBytes | undefined>) => toStoredEntries(keys, found))
+      ),
+    write: (items) => Effect.flatMap(now, (time) => store.write(toItems(items, time)))
+  }
+}
+
+/** The driver, whose throws are its failures. */
+const attempted = (store: ByteStore): ByteStore => ({
+  name: store.name,
+  read: (keys) => attempt(store.name, "read", () => store.read(keys)),
+  write: (items) => attempt(store.name, "write", () => store.write(items)),
+  add: (key, record) => attempt(store.name, "add", () => store.add(key, record)),
+  replace: (key, token, record) => attempt(store.name, "replace", () => store.replace(key, token, record)),
+  remove: (keys) => attempt(store.name, "remove", () => store.remove(keys)),
+  clear: store.clear,
+  ...(store.size === undefined ? {} : { size: store.size })
 })

@@ -2,6 +2,7 @@
 import { Effect, Either, Option } from "effect"
 import type { CacheBackendService } from "../../CacheBackend.js"
 import type { CacheError } from "../../CacheError.js"
+import { maxAttempts, neverReplaced } from "../entries/EntryReader.js"
 import type { Name } from "../entries/keyspace.js"
 import { withFiber } from "../runtime/fiber.js"
 import type { Access, Times } from "./access.js"
@@ -16,7 +17,8 @@ export const additions = (access: Access): Pick<CacheBackendService, "add"> => {
     name: Name,
     value: unknown,
     times: Times,
-    groups: ReadonlyArray<string>
+    groups: ReadonlyArray<string>,
+    attempts = maxAttempts
   ): Effect.Effect<boolean, CacheError> =>
     Effect.flatMap(access.readFresh(name), ({ snapshot, value: present }) => {
       // A value that can't be decoded is none to `get` either.
@@ -31,7 +33,9 @@ export const additions = (access: Access): Pick<CacheBackendService, "add"> => {
             return Effect.flatMap(invalidation.detaching([name.finished], written), (token) =>
               Option.isSome(token)
                 ? Effect.as(countStored(access, fiber, name.printed), true)
-                : attempt(name, value, times, groups)
+                : attempts > 0
+                  ? attempt(name, value, times, groups, attempts - 1)
+                  : Effect.fail(neverReplaced("add"))
             )
           })
         )
