@@ -16,9 +16,8 @@ import { insideTransaction } from "./insideTransaction.js"
 import { outsideTransaction } from "./outsideTransaction.js"
 import { PreparedStatements } from "./PreparedStatements.js"
 import { purge } from "./purge.js"
-import { SqlToken } from "./state.js"
 import { statements } from "./statements/statements.js"
-import { createTable } from "./table.js"
+import { createTable, sharedKey } from "./table.js"
 
 export const make = (
   options: SqlStoreOptions
@@ -38,7 +37,7 @@ export const make = (
     const shared = {
       statements: statements(table, Math.ceil(timeout)),
       namespace,
-      sharedKey: `clear ${namespace}`,
+      sharedKey: sharedKey(namespace),
       prepared,
       run
     }
@@ -48,7 +47,7 @@ export const make = (
       transaction: TransactionConnection,
       inside: insideTransaction(shared),
       outside: yield* outsideTransaction({ ...shared, direct, fibers }),
-      isToken: (token) => token instanceof SqlToken,
+      isToken: (token) => typeof token === "string",
       purge: yield* purge({ ...shared, maxEntries: options.maxEntries, purgeEvery: options.purgeEvery })
     })
   })

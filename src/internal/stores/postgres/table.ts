@@ -7,6 +7,28 @@ import type { Table } from "../sql/table.js"
 /** The nil uuid stands in the column `change` of a record. Any other value marks a change that a transaction left. */
 export const noChange = "'00000000-0000-0000-0000-000000000000'::uuid"
 
+const sharedPrefix = "clear "
+
+/** The key under which the changes to a whole namespace stand. A finished key has no space, so this is none. */
+export const sharedKey = (namespace: string): string => sharedPrefix + namespace
+
+/** The same in SQL. */
+export const sharedKeyOf = (namespace: string): string => `'${sharedPrefix}' || ${namespace}`
+
+/**
+ * The columns that tables of older versions lack: of a change, its transaction and the order within it; of a change with a value,
+ * and of a record beside a change to the whole namespace, the snapshot that it was made in.
+ */
+const added = ["xid xid8", "step int", "snapshot pg_snapshot"]
+
+/**
+ * The statements that make a table of an older version work. They rewrite nothing. An older version's changes lack the new columns:
+ * all of them count as tombstones, so no old value comes back. Where they are missing, every statement fails.
+ */
+export const upgrades = ({ quoted }: Table): ReadonlyArray<string> => [
+  `ALTER TABLE ${quoted} ${added.map((column) => `ADD COLUMN IF NOT EXISTS ${column}`).join(", ")}`
+]
+
 /**
  * One table holds the records and, beside them, the changes of user transactions that are not yet folded into a record. Each
  * kind has an index of its own.
@@ -26,7 +48,7 @@ export const definition = (table: Table, unlogged: boolean, unless = "IF NOT EXI
   key text COLLATE "C" NOT NULL,
   change uuid NOT NULL DEFAULT ${noChange},
   token uuid,
-  seen uuid[],
+  ${added.join(",\n  ")},
   value bytea,
   expires_at timestamptz NOT NULL,
   purge_at timestamptz NOT NULL DEFAULT '-infinity'
