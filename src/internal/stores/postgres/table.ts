@@ -22,14 +22,6 @@ export const sharedKeyOf = (namespace: string): string => `'${sharedPrefix}' || 
 const added = ["xid xid8", "step int", "snapshot pg_snapshot"]
 
 /**
- * The statements that make a table of an older version work. They rewrite nothing. An older version's changes lack the new columns:
- * all of them count as tombstones, so no old value comes back. Where they are missing, every statement fails.
- */
-export const upgrades = ({ quoted }: Table): ReadonlyArray<string> => [
-  `ALTER TABLE ${quoted} ${added.map((column) => `ADD COLUMN IF NOT EXISTS ${column}`).join(", ")}`
-]
-
-/**
  * One table holds the records and, beside them, the changes of user transactions that are not yet folded into a record. Each
  * kind has an index of its own.
  *
@@ -57,6 +49,25 @@ export const definition = (table: Table, unlogged: boolean, unless = "IF NOT EXI
   `CREATE UNIQUE INDEX ${unless}"${table.name}_record" ON ${table.quoted} (key) WHERE change = ${noChange}`,
   `CREATE INDEX ${unless}"${table.name}_purge_at" ON ${table.quoted} (purge_at) WHERE change = ${noChange}`,
   `CREATE INDEX ${unless}"${table.name}_changes" ON ${table.quoted} (key) WHERE change <> ${noChange}`
+]
+
+/** What brings a table up to date that an older version of this library made. */
+export interface Upgrade {
+  /** A table without this column is older. */
+  readonly column: string
+  /** They may run twice. */
+  readonly statements: ReadonlyArray<string>
+}
+
+/**
+ * In the order in which they must run. None rewrites the table. Changes of an older version, which lack the new columns, all count
+ * as tombstones, so no old value comes back.
+ */
+export const upgrades = (table: Table): ReadonlyArray<Upgrade> => [
+  {
+    column: "snapshot",
+    statements: [`ALTER TABLE ${table.quoted} ${added.map((column) => `ADD COLUMN IF NOT EXISTS ${column}`).join(", ")}`]
+  }
 ]
 
 /** Creates the table where it is missing. Safe when many processes start at once. */

@@ -70,7 +70,8 @@ export const fromSqlError =
       reason: reasonOf(error),
       operation,
       description: typeof detail === "string" ? detail : error.message,
-      cause: error
+      // where those look who repeat a transaction: they know its SQLSTATE by `error.cause.code`
+      cause: Object.assign(error, { code: codeOf(error) })
     })
   }
 
