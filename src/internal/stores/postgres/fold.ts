@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import type { CacheError } from "../../../CacheError.js"
 import { forEachPage } from "../sql/namespace.js"
-import { maxKeys } from "./batches/batches.js"
+import { maxKeys, notRemoved } from "./batches/batches.js"
 import type { Run } from "./connection.js"
 import { reading } from "./rows.js"
 import type { Statements } from "./statements/statements.js"
@@ -22,7 +22,12 @@ export const sharedChanges = (run: Run, statements: Statements, itsKey: string) 
 export const foldAll = (run: Run, statements: Statements): Effect.Effect<void, CacheError> => {
   const foldKeys = forEachPage(
     (last) => run<KeyRow>(statements.changedKeys, [last, maxKeys]),
-    (keys) => run(statements.fold, [keys.join(" ")])
+    (keys) =>
+      Effect.filterOrFail(
+        reading(run<{ readonly kept: string }>(statements.fold, [keys.join(" ")]), ([row]) => Number(row?.kept)),
+        (kept) => kept === 0,
+        notRemoved
+      )
   )
 
   /** Only what stood there before the removal began is forgotten after it. */

@@ -66,7 +66,9 @@ export interface Upgrade {
 export const upgrades = (table: Table): ReadonlyArray<Upgrade> => [
   {
     column: "snapshot",
-    statements: [`ALTER TABLE ${table.quoted} ${added.map((column) => `ADD COLUMN IF NOT EXISTS ${column}`).join(", ")}`]
+    statements: [
+      `ALTER TABLE ${table.quoted} ${added.map((column) => `ADD COLUMN IF NOT EXISTS ${column}`).join(", ")}`
+    ]
   }
 ]
 

@@ -1,12 +1,12 @@
 /** The removals of concurrent fibers in one statement. */
 import { Array as Arr, Effect, Exit } from "effect"
-import { CacheError } from "../../../../CacheError.js"
+import type { CacheError } from "../../../../CacheError.js"
 import { isOutage } from "../../../outages/outage.js"
 import * as Batcher from "../../sql/batcher.js"
 import type { Run } from "../connection.js"
 import { isTrue } from "../rows.js"
 import type { Statement } from "../statements/named.js"
-import { type BatchOptions, concurrency, maxKeys } from "./batches.js"
+import { type BatchOptions, concurrency, maxKeys, notRemoved } from "./batches.js"
 
 interface RemovedRow {
   readonly key: string
@@ -29,15 +29,6 @@ const removedOf = (rows: ReadonlyArray<RemovedRow>): Removed => ({
   locked: new Set(rows.map(({ key }) => key)),
   alive: new Set(rows.filter(({ lived }) => isTrue(lived)).map(({ key }) => key))
 })
-
-const notRemoved = (count: number) =>
-  new CacheError({
-    reason: "StoreFailed",
-    operation: "remove",
-    description:
-      `the database kept ${count} of the rows that were to be removed: row level security needs policies for DELETE and ` +
-      "UPDATE that hold for the cache's role, and no trigger may keep a row"
-  })
 
 const sum = (numbers: ReadonlyArray<number>) => numbers.reduce((total, number) => total + number, 0)
 

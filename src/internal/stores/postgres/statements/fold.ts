@@ -49,7 +49,7 @@ removed AS (
     AND (r.key IN (SELECT key FROM winner WHERE lives)) IS NOT TRUE
 ),
 ${deletedChanges(table)}
-SELECT count(*) AS folded FROM old`,
+SELECT (SELECT count(*) FROM old) - (SELECT count(*) FROM gone) AS kept`,
 
     /** Removes the next `$4` records of the namespace `$1` after the key `$2` that a change under `$3` hides. */
     removeHidden: `WITH ${sharedChanges(table, "$3")},
