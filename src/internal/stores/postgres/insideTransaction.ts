@@ -28,6 +28,7 @@ interface State {
   readonly token: string | null
   readonly record: string | null
   readonly changed: string
+  readonly snapshot: string
 }
 
 interface TokenRow {
@@ -79,9 +80,9 @@ export const insideTransaction =
             ? run<TokenRow>(statements.writeOverAbsence, [key, record.bytes, lifetime])
             : run<TokenRow>(statements.writeOverRecord, [key, record.bytes, lifetime, state.record])
           if (written.length === 0) return Option.none()
-          // others still see the changes beside the record, so this one must come after them
+          // others still see the changes beside the record, so this one must come after them; not after any later one
           const last = isTrue(state.changed)
-            ? yield* run<TokenRow>(statements.change, columns([{ key, record }]))
+            ? yield* run<TokenRow>(statements.change, [...columns([{ key, record }]), state.snapshot])
             : written
           return Option.map(Option.fromNullable(last[0]), ({ token }) => token)
         })
@@ -93,7 +94,8 @@ export const insideTransaction =
     return {
       read: (keys) => within("read", (run) => readKeys(run, statements, keys, sharedKey)),
 
-      write: (items) => within("write", (run) => Effect.as(run(statements.change, columns(distinct(items))), [])),
+      write: (items) =>
+        within("write", (run) => Effect.as(run(statements.change, [...columns(distinct(items)), null]), [])),
 
       add: (key, record) => exclusive("add", key, record, (token) => token === null),
 
