@@ -65,9 +65,14 @@ layer(client({ connections: 10 }), { excludeTestServices: true })("the table on 
           [texts.writeUnchanged, written],
           [texts.write, [...written, shared]],
           [texts.writeWaiting, [...written, shared]],
+          [texts.readChanged, [keys.join(" "), shared]],
           [texts.add, [...written, shared]],
+          [texts.addOver, [...written, shared]],
           [texts.replace, [...written, keys.map(() => randomUUID()), shared]],
-          [texts.remove, [keys, shared]]
+          [texts.replaceOver, [...written, keys.map(() => randomUUID()), shared]],
+          [texts.remove, [keys, shared]],
+          [texts.fold, [keys.join(" ")]],
+          [texts.lookAt, [keys[0], shared]]
         ]
         return Effect.forEach(asked, ([{ name, text: statement }, parameters]) =>
           Effect.map(sql.unsafe<object>(`EXPLAIN ${statement}`, parameters).withoutTransform, (rows) => ({

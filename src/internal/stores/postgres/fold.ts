@@ -9,6 +9,7 @@ import type { Statements } from "./statements/statements.js"
 import { sharedKey } from "./table.js"
 
 const pageSize = 1_000
+const thinnedAtOnce = 20_000
 
 type KeyRow = { readonly key: string }
 
@@ -20,6 +21,11 @@ export const sharedChanges = (run: Run, statements: Statements, itsKey: string) 
 
 /** Folds the changes of all keys, and those to whole namespaces. */
 export const foldAll = (run: Run, statements: Statements): Effect.Effect<void, CacheError> => {
+  const thin: Effect.Effect<void, CacheError> = Effect.flatMap(
+    reading(run<{ readonly rows: string }>(statements.thin, [thinnedAtOnce]), ([row]) => Number(row?.rows)),
+    (rows) => (rows === thinnedAtOnce ? thin : Effect.void)
+  )
+
   const foldKeys = forEachPage(
     (last) => run<KeyRow>(statements.changedKeys, [last, maxKeys]),
     (keys) =>
@@ -42,10 +48,8 @@ export const foldAll = (run: Run, statements: Statements): Effect.Effect<void, C
   }
 
   const sharedKeys = reading(run<KeyRow>(statements.sharedKeys, []), (rows) => rows.map(({ key }) => key))
-  return Effect.zipRight(
-    foldKeys,
-    Effect.flatMap(sharedKeys, (keys) =>
-      Effect.forEach(keys, (key) => foldNamespace(key.slice(key.indexOf(" ") + 1)), { discard: true })
-    )
+  const foldNamespaces = Effect.flatMap(sharedKeys, (keys) =>
+    Effect.forEach(keys, (key) => foldNamespace(key.slice(key.indexOf(" ") + 1)), { discard: true })
   )
+  return Effect.all([thin, foldKeys, foldNamespaces], { discard: true })
 }

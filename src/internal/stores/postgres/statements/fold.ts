@@ -19,6 +19,20 @@ export const foldStatements = (table: Table) => {
   const t = table.quoted
   const namespaceOf = (key: string) => `split_part(${key}, ':', 2)`
   return {
+    /**
+     * Removes at most `$1` tombstones after which the same transaction made another for the same key: whoever sees the one sees
+     * the other. Without it, a million of them in one transaction would make the key's fold longer than any statement may take.
+     */
+    thin: `WITH latest AS MATERIALIZED (
+  SELECT key, xid, max(step) AS step FROM ${t} WHERE change <> ${noChange} AND value IS NULL GROUP BY key, xid HAVING count(*) > 1
+),
+victim AS MATERIALIZED (
+  SELECT c.change FROM ${t} c JOIN latest l ON c.key = l.key AND c.xid = l.xid
+  WHERE c.change <> ${noChange} AND c.value IS NULL AND c.step < l.step LIMIT $1 FOR UPDATE OF c SKIP LOCKED
+), gone AS (
+  DELETE FROM ${t} WHERE change <> ${noChange} AND (change IN (SELECT change FROM victim)) IS TRUE RETURNING 1
+) SELECT count(*) AS rows FROM gone`,
+
     /** The keys after `$1` beside which changes stand, those of the next `$2` changes. A finished key has no space. */
     changedKeys: `SELECT DISTINCT key FROM (
   SELECT key FROM ${t} WHERE change <> ${noChange} AND key > $1 AND position(' ' IN key) = 0 ORDER BY key LIMIT $2
