@@ -200,6 +200,16 @@ layer(client({ connections: 10 }), { excludeTestServices: true })("the table on 
     })
   )
 
+  it.scoped("a token of another store replaces nothing", () =>
+    Effect.gen(function* () {
+      const cache = yield* store()
+      yield* cache.write([{ key: key(1), record: record("x") }])
+      for (const token of ["", "no uuid", 7, null, {}, { record: randomUUID() }, randomUUID()]) {
+        expect(yield* cache.replace(key(1), token, record("y"))).toEqual(Option.none())
+      }
+    })
+  )
+
   it.effect("refuses hostile table names", () =>
     Effect.gen(function* () {
       for (const name of [

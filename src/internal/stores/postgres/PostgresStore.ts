@@ -16,6 +16,7 @@ import { insideTransaction } from "./insideTransaction.js"
 import { outsideTransaction } from "./outsideTransaction.js"
 import { PreparedStatements } from "./PreparedStatements.js"
 import { purge } from "./purge.js"
+import { isToken } from "./rows.js"
 import { statements } from "./statements/statements.js"
 import { createTable, sharedKey } from "./table.js"
 
@@ -47,7 +48,7 @@ export const make = (
       transaction: TransactionConnection,
       inside: insideTransaction(shared),
       outside: yield* outsideTransaction({ ...shared, direct, fibers }),
-      isToken: (token) => typeof token === "string",
+      isToken,
       purge: yield* purge({ ...shared, maxEntries: options.maxEntries, purgeEvery: options.purgeEvery })
     })
   })

@@ -47,6 +47,11 @@ class Stored implements StoredBytes {
 const tokenLength = 36
 const sizeLength = 4
 
+const uuid = /^[0-9a-f-]{36}$/
+
+/** A token is the id of a record, or of the value that counts beside it. */
+export const isToken = (token: unknown): token is string => typeof token === "string" && uuid.test(token)
+
 /** Undefined where changes stand beside the records. */
 export const unpack = (rows: ReadonlyArray<PackedRow>): FoundOf | undefined => {
   const found = new Map<string, StoredBytes>()
