@@ -5,7 +5,7 @@
  */
 import { Context, type Duration, type Effect, type Option } from "effect"
 import type { CacheError, NoCachedValue } from "./CacheError.js"
-import type { CacheStats, GetOrSetOptions, Key, SetOptions, VersionOption } from "./CacheOptions.js"
+import type { CacheStats, GetOrSetOptions, Key, SetOptions, Unscoped, VersionOption } from "./CacheOptions.js"
 import type { Engine, engine } from "./internal/backend/engine.js"
 
 export * from "./CacheOptions.js"
@@ -47,7 +47,7 @@ export interface CacheBackendService {
    */
   readonly getOrSet: <A, E, R>(
     key: Key,
-    effect: Effect.Effect<A, E, R>,
+    effect: Effect.Effect<A, E, R> & Unscoped<R>,
     options?: GetOrSetOptions<A>
   ) => Effect.Effect<A, E | CacheError, R>
   /**

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Duration, Option, Schema } from "effect"
+import type { Duration, Option, Schema, Scope } from "effect"
 
 /**
  * Names an entry: a text, or an array of plain values (numbers, texts, dates, objects, …). Never the empty text.
@@ -68,8 +68,17 @@ export interface MemoOptions<A, Args extends ReadonlyArray<unknown> = [], This =
   readonly schema?: Schema.Schema<A, any>
   /** Which values are kept. Default: all but `undefined`, `null` and `Option.none()`, which bypass the cache. */
   readonly cacheWhen?: (value: A) => boolean
-  /** Who recomputes a stale value: the caller that gets the lease (default), or a fiber of the layer in the background. */
+  /**
+   * Who recomputes a stale value: the caller that gets the lease (default), or a fiber of the layer in the background. That fiber
+   * has the services of a caller who is served at once, so services of one request (a connection in `Effect.scoped`) may be closed
+   * before it ends. If it fails after that caller has left, the next caller recomputes the value itself.
+   */
   readonly revalidate?: "caller" | "background"
+  /**
+   * Whether a computation goes on when all its callers have left, so that its value is kept although it takes longer than any
+   * caller waits. It ends with the layer at the latest. Default false: the last caller to leave interrupts it.
+   */
+  readonly finish?: boolean
   /**
    * Whether the stale value is served when its recomputation fails. Default true. With false the caller that recomputed gets the
    * error. Either way the other callers are served the stale value, and nobody tries again until the lease has run out.
@@ -93,6 +102,22 @@ export interface MemoOptions<A, Args extends ReadonlyArray<unknown> = [], This =
  * @category models
  */
 export interface GetOrSetOptions<A> extends MemoOptions<A>, VersionOption {}
+
+/** Whether `Scope` is in `R`; not for `any`. A tuple, because a type parameter of the caller is tried as `any`, which must give false. */
+type RequiresScope<R> = [0] extends [1 & R] ? false : [Extract<R, Scope.Scope>] extends [never] ? false : true
+
+/**
+ * `unknown`, or a type error if `R` contains `Scope`: the callers of a computation share it, so it outlives the scope of the one
+ * that started it, and what it acquired there would be closed under the others.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+// Two conditional types: the outer one is decided for a type parameter of the caller, too, because the inner one is never true for it.
+export type Unscoped<R> =
+  RequiresScope<R> extends true
+    ? "the computation requires Scope: wrap it in Effect.scoped, because its callers share it and no caller's scope owns it"
+    : unknown
 
 /**
  * Counts since the layer was built, and the size of the store as far as it knows it: `entries` and `bytes` now, `evictions` for want

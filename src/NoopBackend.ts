@@ -1,12 +1,14 @@
 /**
- * Caching switched off: every read is a miss, and nothing is stored. Programs run unchanged, and `cached` always computes.
+ * Caching switched off: every read is a miss, and nothing is stored. Programs run unchanged, and `cached` always computes, in the
+ * caller's own fiber.
  *
  * @since 0.1.0
  */
 import { Effect, Layer, Option } from "effect"
 import type { CacheBackend } from "./CacheBackend.js"
 import type { CacheStore } from "./CacheStore.js"
-import * as StoreBackend from "./StoreBackend.js"
+import { backendLayer } from "./internal/backend/layer.js"
+import { fromPlain } from "./internal/stores/fromPlain.js"
 
 const store: CacheStore = {
   name: "noop",
@@ -34,4 +36,4 @@ const store: CacheStore = {
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<CacheBackend> = Layer.orDie(StoreBackend.layer(Effect.succeed(store)))
+export const layer: Layer.Layer<CacheBackend> = Layer.orDie(backendLayer(Effect.succeed(fromPlain(store)), {}, false))

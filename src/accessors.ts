@@ -10,6 +10,7 @@ import {
   type GetOrSetOptions,
   type Key,
   type SetOptions,
+  type Unscoped,
   type VersionOption
 } from "./CacheBackend.js"
 import type { CacheError, NoCachedValue } from "./CacheError.js"
@@ -50,7 +51,7 @@ export const add = (key: Key, value: unknown, options?: SetOptions): Effect.Effe
 /** See `CacheBackendService.getOrSet`. @since 0.1.0 */
 export const getOrSet = <A, E, R>(
   key: Key,
-  effect: Effect.Effect<A, E, R>,
+  effect: Effect.Effect<A, E, R> & Unscoped<R>,
   options?: GetOrSetOptions<A>
 ): Effect.Effect<A, E | CacheError, R | CacheBackend> =>
   Effect.flatMap(CacheBackend, (cache) => cache.getOrSet(key, effect, options))

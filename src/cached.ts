@@ -5,6 +5,7 @@
  */
 import type { Effect, Schema } from "effect"
 import type { CachedEffect, CachedFunction, CachedOptions } from "./CachedFunction.js"
+import type { Unscoped } from "./CacheOptions.js"
 import * as internal from "./internal/memoized/lift.js"
 
 /** `T` itself, but nothing is inferred from it. With `NoInfer` a callback could not take fewer parameters than the function. */
@@ -48,10 +49,12 @@ export type Lift<A, Args extends ReadonlyArray<unknown>, Self = unknown, Kept = 
   Own extends ReadonlyArray<unknown> = never
 >(
   target:
-    | (Effect.Effect<A, E, R> & Effect.Effect<B, E, R> & Matching<Args, []>)
-    | (((this: This, ...args: Own) => Effect.Effect<A, E, R> & Effect.Effect<B, E, R>) & Matching<Args, Own>)
+    | (Effect.Effect<A, E, R> & Effect.Effect<B, E, R> & Matching<Args, []> & Unscoped<R>)
+    | (((this: This, ...args: Own) => Effect.Effect<A, E, R> & Effect.Effect<B, E, R>) &
+        Matching<Args, Own> &
+        Unscoped<R>)
     // Gives the callbacks of the options the argument types of the function in the pipe.
-    | ((this: Self, ...args: Args) => Effect.Effect<A, E, R> & Effect.Effect<B, E, R>),
+    | (((this: Self, ...args: Args) => Effect.Effect<A, E, R> & Effect.Effect<B, E, R>) & Unscoped<R>),
   context?: ClassMethodDecoratorContext<This>
 ) => [Own] extends [never]
   ? CachedEffect<[Kept] extends [never] ? B : Kept, E, R>
@@ -93,14 +96,14 @@ export type Lift<A, Args extends ReadonlyArray<unknown>, Self = unknown, Kept = 
  */
 export const cached: {
   <This, B extends A, E, R, Args extends ReadonlyArray<unknown> = never, A = B>(
-    f: (this: This, ...args: Args) => Effect.Effect<B, E, R>,
+    f: ((this: This, ...args: Args) => Effect.Effect<B, E, R>) & Unscoped<R>,
     options: Keeping<A, Settled<Args>, NoInfer<This>> & Inferred<Args>
   ): CachedFunction<Args, A, E, R, This>
   <This, Args extends ReadonlyArray<unknown>, B extends A, E, R, A = B>(
-    f: ((this: This, ...args: Args) => Effect.Effect<B, E, R>) | Uncontextual,
+    f: (((this: This, ...args: Args) => Effect.Effect<B, E, R>) & Unscoped<R>) | Uncontextual,
     options: Keeping<A, Settled<Args>, NoInfer<This>>
   ): CachedFunction<Args, A, E, R, This>
-  <B extends A, E, R, A = B>(effect: Effect.Effect<B, E, R>, options: Keeping<A>): CachedEffect<A, E, R>
+  <B extends A, E, R, A = B>(effect: Effect.Effect<B, E, R> & Unscoped<R>, options: Keeping<A>): CachedEffect<A, E, R>
   <A, Args extends ReadonlyArray<unknown> = never, This = unknown>(
     // biome-ignore lint/suspicious/noExplicitAny: as in `MemoOptions`
     options: CachedOptions<NoInfer<A>, Args, This> & { readonly schema: Schema.Schema<A, any> }

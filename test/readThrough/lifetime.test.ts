@@ -2,10 +2,24 @@
  * Computations run in fibers of the layer: they end with it, and none goes on without a caller.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, FiberId, Layer, Scope, Supervisor } from "effect"
-import { cached, MemoryBackend } from "effect-cached"
+import {
+  Cause,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  FiberId,
+  FiberRef,
+  HashSet,
+  Layer,
+  Logger,
+  Option,
+  Scope,
+  Supervisor
+} from "effect"
+import { type CacheBackend, CacheError, cached, getOrSet, MemoryBackend } from "effect-cached"
 import { asyncStore } from "../support/asyncStore.js"
-import { endOf, exitIn, memoryStore, rigIn, runIn } from "../support/backend.js"
+import { endOf, exitIn, memoryStore, rigIn, runIn, valueOf } from "../support/backend.js"
 import { Simulation } from "../support/simulation.js"
 
 for (const network of [false, true]) {
@@ -26,16 +40,17 @@ for (const network of [false, true]) {
       return { simulation, process, rig, state, value, close }
     }
 
-    it("while callers wait: they end, the computation is interrupted, its lease is given back", () => {
+    it("while callers wait: they compute alone, the shared computation is interrupted, its lease is given back", () => {
       const { simulation, process, rig, state, value, close } = world()
       const fibers = Array.from({ length: 3 }, () => process.fork(rig.provide(value)))
       simulation.until(() => state.begun === 1, "it computes")
       simulation.pass(10)
       close()
-      for (const fiber of fibers) assert.isTrue(Exit.isFailure(endOf(simulation, fiber, "a caller ends")))
       assert.strictEqual(state.interrupted, 1)
       assert.strictEqual(rig.flights(), 0)
       assert.isFalse(runIn(simulation, process, rig.leased("value")))
+      const values = fibers.map((fiber) => valueOf(endOf(simulation, fiber, "a caller has its answer")))
+      assert.sameMembers(values, [2, 3, 4])
     })
 
     it("after each single step of a call: the call ends, nothing is left", () => {
@@ -45,7 +60,8 @@ for (const network of [false, true]) {
         const fiber = process.fork(rig.provide(value))
         for (let step = 0; step < moment; step++) simulation.step()
         close()
-        endOf(simulation, fiber, "the caller ends")
+        const exit = endOf(simulation, fiber, "the caller ends")
+        assert.isTrue(Exit.isSuccess(exit), `after ${moment} steps: ${exit}`)
         assert.strictEqual(rig.flights(), 0)
         assert.isFalse(runIn(simulation, process, rig.leased("value")))
         assert.isAtMost(state.interrupted, 1)
@@ -66,11 +82,50 @@ for (const network of [false, true]) {
       assert.strictEqual(runIn(simulation, process, other.provide(value.requireCache)), 1)
     })
 
-    it("a call after that ends", () => {
+    it("calls after that compute without a cache, and that is told once", () => {
       const { simulation, process, rig, value, close } = world()
+      const lines: Array<string> = []
+      const logger = Logger.make(({ message }) => {
+        lines.push(String(Array.isArray(message) ? message[0] : message))
+      })
+      const logged = Effect.locally(FiberRef.currentLoggers, HashSet.make(logger))
+      const call = <A, E>(effect: Effect.Effect<A, E, CacheBackend>) =>
+        exitIn(simulation, process, logged(rig.provide(effect)))
       close()
-      assert.isTrue(Exit.isFailure(exitIn(simulation, process, rig.provide(value))))
+      for (const [index, effect] of [value, value.forceRecalc, value, getOrSet("other", value)].entries()) {
+        assert.deepStrictEqual(call(effect), Exit.succeed(index + 1))
+      }
       assert.strictEqual(rig.flights(), 0)
+      assert.deepStrictEqual(lines, ["The layer of the cache is closed, computing without it value"])
+    })
+
+    it("direct operations after that fail, and say why", () => {
+      const { simulation, process, rig, value, close } = world()
+      runIn(simulation, process, rig.provide(value))
+      close()
+      const { service: cache } = rig
+      const operations: Record<string, Effect.Effect<unknown, unknown, CacheBackend>> = {
+        get: cache.get("a"),
+        getMany: cache.getMany(["a"]),
+        has: cache.has("a"),
+        set: cache.set("a", 1),
+        setMany: cache.setMany([["a", 1]]),
+        add: cache.add("a", 1),
+        touch: cache.touch("a"),
+        increment: cache.increment("a"),
+        delete: cache.delete("a"),
+        deleteMany: cache.deleteMany(["a"]),
+        invalidateGroup: cache.invalidateGroup("a"),
+        clear: cache.clear,
+        invalidate: value.invalidate,
+        requireCache: value.requireCache
+      }
+      for (const [name, operation] of Object.entries(operations)) {
+        const exit = exitIn(simulation, process, rig.provide(operation), name)
+        const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.failureOption(exit.cause)) : undefined
+        assert.instanceOf(error, CacheError, name)
+        assert.deepInclude(error, { reason: "Unavailable", description: "the layer of the cache is closed" }, name)
+      }
     })
   })
 }
@@ -163,3 +218,18 @@ it("while an abandoned computation takes its time to end, the key is free", () =
   endOf(simulation, fiber, "it leaves")
   assert.strictEqual(runIn(simulation, process, rig.provide(value)), 2)
 })
+
+it("the memory backend of a runtime that was disposed: no value of it is served any more", () =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const context = yield* Layer.buildWithScope(MemoryBackend.layer(), scope)
+    let begun = 0
+    const value = cached(
+      Effect.sync(() => ++begun),
+      { key: "value" }
+    )
+    const call = Effect.provide(value, context)
+    assert.deepStrictEqual([yield* call, yield* call], [1, 1])
+    yield* Scope.close(scope, Exit.void)
+    assert.deepStrictEqual([yield* call, yield* call], [2, 3])
+  }).pipe(Effect.runPromise))

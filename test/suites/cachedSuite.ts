@@ -3,6 +3,8 @@ import { layer as withLayer } from "@effect/vitest"
 import type { Layer } from "effect"
 import type { CacheBackend } from "effect-cached"
 import { describe } from "vitest"
+import { asyncContextTests } from "./cached/asyncContext.js"
+import { closedTests } from "./cached/closed.js"
 import { formTests } from "./cached/forms.js"
 import type { It } from "./cached/ground.js"
 import { invalidationTests } from "./cached/invalidation.js"
@@ -18,7 +20,8 @@ const sections: ReadonlyArray<readonly [string, (it: It) => void]> = [
   ["options", optionTests],
   ["stale", staleTests],
   ["operations", operationTests],
-  ["invalidation", invalidationTests]
+  ["invalidation", invalidationTests],
+  ["AsyncLocalStorage", asyncContextTests]
 ]
 
 /**
@@ -32,6 +35,7 @@ export const cachedSuite = <E>(
 ): void => {
   withLayer(layer)(name, (it) => {
     for (const [title, tests] of sections) describe(title, () => tests(it))
+    describe("a closed layer", () => closedTests(it, layer))
     if (options.shared === true) describe("several processes", () => processTests(it, layer))
   })
 }

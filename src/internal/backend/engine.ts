@@ -3,7 +3,7 @@ import type { EntryReader } from "../entries/EntryReader.js"
 import type { Keyspace } from "../entries/keyspace.js"
 import type { Flights } from "../readThrough/Flights.js"
 import type { Invalidation } from "../readThrough/invalidation.js"
-import type { ReadThrough } from "../readThrough/ReadThrough.js"
+import type { Lookups } from "../readThrough/request.js"
 import type { LayerCounters } from "../runtime/counters.js"
 import type { Warnings } from "../runtime/warnings.js"
 import type { Definitions } from "./Definitions.js"
@@ -13,7 +13,7 @@ export const engine: unique symbol = Symbol.for("effect-cached/engine")
 export interface Engine {
   readonly keyspace: Keyspace
   readonly reader: EntryReader
-  readonly readThrough: ReadThrough
+  readonly readThrough: Lookups
   readonly invalidation: Invalidation
   readonly flights: Flights
   readonly counters: LayerCounters

@@ -35,15 +35,19 @@ const guarded = (
   )
 }
 
-/** @param store makes the store; what it acquires is released with the layer */
+/**
+ * @param store makes the store; what it acquires is released with the layer
+ * @param keeps whether the store keeps anything
+ */
 export const backendLayer = <E, R>(
   store: Effect.Effect<Store, E, R>,
-  options: BackendOptions & OutageOptions
+  options: BackendOptions & OutageOptions,
+  keeps = true
 ): Layer.Layer<CacheBackend, E | CacheError, Exclude<R, Scope.Scope>> =>
   Layer.scoped(
     CacheBackend,
     Effect.flatMap(
       Effect.flatMap(store, (made) => guarded(options.redactKeys === true ? withoutKeys(made) : made, options)),
-      (made) => make(made, options)
+      (made) => make(made, options, keeps)
     )
   )

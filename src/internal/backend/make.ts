@@ -14,13 +14,16 @@ import { removals } from "../operations/remove.js"
 import { writes } from "../operations/set.js"
 import { updates } from "../operations/update.js"
 import { durationMillis } from "../options.js"
+import { closable } from "../outages/closable.js"
 import { logFailure } from "../outages/storeFailure.js"
+import { Alone } from "../readThrough/Alone.js"
 import { Computation } from "../readThrough/computation.js"
 import { Flights } from "../readThrough/Flights.js"
 import { Invalidation } from "../readThrough/invalidation.js"
 import { Leases } from "../readThrough/Lease.js"
 import { ReadThrough } from "../readThrough/ReadThrough.js"
 import { SingleFlight } from "../readThrough/SingleFlight.js"
+import { Uncached } from "../readThrough/Uncached.js"
 import { WithoutStore } from "../readThrough/WithoutStore.js"
 import { LayerCounters } from "../runtime/counters.js"
 import { Warnings } from "../runtime/warnings.js"
@@ -34,10 +37,15 @@ const fiveMinutes = 300_000
 
 const noSize = { entries: Option.none(), bytes: Option.none(), evictions: Option.none() }
 
-/** The service over the store; its computations run in the scope, and end with it. */
+/**
+ * The service over the store; its computations run in the scope, and end with it.
+ *
+ * @param keeps whether the store keeps anything; if not, each caller computes by itself
+ */
 export const make = (
-  store: Store,
-  options: BackendOptions
+  given: Store,
+  options: BackendOptions,
+  keeps = true
 ): Effect.Effect<CacheBackendService, CacheError, Scope.Scope> =>
   Effect.gen(function* () {
     const namespace = options.namespace ?? defaultNamespace
@@ -50,21 +58,20 @@ export const make = (
     const keyspace = Keyspace.under(namespace, version, redacts)
     const keyspaceOf = (asked: VersionOption | undefined): Keyspace =>
       asked?.version === undefined ? keyspace : Keyspace.under(namespace, asked.version, redacts)
+    const { store, close } = closable(given)
     const counters = new LayerCounters(store.name)
     const warnings = new Warnings()
     const reader = new EntryReader(store)
     const flights = new Flights()
     const invalidation = new Invalidation(reader, flights)
     const computation = new Computation(new Leases(reader), flights, invalidation)
-    const singleFlight = new SingleFlight(computation, flights, store.location === "process")
-    yield* Effect.addFinalizer(() => singleFlight.shutdown)
-    const readThrough = new ReadThrough(
-      reader,
-      flights,
-      singleFlight,
-      new WithoutStore(flights, singleFlight),
-      invalidation
-    )
+    const alone = new Alone(flights)
+    const singleFlight = new SingleFlight(computation, flights, alone, store.location === "process")
+    // The flights give their leases back before the store refuses everything.
+    yield* Effect.addFinalizer(() => Effect.zipRight(singleFlight.shutdown, close))
+    const readThrough = keeps
+      ? new ReadThrough(reader, flights, singleFlight, alone, new WithoutStore(flights, singleFlight), invalidation)
+      : new Uncached(alone)
     const access = new Access(reader, invalidation, counters.direct, warnings, keyspaceOf, defaultTtl)
 
     return {

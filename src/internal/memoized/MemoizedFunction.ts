@@ -15,6 +15,7 @@ import { type Name, withContext } from "../entries/keyspace.js"
 import { codecFor, type ValueCodec } from "../entries/ValueCodec.js"
 import { type Definition, define, policyOf } from "../readThrough/memoOptions.js"
 import type { MemoRequest, Policy } from "../readThrough/request.js"
+import type { AsyncContext } from "../runtime/asyncContext.js"
 import type { Counters } from "../runtime/counters.js"
 import { type CallingFiber, debugIsOn, nowMillis, serviceOf } from "../runtime/fiber.js"
 import type { Warnings } from "../runtime/warnings.js"
@@ -64,6 +65,7 @@ class Request<A, E, R> implements MemoRequest<A, E, R> {
   readonly codec: ValueCodec<A>
   readonly counters: Counters
   readonly warnings: Warnings
+  asyncContext: AsyncContext | undefined
 
   constructor(
     private readonly memoized: MemoizedFunction<A, E, R>,

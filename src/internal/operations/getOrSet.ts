@@ -4,12 +4,12 @@ import type { CacheError } from "../../CacheError.js"
 import type { GetOrSetOptions, Key } from "../../CacheOptions.js"
 import { codecFor } from "../entries/ValueCodec.js"
 import { define, policyOf } from "../readThrough/memoOptions.js"
-import type { ReadThrough } from "../readThrough/ReadThrough.js"
+import type { Lookups } from "../readThrough/request.js"
 import { withFiber } from "../runtime/fiber.js"
 import type { Access } from "./access.js"
 
 export const getOrSet =
-  ({ counters, defaultTtl, keyspaceOf, reader, warnings }: Access, readThrough: ReadThrough) =>
+  ({ counters, defaultTtl, keyspaceOf, reader, warnings }: Access, readThrough: Lookups) =>
   <A, E, R>(
     key: Key,
     effect: Effect.Effect<A, E, R>,
@@ -32,7 +32,8 @@ export const getOrSet =
           counters,
           warnings,
           compute: effect,
-          hasOtherKeyNow: () => Either.getOrUndefined(keyspace.name("getOrSet", key))?.finished !== name.finished
+          hasOtherKeyNow: () => Either.getOrUndefined(keyspace.name("getOrSet", key))?.finished !== name.finished,
+          asyncContext: undefined
         }
       })
       return Effect.flatMap(request, (asked) =>

@@ -10,6 +10,9 @@ export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
   readonly cause?: unknown
 }> {}
 
+/** The cause of an error when the layer is closed. */
+export class LayerClosed extends Data.TaggedError("LayerClosed")<{ readonly store: string }> {}
+
 /** The cause of an error of one server of several, while other servers answer. */
 export class PartialOutage extends Data.TaggedError("PartialOutage")<{
   readonly store: string
@@ -27,6 +30,10 @@ export const isOutage = (error: CacheError): boolean => error.reason === "Unavai
 
 /** Whether the store answered with an error of its own, as it does to every call while its table is missing. */
 export const isRefusal = (error: CacheError): boolean => error.reason === "StoreFailed"
+
+/** Whether the store was not asked at all. An open breaker and a closed layer have told of themselves already. */
+export const isSkipped = ({ cause }: CacheError): boolean =>
+  cause instanceof CircuitOpen || cause instanceof LayerClosed
 
 /** Errors that must not open the store-wide breaker: refused locally, or limited to one server of several. */
 export const ignoredByBreaker = ({ cause }: CacheError): boolean =>

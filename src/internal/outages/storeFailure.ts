@@ -5,7 +5,7 @@ import type { Counters } from "../runtime/counters.js"
 import { type CallingFiber, debugIsOn, withFiber } from "../runtime/fiber.js"
 import type { Warnings } from "../runtime/warnings.js"
 import { withoutMessage } from "../values/withoutMessage.js"
-import { CircuitOpen } from "./outage.js"
+import { isSkipped } from "./outage.js"
 
 /** Where failures are told: the counters of the function, and the warnings of its layer. */
 export interface Reporting {
@@ -13,9 +13,9 @@ export interface Reporting {
   readonly warnings: Warnings
 }
 
-/** The breaker logged when it opened. Skipped calls don't log again, unless debug logs are on. */
+/** The breaker logged when it opened, and so did the closed layer. Skipped calls don't log again, unless debug logs are on. */
 export const alreadyReported = (fiber: CallingFiber, error: CacheError): boolean =>
-  error.cause instanceof CircuitOpen && !debugIsOn(fiber)
+  isSkipped(error) && !debugIsOn(fiber)
 
 /**
  * @param what the operation that failed: the same text for all keys, so that it is logged once a minute
@@ -26,7 +26,7 @@ export const logFailure = (warnings: Warnings, what: string, about: string, erro
     // Without the error's own key: it is the key of the store, and `about` may be redacted.
     const text = () => `${what}${about === "" ? "" : ` ${about}`}: ${error.description} (${error.reason})`
     const annotations = { reason: error.reason, operation: error.operation }
-    if (error.cause instanceof CircuitOpen) {
+    if (isSkipped(error)) {
       return debugIsOn(fiber) ? Effect.annotateLogs(Effect.logDebug(text()), annotations) : Effect.void
     }
     return warnings.warn(`${what} ${error.reason}`, text, annotations)

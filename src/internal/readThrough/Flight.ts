@@ -1,6 +1,6 @@
 /** One running computation in this process, with the `Deferred` that its callers wait on. */
-import { Deferred, Effect, type Exit, type Fiber, FiberId } from "effect"
-import { Inherited } from "../runtime/inherited.js"
+import { Deferred, Effect, type Exit, type Fiber, FiberId, type Tracer } from "effect"
+import { Inherited, type Starter } from "../runtime/inherited.js"
 
 export type Outcome<A, E> =
   /** Another caller got the lease first: the waiting callers read again. */
@@ -18,6 +18,16 @@ export class Flight {
   misnamed = false
   /** Its last waiter has left: it is interrupted, and its lease is given back. */
   abandoned = false
+  /** The flight of this layer, or of another one, whose computation asked for this one. */
+  parent: Flight | undefined
+  /** Its starter has left, or its layer closes. */
+  deserted = false
+  /** `isDeserted` when it ended. */
+  private wasDeserted: boolean | undefined
+  /** Who started it, if it goes on in the background. */
+  startedBy: Starter | undefined
+  /** The span of the computation, if there is a tracer. */
+  span: Tracer.AnySpan | undefined
   /** The flight's own fiber, and the one that computes. */
   fiber: Fiber.RuntimeFiber<void> | undefined
   computation: Fiber.RuntimeFiber<unknown, unknown> | undefined
@@ -35,10 +45,26 @@ export class Flight {
     readonly id: string,
     readonly groups: ReadonlyArray<string>,
     /** Goes on without a waiter. */
-    readonly background: boolean,
-    /** The flight whose computation asked for this one. */
-    public parent: Flight | undefined
-  ) {}
+    readonly goesOn: boolean,
+    parent: Flight | undefined
+  ) {
+    this.parent = stillRunning(parent)
+    // A computation may start the next one without end: the flights that have ended are dropped from the chain.
+    if (this.parent !== undefined) this.parent.parent = stillRunning(this.parent.parent)
+  }
+
+  /**
+   * It computes with the services of its starter. Once the starter has left they may be closed: a failure then says nothing to
+   * the other callers, who compute anew with their own services. A flight that was started from a deserted one has the same
+   * services.
+   */
+  get isDeserted(): boolean {
+    if (this.wasDeserted !== undefined) return this.wasDeserted
+    for (let at: Flight | undefined = this; at !== undefined; at = at.parent) {
+      if (at.deserted || at.startedBy?.hasLeft() === true) return true
+    }
+    return false
+  }
 
   /** The outcome, once the flight has ended. */
   get landing(): Effect.Effect<Outcome<unknown, unknown>> {
@@ -54,6 +80,9 @@ export class Flight {
   land(outcome: Outcome<unknown, unknown>): void {
     this.phase = "landed"
     this.outcome = outcome
+    // The fiber of the starter must not stay in memory for as long as somebody knows this flight.
+    this.wasDeserted = this.isDeserted
+    this.startedBy = undefined
     if (this.shared !== undefined) Deferred.unsafeDone(this.shared, Effect.succeed(outcome))
   }
 
@@ -69,35 +98,23 @@ export class Flight {
   }
 
   /** Whether this flight waits for the target, through whatever chain of flights. */
-  reaches(target: Flight, seen: Set<Flight> = new Set()): boolean {
-    if (this === target) return true
-    for (const next of this.waitsFor?.keys() ?? []) {
-      if (seen.has(next)) continue
-      seen.add(next)
-      if (next.reaches(target, seen)) return true
+  reaches(target: Flight): boolean {
+    // A Set is walked in the order of insertion, and what is added during the walk is walked as well.
+    const reached = new Set<Flight>([this])
+    for (const flight of reached) {
+      if (flight === target) return true
+      for (const next of flight.waitsFor?.keys() ?? []) reached.add(next)
     }
     return false
   }
 }
 
+/** The flight, or else the nearest one it was started from that has not ended. */
+export const stillRunning = (flight: Flight | undefined): Flight | undefined => {
+  let at = flight
+  while (at?.phase === "landed") at = at.parent
+  return at
+}
+
 /** The flight whose computation the fiber is part of. The fibers that it forks inherit it. */
 export const currentFlight = new Inherited<Flight | undefined>("effect-cached/currentFlight", undefined)
-
-/**
- * Whether the flight, or one that it was started from, computes `key` already: then the computation needs its own result.
- * Returns the keys on the way, or `undefined`.
- */
-export const ancestry = (
-  flight: Flight | undefined,
-  registry: object,
-  key: string
-): ReadonlyArray<string> | undefined => {
-  const path: Array<string> = []
-  for (let at = flight; at !== undefined; at = at.parent) {
-    // A computation may start the next one without end: the flights that have ended are dropped from the chain.
-    while (at.parent?.phase === "landed") at.parent = at.parent.parent
-    path.unshift(at.printed)
-    if (at.registry === registry && at.key === key && at.phase !== "landed") return path
-  }
-  return undefined
-}

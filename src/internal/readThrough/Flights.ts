@@ -9,12 +9,24 @@
  * While the store can't be read there is no lease to look for. Then callers share by key (`withoutLease`).
  */
 import { randomBytes } from "node:crypto"
-import type { Flight, Outcome } from "./Flight.js"
+import { Flight, type Outcome } from "./Flight.js"
+import type { MemoRequest } from "./request.js"
 
 /** More leases than can be given back at the same time. */
 const rememberedLeases = 1_000
+/** A key that is forgotten is refreshed in the background once more. */
+const rememberedFailures = 1_000
+
+/** Adds the text; a set that is full drops its oldest one. */
+const remember = (texts: Set<string>, text: string, most: number): void => {
+  const [oldest] = texts
+  if (texts.size >= most && oldest !== undefined) texts.delete(oldest)
+  texts.add(text)
+}
 
 export class Flights {
+  /** The layer has ended, or is ending: whoever computes from now on computes alone. */
+  closed = false
   /** Unique to this layer among all processes. */
   private readonly instance = randomBytes(9).toString("base64url")
   private count = 0
@@ -22,9 +34,14 @@ export class Flights {
   private readonly computingByLease = new Map<string, Flight>()
   private readonly withoutLeaseByKey = new Map<string, Flight>()
   private readonly abandonedLeases = new Set<string>()
+  /** How many flights of each key run, those of callers who compute alone included. */
+  private readonly runningByKey = new Map<string, number>()
+  /** Keys whose refresh in the background failed after its starter had left. */
+  private readonly refreshedByCallers = new Set<string>()
 
-  newId(): string {
-    return `${this.instance}.${++this.count}`
+  /** A new flight, which nobody knows yet. */
+  make<A, E, R>({ groups, key, printed }: MemoRequest<A, E, R>, parent: Flight | undefined, goesOn: boolean): Flight {
+    return new Flight(this, key, printed, `${this.instance}.${++this.count}`, groups, goesOn, parent)
   }
 
   /** Whether the lease is one of this layer's whose computation has ended, whatever the store still says. */
@@ -77,16 +94,43 @@ export class Flights {
   abandon(flight: Flight): void {
     flight.abandoned = true
     this.remove(flight)
-    if (this.abandonedLeases.size >= rememberedLeases) {
-      const [oldest = ""] = this.abandonedLeases
-      this.abandonedLeases.delete(oldest)
-    }
-    this.abandonedLeases.add(flight.id)
+    remember(this.abandonedLeases, flight.id, rememberedLeases)
   }
 
   land(flight: Flight, outcome: Outcome<unknown, unknown>): void {
     this.remove(flight)
+    this.ends(flight)
     flight.land(outcome)
+  }
+
+  /** The flight runs from now on, whether others may join it or not. `ends` must follow. */
+  begins(flight: Flight): void {
+    this.runningByKey.set(flight.key, (this.runningByKey.get(flight.key) ?? 0) + 1)
+  }
+
+  ends(flight: Flight): void {
+    const count = this.runningByKey.get(flight.key) ?? 0
+    if (count > 1) this.runningByKey.set(flight.key, count - 1)
+    else this.runningByKey.delete(flight.key)
+  }
+
+  /** Whether a flight of this key runs. If none does, no chain of flights leads back to it. */
+  isRunning(key: string): boolean {
+    return this.runningByKey.has(key)
+  }
+
+  /** A refresh in the background failed after its starter had left: callers refresh the key, with their own services. */
+  callersRefresh(key: string): void {
+    remember(this.refreshedByCallers, key, rememberedFailures)
+  }
+
+  /** A computation succeeded, or failed whatever the services: the next refresh is in the background again. */
+  layerRefreshes(key: string): void {
+    this.refreshedByCallers.delete(key)
+  }
+
+  doCallersRefresh(key: string): boolean {
+    return this.refreshedByCallers.has(key)
   }
 
   /** Nobody may join the keys' flights without a lease any more: an invalidation came. Flights with a lease lose it in the store. */

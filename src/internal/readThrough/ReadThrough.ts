@@ -9,14 +9,16 @@ import type { Lease, StoredEntry } from "../../CacheStore.js"
 import { type EntryReader, keysOf, plainHit, type Snapshot, snapshotOf } from "../entries/EntryReader.js"
 import { refreshesEarly, type Servable, stateOf, type Unservable, withoutValue } from "../entries/entryState.js"
 import { storeFailed } from "../outages/storeFailure.js"
+import { captureAsyncContext } from "../runtime/asyncContext.js"
 import { type CallingFiber, debugIsOn, now, nowMillis, withFiber } from "../runtime/fiber.js"
 import { logAction } from "../runtime/logs.js"
 import { inTransaction, isInTransaction } from "../runtime/transaction.js"
 import type { Found } from "../stores/Store.js"
+import type { Alone } from "./Alone.js"
 import { currentFlight, type Outcome } from "./Flight.js"
 import type { Flights } from "./Flights.js"
 import type { Invalidation } from "./invalidation.js"
-import type { MemoRequest } from "./request.js"
+import type { Lookups, MemoRequest } from "./request.js"
 import type { SingleFlight } from "./SingleFlight.js"
 import { unavailable, type WithoutStore } from "./WithoutStore.js"
 
@@ -34,11 +36,12 @@ const pollDelay = (tries: number): Effect.Effect<number> => {
   return Effect.map(Random.next, (random) => Math.max(1, Math.round(ceiling * (0.5 + random / 2))))
 }
 
-export class ReadThrough {
+export class ReadThrough implements Lookups {
   constructor(
     private readonly reader: EntryReader,
     private readonly flights: Flights,
     private readonly singleFlight: SingleFlight,
+    private readonly alone: Alone,
     private readonly withoutStore: WithoutStore,
     private readonly invalidation: Invalidation
   ) {}
@@ -47,7 +50,10 @@ export class ReadThrough {
 
   /** The value, from the cache or computed. */
   lookup<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
-    return isInTransaction(fiber) ? this.withinTransaction(request) : this.attempt(fiber, request, 0, 0)
+    if (isInTransaction(fiber)) return this.withinTransaction(request)
+    // Before the call waits for a server: the server's answer is told in another caller's async context.
+    if (this.reader.store.local === undefined) request.asyncContext = captureAsyncContext()
+    return this.attempt(fiber, request, 0, 0)
   }
 
   /** Computes now, stores and returns; joins a computation only if that has not begun yet. */
@@ -55,7 +61,7 @@ export class ReadThrough {
     return Effect.flatMap(inTransaction, (inside) =>
       inside
         ? // The old value must not outlive this call. The new one is not stored, because the transaction may be rolled back.
-          Effect.tap(this.singleFlight.alone(request), () => this.invalidation.removeQuietly(request))
+          Effect.tap(this.alone.compute(request), () => this.invalidation.removeQuietly(request))
         : withFiber((fiber) => this.force(fiber, request))
     )
   }
@@ -170,7 +176,8 @@ export class ReadThrough {
   ): Effect.Effect<A, E, R> {
     return Effect.flatMap(this.isDue(request, state), (due) => {
       if (!due) return this.serve(request, state, value)
-      if (request.policy.background) {
+      const { background } = request.policy
+      if (background && !this.flights.doCallersRefresh(request.key)) {
         return Effect.zipRight(
           this.singleFlight.startInBackground(fiber, request, "refresh", snapshot),
           this.serve(request, state, value)
@@ -178,8 +185,8 @@ export class ReadThrough {
       }
       return Effect.flatMap(this.singleFlight.start(fiber, request, "refresh", snapshot), (outcome) => {
         if (outcome._tag === "Lost") return this.serve(request, state, value)
-        // `staleOnError` is about stale values. A fresh value is served after a failure in any case.
-        return Exit.isFailure(outcome.exit) && (request.policy.staleOnError || state._tag === "Fresh")
+        // `staleOnError` is about stale values of callers who recompute. A fresh value is served after a failure in any case.
+        return Exit.isFailure(outcome.exit) && (request.policy.staleOnError || background || state._tag === "Fresh")
           ? this.serve(request, state, value)
           : outcome.exit
       })
@@ -268,10 +275,10 @@ export class ReadThrough {
   private withinTransaction<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.matchEffect(this.readEntry(request), {
       onFailure: (error) =>
-        Effect.zipRight(storeFailed(request, unavailable, request.printed, error), this.singleFlight.alone(request)),
+        Effect.zipRight(storeFailed(request, unavailable, request.printed, error), this.alone.compute(request)),
       onSuccess: (result) =>
         result.found === undefined
-          ? this.missed(request, this.singleFlight.alone(request))
+          ? this.missed(request, this.alone.compute(request))
           : this.serve(request, result.state, result.found.value)
     })
   }

@@ -1,37 +1,44 @@
 /**
  * Where the callers of one key in this process share one computation: the first starts a flight, the others join it, and each
- * leaves it. When the last waiter leaves, the computation is interrupted, unless it runs in the background. `ReadThrough.ts`
- * decides whether a caller joins; `Flights.ts` knows which flights it may join.
+ * leaves it. When the last waiter leaves, the computation is interrupted, unless it runs in the background or is to `finish`.
+ * `ReadThrough.ts` decides whether a caller joins; `Flights.ts` knows which flights it may join.
  */
 import { Effect, Exit, Fiber } from "effect"
 import type { Snapshot } from "../entries/EntryReader.js"
+import { captureAsyncContext } from "../runtime/asyncContext.js"
 import type { CallingFiber } from "../runtime/fiber.js"
 import { withFiber } from "../runtime/fiber.js"
-import { type Surroundings, surroundings } from "../runtime/inherited.js"
-import { computeSpan } from "../runtime/spans.js"
+import { Starter, type Surroundings, surroundings, withoutSpan } from "../runtime/inherited.js"
+import { linkSpans } from "../runtime/spans.js"
+import type { Alone } from "./Alone.js"
 import type { Computation, Mode } from "./computation.js"
-import { ancestry, currentFlight, Flight, lost, type Outcome } from "./Flight.js"
+import { cycleOfJoin, cycleOfStart } from "./cycles.js"
+import { currentFlight, Flight, lost, type Outcome } from "./Flight.js"
 import type { Flights } from "./Flights.js"
 import type { MemoRequest } from "./request.js"
 
-const cyclic = (path: ReadonlyArray<string>): Effect.Effect<never> =>
-  Effect.dieMessage(`Cached computation needs its own result: ${path.join(" → ")}`)
+const hasFailed = (outcome: Outcome<unknown, unknown>): boolean =>
+  outcome._tag === "Done" && Exit.isFailure(outcome.exit)
 
 export class SingleFlight {
   private readonly running = new Set<Flight>()
-  private closed = false
 
   constructor(
     private readonly computation: Computation,
     private readonly flights: Flights,
+    private readonly alone: Alone,
     /** Whether the store is in this process: giving back a lease then waits for no server. */
     private readonly storeIsLocal: boolean
   ) {}
 
-  /** Ends all flights; for the end of the layer. (A finalizer in the layer's scope for each flight costs a third of a computation.) */
+  /**
+   * Ends all flights; for the end of the layer. Their callers, and those who come later, compute alone. (A finalizer in the layer's
+   * scope for each flight costs a third of a computation.)
+   */
   get shutdown(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.closed = true
+      this.flights.closed = true
+      for (const flight of this.running) flight.deserted = true
       const fibers = Array.from(this.running, (flight) => flight.fiber).filter((fiber) => fiber !== undefined)
       return Fiber.interruptAll(fibers)
     })
@@ -45,15 +52,17 @@ export class SingleFlight {
     snapshot?: Snapshot
   ): Effect.Effect<Outcome<A, E>, never, R> {
     return Effect.uninterruptibleMask((restore) => {
+      if (this.flights.closed) return restore(this.computeAlone(request))
       const callerFlight = currentFlight.of(fiber)
       const flight = this.prepare(request, mode, callerFlight, false)
       if (!(flight instanceof Flight)) return flight
+      request.asyncContext ??= captureAsyncContext()
       // First, all other ready fibers have their turn: those that call the same key join this flight. Then the computation runs
       // at once, within this fiber's turn. If it does not suspend it has ended when `launch` returns, after one turn of the
       // scheduler instead of three.
       return Effect.flatMap(Effect.zipRight(Effect.yieldNow(), surroundings<R>()), (context) => {
-        this.launch(fiber, context, request, flight, mode, snapshot, !this.closed)
-        return this.await<A, E>(flight, callerFlight, flight.hasLanded ? flight.landing : restore(flight.landing))
+        this.launch(fiber, context, request, flight, mode, snapshot, !this.flights.closed)
+        return this.await<A, E>(flight, callerFlight, true, flight.hasLanded ? flight.landing : restore(flight.landing))
       })
     })
   }
@@ -67,9 +76,12 @@ export class SingleFlight {
   ): Effect.Effect<void, never, R> {
     return Effect.uninterruptible(
       Effect.flatMap(surroundings<R>(), (context) => {
+        if (this.flights.closed) return Effect.void
         const flight = this.prepare(request, mode, currentFlight.of(fiber), true)
         if (!(flight instanceof Flight)) return flight
-        this.launch(fiber, context, request, flight, mode, snapshot, false)
+        request.asyncContext ??= captureAsyncContext()
+        flight.startedBy = new Starter(fiber, context.context)
+        this.launch(fiber, withoutSpan(context), request, flight, mode, snapshot, false)
         return Effect.void
       })
     )
@@ -80,54 +92,33 @@ export class SingleFlight {
     return Effect.uninterruptibleMask((restore) =>
       withFiber((fiber) => {
         const callerFlight = currentFlight.of(fiber)
-        if (callerFlight !== undefined && flight.reaches(callerFlight)) {
-          return cyclic([callerFlight.printed, flight.printed, callerFlight.printed])
-        }
+        const cycle = cycleOfJoin(callerFlight, flight)
+        if (cycle !== undefined) return cycle
         // Its last waiter has left since this caller found it: it is being interrupted, and this caller must not be.
         if (flight.abandoned) return Effect.succeed(lost)
         // In the same synchronous step as the check above: of two flights that wait for each other, one sees the cycle.
         callerFlight?.wait(flight)
         flight.waiters++
+        // This caller may have to compute after all.
+        request.asyncContext ??= captureAsyncContext()
         return Effect.flatMap(
-          this.await<A, E>(flight, callerFlight, restore(flight.landing)),
+          this.await<A, E>(flight, callerFlight, false, restore(flight.landing)),
           (outcome): Effect.Effect<Outcome<A, E>, never, R> => {
             if (outcome._tag === "Lost") return Effect.succeed(outcome)
-            if (!flight.misnamed) return Effect.as(request.counters.count("joined"), outcome)
+            if (!flight.misnamed) {
+              linkSpans(fiber.currentSpan, flight.span)
+              return Effect.as(request.counters.count("joined"), outcome)
+            }
             // Where this caller's arguments were changed too, another flight would be misnamed again.
-            return request.hasOtherKeyNow()
-              ? Effect.map(Effect.exit(restore(this.alone(request))), (exit) => ({ _tag: "Done", exit }))
-              : Effect.succeed(lost)
+            return request.hasOtherKeyNow() ? restore(this.computeAlone(request)) : Effect.succeed(lost)
           }
         )
       })
     )
   }
 
-  /** Computes for this caller alone, in its own fiber, and stores nothing. */
-  alone<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
-    return Effect.uninterruptibleMask((restore) =>
-      withFiber((fiber) => {
-        const callerFlight = currentFlight.of(fiber)
-        const path = ancestry(callerFlight, this.flights, request.key)
-        if (path !== undefined) return cyclic([...path, request.printed])
-        const flight = this.flight(request, callerFlight, false)
-        callerFlight?.wait(flight)
-        return Effect.onExit(
-          restore(currentFlight.within(computeSpan(fiber, request.printed, request.compute), flight)),
-          (exit) => {
-            callerFlight?.unwait(flight)
-            // Fibers that the computation has forked may live on: for them this flight is no ancestor that still computes.
-            flight.phase = "landed"
-            return request.counters.count(Exit.isSuccess(exit) ? "computed" : "failed")
-          }
-        )
-      })
-    )
-  }
-
-  private flight<A, E, R>(request: MemoRequest<A, E, R>, parent: Flight | undefined, background: boolean): Flight {
-    const { flights } = this
-    return new Flight(flights, request.key, request.printed, flights.newId(), request.groups, background, parent)
+  private computeAlone<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<Outcome<A, E>, never, R> {
+    return Effect.map(Effect.exit(this.alone.compute(request)), (exit) => ({ _tag: "Done", exit }))
   }
 
   /** A new flight, registered, so the caller must launch it; or the error that the computation needs its own result. */
@@ -137,9 +128,11 @@ export class SingleFlight {
     callerFlight: Flight | undefined,
     background: boolean
   ): Flight | Effect.Effect<never> {
-    const path = ancestry(callerFlight, this.flights, request.key)
-    if (path !== undefined) return cyclic([...path, request.printed])
-    const flight = this.flight(request, callerFlight, background)
+    const cycle = cycleOfStart(this.flights, callerFlight, request)
+    if (cycle !== undefined) return cycle
+    // A value that can't be stored is of no use to anybody once all callers have left.
+    const finishes = request.policy.finish && mode !== "withoutStore"
+    const flight = this.flights.make(request, callerFlight, background || finishes)
     flight.forced = mode === "force"
     if (!background) {
       flight.waiters = 1
@@ -147,6 +140,7 @@ export class SingleFlight {
     }
     if (mode === "withoutStore") this.flights.beginsWithoutLease(flight)
     else this.flights.register(flight)
+    this.flights.begins(flight)
     this.running.add(flight)
     return flight
   }
@@ -171,13 +165,16 @@ export class SingleFlight {
       this.flights.land(flight, outcome)
     })
     flight.fiber = currentFlight.fork(caller, context, flight, life, immediate)
-    if (this.closed) flight.fiber.unsafeInterruptAsFork(flight.fiber.id())
+    if (!this.flights.closed) return
+    flight.deserted = true
+    flight.fiber.unsafeInterruptAsFork(flight.fiber.id())
   }
 
   /** Waits for the outcome, then leaves. The caller is counted as a waiter already. */
   private await<A, E>(
     flight: Flight,
     callerFlight: Flight | undefined,
+    isStarter: boolean,
     landing: Effect.Effect<Outcome<unknown, unknown>>
   ): Effect.Effect<Outcome<A, E>> {
     // The region is uninterruptible, so this does what `ensuring` would do.
@@ -185,18 +182,23 @@ export class SingleFlight {
       onSuccess: (landed) => {
         // The outcome has the type of the key: the flight computes what this caller would compute.
         const outcome = landed as Outcome<A, E>
-        const ending = this.leave(flight, callerFlight)
-        return ending === undefined ? Effect.succeed(outcome) : Effect.as(ending, outcome)
+        this.leave(flight, callerFlight, isStarter)
+        // The starter has its own services: only the end of the layer makes it compute anew.
+        const isForeign = isStarter ? flight.deserted : flight.isDeserted
+        return Effect.succeed(isForeign && hasFailed(outcome) ? lost : outcome)
       },
-      onFailure: (cause) => Effect.zipRight(this.leave(flight, callerFlight) ?? Effect.void, Effect.failCause(cause))
+      onFailure: (cause) =>
+        Effect.zipRight(this.leave(flight, callerFlight, isStarter) ?? Effect.void, Effect.failCause(cause))
     })
   }
 
   /** The caller waits no more. Returns what ends the flight if this was its last waiter. */
-  private leave(flight: Flight, callerFlight: Flight | undefined): Effect.Effect<void> | undefined {
+  private leave(flight: Flight, callerFlight: Flight | undefined, isStarter: boolean): Effect.Effect<void> | undefined {
     callerFlight?.unwait(flight)
     flight.waiters--
-    if (flight.waiters > 0 || flight.background || flight.phase === "landed") return undefined
+    if (flight.phase === "landed") return undefined
+    if (isStarter) flight.deserted = true
+    if (flight.waiters > 0 || flight.goesOn) return undefined
     this.flights.abandon(flight)
     return this.end(flight)
   }

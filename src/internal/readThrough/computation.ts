@@ -4,6 +4,7 @@
  */
 import { Effect, Exit, Fiber, Option } from "effect"
 import type { Snapshot } from "../entries/EntryReader.js"
+import { forkInAsyncContext } from "../runtime/asyncContext.js"
 import { nowMillis, withFiber } from "../runtime/fiber.js"
 import { computeSpan } from "../runtime/spans.js"
 import { type Flight, lost, type Outcome } from "./Flight.js"
@@ -69,15 +70,11 @@ export class Computation {
       else this.flights.beginsWithLease(flight)
       const computing = Effect.interruptible(this.begin(request, flight))
       const begun = nowMillis(fiber)
-      return Effect.flatMap(
-        // Without a lease there is nothing to renew and nothing to give back: no second fiber is needed.
-        lease === undefined ? Effect.exit(computing) : this.supervised(request, lease, computing),
-        (exit) => {
-          if (Exit.isSuccess(exit)) request.counters.computedOn(fiber, nowMillis(fiber) - begun)
-          else if (!flight.abandoned) request.counters.countOn(fiber, "failed")
-          return Effect.as(this.settle(request, flight, lease, exit, nowMillis(fiber) - begun), { _tag: "Done", exit })
-        }
-      )
+      return Effect.flatMap(this.supervised(request, lease, computing), (exit) => {
+        if (Exit.isSuccess(exit)) request.counters.computedOn(fiber, nowMillis(fiber) - begun)
+        else if (!flight.abandoned) request.counters.countOn(fiber, "failed")
+        return Effect.as(this.settle(request, flight, lease, exit, nowMillis(fiber) - begun), { _tag: "Done", exit })
+      })
     })
   }
 
@@ -86,17 +83,22 @@ export class Computation {
     return withFiber((fiber) => {
       if (flight.abandoned) return Effect.interrupt
       flight.computation = fiber
-      return computeSpan(fiber, request.printed, request.compute)
+      return computeSpan(fiber, request.printed, request.compute, flight.startedBy?.span, (span) => {
+        flight.span = span
+      })
     })
   }
 
-  /** Runs the computation in a fiber of its own, so that an interruption can give the lease back before it has ended. */
+  /**
+   * Runs the computation in a fiber of its own, so that an interruption can give the lease back before it has ended, and in the
+   * async context of the call.
+   */
   private supervised<A, E, R>(
     request: MemoRequest<A, E, R>,
-    lease: OwnLease,
+    lease: OwnLease | undefined,
     computing: Effect.Effect<A, E, R>
   ): Effect.Effect<Exit.Exit<A, E>, never, R> {
-    return Effect.flatMap(Effect.fork(computing), (child) =>
+    return Effect.flatMap(forkInAsyncContext(request.asyncContext, computing), (child) =>
       Effect.onInterrupt(this.supervise(request, child, lease), () =>
         Effect.zipRight(this.leases.giveBack(request, lease), Fiber.interrupt(child))
       )
@@ -107,9 +109,9 @@ export class Computation {
   private supervise<A, E, R>(
     request: MemoRequest<A, E, R>,
     child: Fiber.Fiber<A, E>,
-    lease: OwnLease
+    lease: OwnLease | undefined
   ): Effect.Effect<Exit.Exit<A, E>> {
-    if (lease.token === undefined) return Effect.interruptible(Fiber.await(child))
+    if (lease?.token === undefined) return Effect.interruptible(Fiber.await(child))
     return Effect.flatMap(
       Effect.interruptible(Effect.timeoutOption(Fiber.await(child), request.policy.lease / renewalsPerLease)),
       Option.match({
@@ -126,8 +128,13 @@ export class Computation {
     exit: Exit.Exit<A, E>,
     computeMillis: number
   ): Effect.Effect<unknown> {
-    if (flight.abandoned && Exit.isFailure(exit)) return this.leases.giveBack(request, lease)
+    if (Exit.isFailure(exit) && (flight.abandoned || flight.isDeserted)) {
+      // Another caller may succeed with services of its own: it need not wait until the lease has run out.
+      if (flight.startedBy !== undefined) this.flights.callersRefresh(request.key)
+      return this.leases.giveBack(request, lease)
+    }
     if (request.hasOtherKeyNow()) return this.settleMisnamed(request, flight, lease)
+    this.flights.layerRefreshes(request.key)
     if (Exit.isFailure(exit)) return this.leases.afterFailure(request, flight, lease, exit.cause)
     const replaced =
       lease === undefined ? Effect.succeed(false) : this.leases.publish(request, lease, exit.value, computeMillis)

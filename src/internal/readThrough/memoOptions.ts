@@ -42,6 +42,7 @@ export const define = <A, Args extends ReadonlyArray<unknown>>(
         jitter: yield* boundedNumber(operation, "jitter", options.jitter ?? 0, 0, 1),
         cacheWhen: options.cacheWhen ?? worthKeeping,
         background: options.revalidate === "background",
+        finish: options.finish ?? false,
         staleOnError: options.staleOnError ?? true
       },
       ttl:

@@ -1,8 +1,10 @@
 /** One memoized call, all options checked and all names finished. */
 import type { Effect, Either } from "effect"
-import type { CacheError } from "../../CacheError.js"
+import type { CacheError, NoCachedValue } from "../../CacheError.js"
 import type { ValueCodec } from "../entries/ValueCodec.js"
+import type { AsyncContext } from "../runtime/asyncContext.js"
 import type { Counters } from "../runtime/counters.js"
+import type { CallingFiber } from "../runtime/fiber.js"
 import type { Warnings } from "../runtime/warnings.js"
 
 /** How a computed value is kept: `MemoOptions`, checked, with durations in milliseconds. */
@@ -11,6 +13,7 @@ export interface Policy<A> {
   readonly stale: number
   readonly cacheWhen: (value: A) => boolean
   readonly background: boolean
+  readonly finish: boolean
   readonly staleOnError: boolean
   readonly lease: number
   readonly earlyRefresh: number
@@ -34,4 +37,13 @@ export interface MemoRequest<A, E, R> {
   readonly compute: Effect.Effect<A, E, R>
   /** Whether the arguments have another key now: somebody has changed one of them since the call. */
   hasOtherKeyNow(): boolean
+  /** That of the caller before it waited for the store. */
+  asyncContext: AsyncContext | undefined
+}
+
+/** What can be done with a request: what `cached` and `getOrSet` ask of a backend. */
+export interface Lookups {
+  readonly lookup: <A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>) => Effect.Effect<A, E, R>
+  readonly forceRecalc: <A, E, R>(request: MemoRequest<A, E, R>) => Effect.Effect<A, E, R>
+  readonly requireCache: <A, E, R>(request: MemoRequest<A, E, R>) => Effect.Effect<A, CacheError | NoCachedValue>
 }

@@ -3,8 +3,9 @@
  * updated synchronously, because an operation of the runtime would cost more than a memory hit.
  */
 import { Effect, FiberRef, type Metric } from "effect"
-import { type CallingFiber, withFiber } from "./fiber.js"
+import { type CallingFiber, hasTracer, withFiber } from "./fiber.js"
 import { computeHistogram, eventCounter } from "./metrics.js"
+import { markHit } from "./spans.js"
 
 const descriptions = {
   hits: "fresh values served from the cache",
@@ -41,6 +42,9 @@ const zero = (): Counts => ({
   storeErrors: 0
 })
 
+/** The events that tell whether a call was answered from the cache. */
+const answers: Partial<Record<Event, boolean>> = { hits: true, staleHits: true, misses: false }
+
 /** The counters of one memoized function: its metrics carry its key. They also count for the layer. */
 export class Counters {
   private readonly metrics: { readonly [E in Event]: Metric.Metric.Counter<number> }
@@ -62,6 +66,10 @@ export class Counters {
 
   countOn(fiber: CallingFiber, event: Event): void {
     this.counts[event]++
+    if (hasTracer(fiber)) {
+      const hit = answers[event]
+      if (hit !== undefined) markHit(fiber, hit)
+    }
     this.metrics[event].unsafeUpdate(1, fiber.getFiberRef(FiberRef.currentMetricLabels))
   }
 

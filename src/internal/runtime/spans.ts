@@ -33,12 +33,42 @@ export const storeSpanOn = <A, E, R>(
       })
     : effect
 
-/** A span around a computation in this fiber, if a tracer is installed or the fiber has a span already. */
+/**
+ * A span around a computation in this fiber, if a tracer is installed or the fiber has a span already.
+ *
+ * @param startedIn the span that started it, if it goes on in the background: a link, because a parent would end before its child
+ * @param onSpan called with the span, for those who link to it
+ */
 export const computeSpan = <A, E, R>(
   fiber: CallingFiber,
   printed: string,
-  computation: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> =>
-  hasTracer(fiber) || fiber.currentSpan !== undefined
-    ? inSpan(computation, "cache.compute", { attributes: { "cache.key": printed } })
-    : computation
+  computation: Effect.Effect<A, E, R>,
+  startedIn?: Tracer.AnySpan,
+  onSpan?: (span: Tracer.AnySpan | undefined) => void
+): Effect.Effect<A, E, R> => {
+  if (!hasTracer(fiber) && fiber.currentSpan === undefined && startedIn === undefined) return computation
+  const told =
+    onSpan === undefined
+      ? computation
+      : withFiber((inside) => {
+          onSpan(inside.currentSpan)
+          return computation
+        })
+  return inSpan(told, "cache.compute", {
+    attributes: { "cache.key": printed },
+    links: startedIn === undefined ? [] : [linkTo(startedIn)]
+  })
+}
+
+const linkTo = (span: Tracer.AnySpan): Tracer.SpanLink => ({ _tag: "SpanLink", span, attributes: {} })
+
+/** Links a caller's span to that of the computation whose result it got. */
+export const linkSpans = (caller: Tracer.AnySpan | undefined, computing: Tracer.AnySpan | undefined): void => {
+  if (caller?._tag === "Span" && computing !== undefined) caller.addLinks([linkTo(computing)])
+}
+
+/** Tells on the caller's span, if a tracer is installed, whether the call was answered from the cache. */
+export const markHit = (fiber: CallingFiber, hit: boolean): void => {
+  const span = fiber.currentSpan
+  if (span?._tag === "Span") span.attribute("cache.hit", hit)
+}

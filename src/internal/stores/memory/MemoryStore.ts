@@ -180,6 +180,15 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
     })
     yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(backgroundSleep(sweepEvery), sweep))))
 
+    const clear = Effect.sync(() => {
+      // A new LRU: `values.clear()` takes several times as long.
+      stored.clear((entry) => entry.clear())
+      values = newLru()
+      leases.clear()
+    })
+    // Whoever remembers an entry reads it without asking the store: after the end of the layer it must find nothing.
+    yield* Effect.addFinalizer(() => clear)
+
     return {
       name: "memory",
       location: "process",
@@ -218,12 +227,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
           }
           return removed
         }),
-      clear: Effect.sync(() => {
-        // A new LRU: `values.clear()` takes several times as long.
-        stored.clear((entry) => entry.clear())
-        values = newLru()
-        leases.clear()
-      }),
+      clear,
       size: Effect.sync(() => ({
         entries: Option.some(values.size),
         bytes: maxBytes === undefined ? Option.none() : Option.some(values.calculatedSize),

@@ -1,0 +1,48 @@
+/** A store that refuses every operation once its layer has closed, whatever the driver behind it does then: fail, wait or hang. */
+import { Effect } from "effect"
+import { CacheError } from "../../CacheError.js"
+import type { Fused, Store } from "../stores/Store.js"
+import { LayerClosed } from "./outage.js"
+
+export interface Closable {
+  readonly store: Store
+  /** For the end of the layer. */
+  readonly close: Effect.Effect<void>
+}
+
+export const closable = (store: Store): Closable => {
+  const { size } = store
+  let closed: CacheError | undefined
+
+  const fused =
+    <Request, Answer>(operation: Fused<Request, Answer>): Fused<Request, Answer> =>
+    (fiber, requests, onAnswer, onFailure) =>
+      closed === undefined ? operation(fiber, requests, onAnswer, onFailure) : onFailure(closed)
+
+  const guarded = <A>(operation: () => Effect.Effect<A, CacheError>): Effect.Effect<A, CacheError> =>
+    Effect.suspend(() => closed ?? operation())
+
+  return {
+    store: {
+      name: store.name,
+      location: store.location,
+      payloads: store.payloads,
+      local: store.local,
+      read: fused(store.read),
+      write: fused(store.write),
+      add: (key, entry) => guarded(() => store.add(key, entry)),
+      replace: (key, token, entry) => guarded(() => store.replace(key, token, entry)),
+      remove: (keys) => guarded(() => store.remove(keys)),
+      clear: guarded(() => store.clear),
+      ...(size === undefined ? {} : { size: guarded(() => size) })
+    },
+    close: Effect.sync(() => {
+      closed = new CacheError({
+        reason: "Unavailable",
+        operation: "layer",
+        description: "the layer of the cache is closed",
+        cause: new LayerClosed({ store: store.name })
+      })
+    })
+  }
+}

@@ -1,0 +1,41 @@
+/** A caller who shares nothing: inside a transaction, without a cache, and after the end of the layer. */
+import { Effect, Exit } from "effect"
+import { withFiber } from "../runtime/fiber.js"
+import { computeSpan } from "../runtime/spans.js"
+import { cycleOfStart } from "./cycles.js"
+import { currentFlight } from "./Flight.js"
+import type { Flights } from "./Flights.js"
+import type { MemoRequest } from "./request.js"
+
+const warnClosed = <A, E, R>({ printed, warnings }: MemoRequest<A, E, R>): Effect.Effect<void> =>
+  warnings.warn("closed", () => `The layer of the cache is closed, computing without it ${printed}`)
+
+export class Alone {
+  constructor(private readonly flights: Flights) {}
+
+  /** Computes for this caller alone, in its own fiber, and stores nothing. */
+  compute<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
+    const { flights } = this
+    const computing = Effect.uninterruptibleMask((restore) =>
+      withFiber<A, E, R>((fiber) => {
+        const callerFlight = currentFlight.of(fiber)
+        const cycle = cycleOfStart(flights, callerFlight, request)
+        if (cycle !== undefined) return cycle
+        const flight = flights.make(request, callerFlight, false)
+        flights.begins(flight)
+        callerFlight?.wait(flight)
+        return Effect.onExit(
+          restore(currentFlight.within(computeSpan(fiber, request.printed, request.compute), flight)),
+          (exit) => {
+            callerFlight?.unwait(flight)
+            flights.ends(flight)
+            // Fibers that the computation has forked may live on: for them this flight is no ancestor that still computes.
+            flight.phase = "landed"
+            return request.counters.count(Exit.isSuccess(exit) ? "computed" : "failed")
+          }
+        )
+      })
+    )
+    return flights.closed ? Effect.zipRight(warnClosed(request), computing) : computing
+  }
+}
