@@ -1,17 +1,40 @@
 /**
- * One timer a connection, not one a request: it sleeps until the earliest deadline, and then looks whether that has passed. It is
- * a Node timer, because the callbacks of a socket know no fiber.
+ * The time that servers take, and one timer a connection for it.
+ *
+ * A process that is busy for long has the answers in its sockets, unread, so time in which it does not look counts for nothing:
+ * the clock stands still for as long as a timer or a turn of the event loop came late. It is a Node timer, because the callbacks
+ * of a socket know no fiber.
  */
+
+/** Milliseconds. The timer wakes so often, because it only notices that it came late if it was due meanwhile. */
+const longestSleep = 100
+
 export class Watchdog {
   private timer: NodeJS.Timeout | undefined
   private waiting = false
   private wakesAt = 0
+  /** By `performance.now()`. */
+  private dueAt = 0
+  private lookedAt = 0
+  private heardBefore = 0
+  /** Milliseconds in which this process kept its event loop busy. */
+  private lost = 0
 
-  /** `deadline` is the earliest one (`Infinity` when there is none); `overdue` is called when it has passed. */
+  /**
+   * @param deadline the earliest one, by `now` (`Infinity` when there is none)
+   * @param heard how many bytes the server has sent so far
+   * @param overdue called when the deadline has passed
+   */
   constructor(
     private readonly deadline: () => number,
+    private readonly heard: () => number,
     private readonly overdue: (now: number) => void
   ) {}
+
+  /** Milliseconds, without those in which this process did not look at its sockets. */
+  now(): number {
+    return performance.now() - this.lost
+  }
 
   /** Makes sure that the earliest deadline is watched. */
   watch(): void {
@@ -19,8 +42,10 @@ export class Watchdog {
     if (deadline === Number.POSITIVE_INFINITY || (this.waiting && this.wakesAt <= deadline)) return
     clearTimeout(this.timer)
     this.waiting = true
-    this.wakesAt = deadline
-    this.timer = setTimeout(this.look, Math.max(1, Math.ceil(deadline - performance.now())))
+    const sleep = Math.min(longestSleep, Math.max(1, Math.ceil(deadline - this.now())))
+    this.wakesAt = this.now() + sleep
+    this.dueAt = performance.now() + sleep
+    this.timer = setTimeout(this.look, sleep)
   }
 
   stop(): void {
@@ -29,15 +54,33 @@ export class Watchdog {
   }
 
   private readonly look = (): void => {
-    // A process that was busy for long has the answers in its socket, unread. They are read first.
-    if (this.deadline() <= performance.now()) setImmediate(this.decide)
+    this.loseSince(this.dueAt)
+    if (this.deadline() <= this.now()) this.lookAfterReading()
     else this.again()
   }
 
+  /** Decides after the next turn of the event loop, which reads what lies in the sockets. */
+  private lookAfterReading(): void {
+    this.lookedAt = performance.now()
+    this.heardBefore = this.heard()
+    setImmediate(this.decide)
+  }
+
   private readonly decide = (): void => {
-    const now = performance.now()
-    if (this.waiting && this.deadline() <= now) this.overdue(now)
-    this.again()
+    if (!this.waiting) return
+    this.loseSince(this.lookedAt)
+    const now = this.now()
+    if (this.deadline() > now) this.again()
+    // A turn reads a part of a long answer. The server is overdue once there is nothing of it left to read.
+    else if (this.heard() !== this.heardBefore) this.lookAfterReading()
+    else {
+      this.overdue(now)
+      this.again()
+    }
+  }
+
+  private loseSince(moment: number): void {
+    this.lost += Math.max(0, performance.now() - moment)
   }
 
   private again(): void {
