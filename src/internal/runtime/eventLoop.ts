@@ -28,3 +28,17 @@ export const backgroundSleep = (duration: Duration.DurationInput): Effect.Effect
   Effect.clockWith((clock) =>
     clock === liveClock ? unreferencedTimer(Duration.toMillis(duration)) : clock.sleep(Duration.decode(duration))
   )
+
+/**
+ * Sleeps on the clock, and then lets this process read its sockets. Returns how many milliseconds it was too busy to look at them:
+ * by so much a time limit on a server must be longer. `Watchdog` is the same for callbacks.
+ */
+export const sleepThenRead = (clock: Clock.Clock, millis: number): Effect.Effect<number> =>
+  Effect.suspend(() => {
+    const [begunAt, begunBy] = [performance.now(), clock.unsafeCurrentTimeMillis()]
+    return Effect.map(Effect.zipRight(clock.sleep(Duration.millis(millis)), eventLoopTurn), () => {
+      // The smaller of both: a test moves its Clock by hours, and the system may set the time.
+      const slept = Math.min(performance.now() - begunAt, clock.unsafeCurrentTimeMillis() - begunBy)
+      return Math.max(0, slept - millis)
+    })
+  })

@@ -1,19 +1,41 @@
 /** Makes a `Store` of a public `CacheStore`: the six plain primitives of a third party. */
+import { Cause, Effect, Option } from "effect"
+import { CacheError } from "../../CacheError.js"
 import type { CacheStore } from "../../CacheStore.js"
 import { fused } from "./fused.js"
 import type { Store } from "./Store.js"
 
+/** Runs an operation of the store. What the store does wrong is a `CacheError`, also if it throws or dies. */
+export type RunStore = <A>(operation: string, make: () => Effect.Effect<A, CacheError>) => Effect.Effect<A, CacheError>
+
+/** The store's own error, or one that says what it threw. */
+export const afterFailure = (operation: string, cause: Cause.Cause<CacheError>): Effect.Effect<never, CacheError> => {
+  const error = Cause.squash(cause)
+  if (error instanceof CacheError) return Effect.fail(error)
+  const said = error instanceof Error ? error.message : String(error)
+  const description = `the store threw instead of failing with a CacheError: ${said}`
+  return Effect.fail(new CacheError({ reason: "StoreFailed", operation, description, cause: error }))
+}
+
+/** For a store in this process, which needs no time limit. */
+export const inProcess: RunStore = (operation, make) =>
+  Effect.catchAllCause(Effect.suspend(make), (cause) =>
+    Cause.isInterruptedOnly(cause) ? Effect.failCause(cause) : afterFailure(operation, cause)
+  )
+
+const unknownSize = Effect.succeed({ entries: Option.none(), bytes: Option.none(), evictions: Option.none() })
+
 /** Calls each member by name: if the store is a class, a spread would lose its methods, and a bare reference their `this`. */
-export const fromPlain = (store: CacheStore): Store => ({
+export const fromPlain = (store: CacheStore, run: RunStore = inProcess): Store => ({
   name: store.name,
   location: store.location,
   payloads: store.payloads,
   local: undefined,
-  read: fused((keys) => store.read(keys)),
-  write: fused((items) => store.write(items)),
-  add: (key, entry) => store.add(key, entry),
-  replace: (key, token, entry) => store.replace(key, token, entry),
-  remove: (keys) => store.remove(keys),
-  clear: store.clear,
-  ...(store.size === undefined ? {} : { size: store.size })
+  read: fused((keys) => run("read", () => store.read(keys))),
+  write: fused((items) => run("write", () => store.write(items))),
+  add: (key, entry) => run("add", () => store.add(key, entry)),
+  replace: (key, token, entry) => run("replace", () => store.replace(key, token, entry)),
+  remove: (keys) => run("remove", () => store.remove(keys)),
+  clear: run("clear", () => store.clear),
+  ...(store.size === undefined ? {} : { size: run("size", () => store.size ?? unknownSize) })
 })

@@ -4,7 +4,8 @@
  *
  * A fiber runs one statement after the other: to start one for each would make a lone read a tenth slower.
  */
-import { Duration, Effect, Exit, Fiber, FiberSet, Scope } from "effect"
+import { Effect, Exit, Fiber, FiberSet, Scope } from "effect"
+import { sleepThenRead } from "../../runtime/eventLoop.js"
 
 /** A healthy server needs less than this to end a statement. */
 const grace = "500 millis"
@@ -12,6 +13,8 @@ const grace = "500 millis"
 const longestCancel = "6 seconds"
 /** So many fibers wait for their next statement; further ones end. */
 const mostIdle = 16
+/** Milliseconds between two looks at whether this process is too busy to read the answers. */
+const longestSleep = 250
 
 export interface StatementFibersOptions<E> {
   /** In milliseconds. */
@@ -75,7 +78,10 @@ export const make = <E>(options: StatementFibersOptions<E>): Effect.Effect<State
         return Effect.void
       }
       const left = first.deadline - clock.unsafeCurrentTimeMillis()
-      return left > 0 ? clock.sleep(Duration.millis(left)) : giveUp(first, timedOut())
+      if (left <= 0) return giveUp(first, timedOut())
+      return Effect.map(sleepThenRead(clock, Math.min(left, longestSleep)), (busy) => {
+        for (const statement of running) statement.deadline += busy
+      })
     })
     // ends after the statements, as scopes close backwards: until then they keep their time limit
     yield* Effect.forkScoped(Effect.forever(Effect.zipRight(anyRunning.await, endFirst)))

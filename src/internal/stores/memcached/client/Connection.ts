@@ -10,6 +10,7 @@
 import { Effect } from "effect"
 import { PartialOutage } from "../../../outages/outage.js"
 import { breakerGauge } from "../../../runtime/metrics.js"
+import { Watchdog } from "../../../runtime/Watchdog.js"
 import type { Command, Listener } from "../commands/Command.js"
 import { GenerationCommand } from "../commands/GenerationCommand.js"
 import { Closed, hasNoCas, Problem, problemOf, withoutCas } from "../commands/Problem.js"
@@ -24,7 +25,6 @@ import type { ConnectionSettings } from "./PoolSettings.js"
 import { Refusal, storeName } from "./Refusal.js"
 import type { ServerAddress } from "./Servers.js"
 import { Transport } from "./Transport.js"
-import { Watchdog } from "./Watchdog.js"
 
 export type LogLevel = "Debug" | "Info" | "Warning"
 

@@ -1,9 +1,9 @@
 /**
- * The time that servers take, and one timer a connection for it.
+ * The time that servers take, and one timer for all that wait for one: a timer for each would cost more than the rest of a hit.
  *
  * A process that is busy for long has the answers in its sockets, unread, so time in which it does not look counts for nothing:
  * the clock stands still for as long as a timer or a turn of the event loop came late. It is a Node timer, because the callbacks
- * of a socket know no fiber.
+ * of a socket know no fiber, and because servers work in real time also where a `TestClock` stands still.
  */
 
 /** Milliseconds. The timer wakes so often, because it only notices that it came late if it was due meanwhile. */
