@@ -94,13 +94,12 @@ describe("the fibers of statements", () => {
       const fibers = yield* StatementFibers.make({ timeout: 300, timedOut: () => "timed out", closed: () => "closed" })
       // The answer lies in the process, unread, when the time is over: as with a socket, timers have their turn first.
       const answered = Effect.async<string, string>((resume) => stat(".", () => resume(Effect.succeed("answered"))))
-      const statements = yield* Effect.fork(
-        Effect.all(Array(4).fill(fibers.run(answered)), { concurrency: "unbounded" })
-      )
+      const four = [1, 2, 3, 4].map(() => fibers.run(answered))
+      const statements = yield* Effect.fork(Effect.all(four, { concurrency: "unbounded" }))
       yield* settle
       const until = performance.now() + 1_500
       while (performance.now() < until);
-      expect(yield* Fiber.join(statements)).toEqual(Array(4).fill("answered"))
+      expect(yield* Fiber.join(statements)).toEqual(four.map(() => "answered"))
     })
   )
 
