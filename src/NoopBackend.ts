@@ -6,7 +6,8 @@
 import { Effect, Layer, Option } from "effect"
 import type { CacheBackend } from "./CacheBackend.js"
 import type { CacheStore } from "./CacheStore.js"
-import * as StoreBackend from "./StoreBackend.js"
+import { backendLayer } from "./internal/backend/layer.js"
+import { fromPlain } from "./internal/stores/fromPlain.js"
 
 const store: CacheStore = {
   name: "noop",
@@ -34,4 +35,7 @@ const store: CacheStore = {
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<CacheBackend> = Layer.orDie(StoreBackend.layer(Effect.succeed(store)))
+export const layer: Layer.Layer<CacheBackend> = Layer.orDie(
+  // It keeps nothing that a transaction could make untrue.
+  backendLayer(Effect.succeed({ ...fromPlain(store), joinsTransaction: () => true }), {})
+)

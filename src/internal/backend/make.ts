@@ -54,7 +54,7 @@ export const make = (
     const warnings = new Warnings()
     const reader = new EntryReader(store)
     const flights = new Flights()
-    const invalidation = new Invalidation(reader, flights)
+    const invalidation = new Invalidation(reader, flights, warnings)
     const computation = new Computation(new Leases(reader), flights, invalidation)
     const singleFlight = new SingleFlight(computation, flights, store.location === "process")
     yield* Effect.addFinalizer(() => singleFlight.shutdown)

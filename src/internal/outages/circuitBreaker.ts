@@ -6,9 +6,9 @@
 import { Cause, Effect, Option, type Scope } from "effect"
 import { CacheError } from "../../CacheError.js"
 import { backgroundSleep } from "../runtime/eventLoop.js"
-import { withFiber } from "../runtime/fiber.js"
+import { type CallingFiber, withFiber } from "../runtime/fiber.js"
 import { breakerGauge } from "../runtime/metrics.js"
-import { inTransaction, isInTransaction } from "../runtime/transaction.js"
+import { isInTransaction } from "../runtime/transaction.js"
 import { Warnings } from "../runtime/warnings.js"
 import type { Fused, Store } from "../stores/Store.js"
 import { InvalidationQueue } from "./invalidationQueue.js"
@@ -120,14 +120,17 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
       )
     }
 
+    /** A transaction uses the user's own connection, so it bypasses the breaker: its failure reaches the user. */
+    const isInside = (fiber: CallingFiber): boolean =>
+      isInTransaction(fiber) && store.joinsTransaction?.(fiber) !== false
+
     const fusedGuard =
       <Request, Answer>(
         operation: Fused<Request, Answer>,
         keyOf: (request: Request) => string
       ): Fused<Request, Answer> =>
       (fiber, requests, onAnswer, onFailure) => {
-        // A transaction uses the user's own connection, so it bypasses the breaker: its failure reaches the user.
-        if (isInTransaction(fiber)) return operation(fiber, requests, onAnswer, onFailure)
+        if (isInside(fiber)) return operation(fiber, requests, onAnswer, onFailure)
         if (isOpen) return onFailure(open)
         return operation(
           fiber,
@@ -151,7 +154,7 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
       operation: () => Effect.Effect<A, CacheError>
     ): Effect.Effect<A, CacheError> =>
       withFiber((fiber) => {
-        if (isInTransaction(fiber)) return operation()
+        if (isInside(fiber)) return operation()
         if (isOpen) return Effect.fail(open)
         return Effect.matchEffect(operation(), {
           onFailure: (error) => afterFailure(key, error, Effect.fail),
@@ -170,8 +173,8 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
     ): Effect.Effect<A, CacheError> =>
       settings.queueInvalidations
         ? Effect.catchIf(operation, isOutage, (error) =>
-            Effect.flatMap(inTransaction, (inside) => {
-              if (inside) return Effect.fail(error)
+            withFiber((fiber) => {
+              if (isInside(fiber)) return Effect.fail(error)
               enqueue()
               probesWanted.unsafeOpen()
               return Effect.succeed(instead)
@@ -191,7 +194,7 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
             items,
             (rejected) => {
               // What a transaction writes may be rolled back: then the queued invalidation must still be replayed.
-              if (!isInTransaction(fiber)) queue.written(items, rejected)
+              if (!isInside(fiber)) queue.written(items, rejected)
               return onWritten(rejected)
             },
             onFailure
@@ -204,6 +207,7 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
       location: store.location,
       payloads: store.payloads,
       local: store.local,
+      joinsTransaction: store.joinsTransaction,
       read,
       write,
       add: (key, entry) => guarded(key, () => store.add(key, entry)),

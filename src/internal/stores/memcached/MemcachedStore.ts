@@ -136,6 +136,7 @@ const writeError = (problem: Problem, key?: string): CacheError => cacheError("w
  */
 export const over = (pool: Pool): FusedByteStore => ({
   name: storeName,
+  joinsTransaction: () => false,
   read: (_fiber, keys, onFound, onFailure) => {
     if (keys.length === 0) return onFound([])
     if (!pool.settings.failover && keys.every(isKey)) {
