@@ -43,6 +43,9 @@ const longestPipeline = 65_536
 /** Bytes of requests that wait for their answers. Further commands wait in the queue until some are answered. */
 const mostUnanswered = 8 * longestPipeline
 
+/** That the other side does not speak TLS, and not that its certificate is refused. */
+const isTlsFailure = (problem: Problem): boolean => problem instanceof Closed || /SSL routines/.test(problem.message)
+
 export class Connection {
   /** Why commands are refused, while they are. */
   refusal: Problem | undefined
@@ -178,6 +181,8 @@ export class Connection {
 
   private answered(answer: Answer): void {
     if (isHandshake(answer)) {
+      // The transport wakes a server by a further greeting.
+      if (this.attempt !== "greeting") return
       if (answer.status !== Status.success) this.broke(problemOf(answer))
       else this.establishGeneration()
       return
@@ -245,24 +250,29 @@ export class Connection {
   }
 
   private whatIsMissing(): string {
-    const { connectTimeout, timeout } = this.settings
+    const { connectTimeout, timeout, tls } = this.settings
+    const noTls = tls === undefined ? "" : ", or it does not speak TLS (option tls)"
     return this.attempt === "opening"
-      ? `no connection within ${connectTimeout} ms: nobody listens there, or its connections are all taken (-c)`
+      ? `no connection within ${connectTimeout} ms: nobody listens there${noTls}, or its connections are all taken (-c)`
       : `it took the connection, but did not answer within ${Math.min(connectTimeout, timeout)} ms: it is frozen or ` +
           `overloaded, or its connections are all taken (-c), or it is no memcached: ${needsBinary}`
   }
 
-  /** A server that hangs up instead of answering. It can't say why. */
+  /** A server that hangs up instead of answering can't say why. */
   private explained(problem: Problem): Problem {
-    if (this.attempt !== "greeting" || !(problem instanceof Closed)) return problem
     const { credentials, tls } = this.settings
+    if (this.attempt === "opening" && tls !== undefined && isTlsFailure(problem)) {
+      const message = `it does not speak TLS, or not as the option tls has it: ${problem.message}`
+      return new Problem(problem.reason, message, { cause: problem.cause })
+    }
+    if (this.attempt !== "greeting" || !(problem instanceof Closed)) return problem
     const wants = [
-      ...(tls === undefined ? ["TLS (option tls)"] : []),
+      ...(tls === undefined ? ["TLS (option tls)"] : ["a certificate of its clients"]),
       ...(credentials === undefined ? ["a user and a password"] : []),
       "the text protocol"
     ]
     const message = `${problem.message} instead of answering the first request: it may want ${wants.join(" or ")}; ${needsBinary}`
-    return new Problem(problem.reason, message)
+    return new Problem(problem.reason, message, { cause: problem.cause })
   }
 
   /** The connection is of no use any more. Every command on it fails, and another connection takes its place. */

@@ -3,6 +3,7 @@ import { connect, type NetConnectOpts, type Socket } from "node:net"
 import { connect as connectSecurely } from "node:tls"
 import { Closed, Problem } from "../commands/Problem.js"
 import { type Answer, AnswerReader } from "../protocol/AnswerReader.js"
+import { greeting } from "../protocol/handshake.js"
 import type { ServerAddress } from "./Servers.js"
 import type { TlsSettings } from "./tls.js"
 
@@ -15,6 +16,8 @@ export interface TransportListener {
 }
 
 const keepAliveDelay = 30_000
+/** What memcached reads at once. */
+const serverBuffer = 16_384
 /** How many bytes the socket reads at most at a time. */
 const chunkLength = 65_536
 
@@ -24,11 +27,19 @@ const open = (options: NetConnectOpts, tls: TlsSettings | undefined, opened: () 
     ? connect(options).on("connect", opened)
     : connectSecurely({ ...options, ...tls.options }).on("secureConnect", opened)
 
+const hangUps: ReadonlyArray<unknown> = ["ECONNRESET", "EPIPE"]
+
+const failure = (cause: NodeJS.ErrnoException): Problem =>
+  hangUps.includes(cause.code)
+    ? new Closed("Unavailable", `the server closed the connection (${cause.code})`, { cause })
+    : new Problem("Unavailable", cause.message, { cause })
+
 export class Transport {
   /** How many bytes have come. */
   heard = 0
   private readonly socket: Socket
   private readonly reader: AnswerReader
+  private readonly isEncrypted: boolean
   private isOpen = true
 
   constructor(
@@ -51,12 +62,25 @@ export class Transport {
       if (this.isOpen) listener.opened()
     })
     this.socket.setNoDelay(true).setKeepAlive(true, keepAliveDelay)
-    this.socket.on("error", (cause) => this.break(new Problem("Unavailable", cause.message, { cause })))
+    this.isEncrypted = tls !== undefined
+    this.socket.on("error", (cause) => this.break(failure(cause)))
     this.socket.on("close", () => this.break(new Closed("Unavailable", "the server closed the connection")))
   }
 
   write(request: Buffer): void {
-    this.socket.write(request)
+    if (this.isEncrypted && this.socket.writableLength + request.length > serverBuffer) {
+      this.socket.write(request, this.wake)
+    } else {
+      this.socket.write(request)
+    }
+  }
+
+  /**
+   * memcached (1.6.18) forgets what it has decrypted but not yet read: the end of a long request lies there until more bytes come. So
+   * some do, in a record of their own.
+   */
+  private readonly wake = (): void => {
+    if (this.isOpen) this.socket.write(greeting)
   }
 
   /** Drops the answers that are still to come. */
