@@ -3,7 +3,7 @@
  * when the time is over or when it is interrupted, even if the effect can't be interrupted. This library's own stores have time
  * limits of their own.
  */
-import { Effect } from "effect"
+import { Effect, Exit } from "effect"
 import { CacheError } from "../../CacheError.js"
 import { withFiber } from "../runtime/fiber.js"
 import { Watchdog } from "../runtime/Watchdog.js"
@@ -15,6 +15,15 @@ class Waiting {
     readonly deadline: number,
     readonly timedOut: () => void
   ) {}
+}
+
+/** How the operation ended, as a success: Effect logs a fiber that fails and that nobody joins. */
+const ended = <A>(make: () => Effect.Effect<A, CacheError>): Effect.Effect<Exit.Exit<A, CacheError>> =>
+  Effect.interruptible(Effect.exit(Effect.suspend(make)))
+
+const resultOf = <A>(operation: string, fiber: Exit.Exit<Exit.Exit<A, CacheError>>): Effect.Effect<A, CacheError> => {
+  const exit = Exit.flatten(fiber)
+  return Exit.isSuccess(exit) ? exit : afterFailure(operation, exit.cause)
 }
 
 /** Runs the operations of one store. All have the same limit, so they are overdue in the order in which they began. */
@@ -33,7 +42,7 @@ export const withinTime = (millis: number): RunStore => {
 
   return (operation, make) =>
     Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(Effect.forkDaemon(Effect.interruptible(Effect.suspend(make))), (running) =>
+      Effect.flatMap(Effect.forkDaemon(ended(make)), (running) =>
         withFiber((caller) => {
           let one: Waiting | undefined
           const leave = (): void => {
@@ -52,8 +61,7 @@ export const withinTime = (millis: number): RunStore => {
                 watchdog.watch()
                 running.addObserver((exit) => {
                   // The fiber of a caller who has left ends as well, and nobody waits for it.
-                  if (waiting.delete(begun))
-                    resume(exit._tag === "Success" ? exit : afterFailure(operation, exit.cause))
+                  if (waiting.delete(begun)) resume(resultOf(operation, exit))
                 })
               })
             ),

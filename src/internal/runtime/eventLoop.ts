@@ -30,15 +30,36 @@ export const backgroundSleep = (duration: Duration.DurationInput): Effect.Effect
   )
 
 /**
- * Sleeps on the clock, and then lets this process read its sockets. Returns how many milliseconds it was too busy to look at them:
- * by so much a time limit on a server must be longer. `Watchdog` is the same for callbacks.
+ * The time that servers take, for a loop that sleeps until the earliest time limit. Time in which this process keeps its event loop
+ * busy does not count: it has the answers in its sockets then, unread. `Watchdog` is the same for callbacks.
  */
-export const sleepThenRead = (clock: Clock.Clock, millis: number): Effect.Effect<number> =>
-  Effect.suspend(() => {
-    const [begunAt, begunBy] = [performance.now(), clock.unsafeCurrentTimeMillis()]
-    return Effect.map(Effect.zipRight(clock.sleep(Duration.millis(millis)), eventLoopTurn), () => {
-      // The smaller of both: a test moves its Clock by hours, and the system may set the time.
-      const slept = Math.min(performance.now() - begunAt, clock.unsafeCurrentTimeMillis() - begunBy)
-      return Math.max(0, slept - millis)
+export class ServerTime {
+  private slept = 0
+  /** The sleep that is under way. */
+  private begunAt = 0
+  private length = 0
+
+  constructor(private readonly clock: Clock.Clock) {}
+
+  /** Milliseconds. */
+  now(): number {
+    const current = Math.max(0, this.clock.unsafeCurrentTimeMillis() - this.begunAt)
+    return this.slept + Math.min(current, this.length)
+  }
+
+  /** However late it wakes, it counts for no more than it was to last. Long sleeps are cut, so that it is noticed between them. */
+  sleep(millis: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const length = Math.min(millis, longestSleep)
+      this.begunAt = this.clock.unsafeCurrentTimeMillis()
+      this.length = length
+      return Effect.map(this.clock.sleep(Duration.millis(length)), () => {
+        this.slept += length
+        this.length = 0
+      })
     })
-  })
+  }
+}
+
+/** Milliseconds. */
+const longestSleep = 250

@@ -72,10 +72,10 @@ export interface Store extends Omit<CacheStore, "read" | "write"> {
   readonly read: FusedRead<StoredEntry>
   readonly write: FusedWrite<WriteItem>
   /**
-   * Whether an operation of this fiber becomes part of its SQL transaction: done with the commit, undone by the rollback. Absent: it
-   * is not known to.
+   * Whether an operation of this fiber becomes part of its SQL transaction: done with the commit, undone by the rollback.
+   * `undefined`: nobody knows that it does.
    */
-  readonly joinsTransaction?: ((fiber: CallingFiber) => boolean) | undefined
+  readonly joinsTransaction: ((fiber: CallingFiber) => boolean) | undefined
 }
 
 /** A driver of bytes with a fused read: the contract of this library's own stores on servers. */

@@ -2,18 +2,20 @@
 import { Cause, Effect, Option } from "effect"
 import { CacheError } from "../../CacheError.js"
 import type { CacheStore } from "../../CacheStore.js"
+import { withoutMessage } from "../values/withoutMessage.js"
 import { fused } from "./fused.js"
 import type { Store } from "./Store.js"
 
 /** Runs an operation of the store. What the store does wrong is a `CacheError`, also if it throws or dies. */
 export type RunStore = <A>(operation: string, make: () => Effect.Effect<A, CacheError>) => Effect.Effect<A, CacheError>
 
-/** The store's own error, or one that says what it threw. */
+/** The store's own error, or one that names what it threw: without its message, which may quote a value. */
 export const afterFailure = (operation: string, cause: Cause.Cause<CacheError>): Effect.Effect<never, CacheError> => {
   const error = Cause.squash(cause)
   if (error instanceof CacheError) return Effect.fail(error)
-  const said = error instanceof Error ? error.message : String(error)
-  const description = `the store threw instead of failing with a CacheError: ${said}`
+  const { code, name } = withoutMessage(error)
+  const thrown = code === undefined ? name : `${name} ${code}`
+  const description = `the store threw ${thrown} instead of failing with a CacheError`
   return Effect.fail(new CacheError({ reason: "StoreFailed", operation, description, cause: error }))
 }
 
@@ -31,6 +33,7 @@ export const fromPlain = (store: CacheStore, run: RunStore = inProcess): Store =
   location: store.location,
   payloads: store.payloads,
   local: undefined,
+  joinsTransaction: undefined,
   read: fused((keys) => run("read", () => store.read(keys))),
   write: fused((items) => run("write", () => store.write(items))),
   add: (key, entry) => run("add", () => store.add(key, entry)),

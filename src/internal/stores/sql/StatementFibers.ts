@@ -5,7 +5,7 @@
  * A fiber runs one statement after the other: to start one for each would make a lone read a tenth slower.
  */
 import { Effect, Exit, Fiber, FiberSet, Scope } from "effect"
-import { sleepThenRead } from "../../runtime/eventLoop.js"
+import { eventLoopTurn, ServerTime } from "../../runtime/eventLoop.js"
 
 /** A healthy server needs less than this to end a statement. */
 const grace = "500 millis"
@@ -13,8 +13,6 @@ const grace = "500 millis"
 const longestCancel = "6 seconds"
 /** So many fibers wait for their next statement; further ones end. */
 const mostIdle = 16
-/** Milliseconds between two looks at whether this process is too busy to read the answers. */
-const longestSleep = 250
 
 export interface StatementFibersOptions<E> {
   /** In milliseconds. */
@@ -56,6 +54,7 @@ export const make = <E>(options: StatementFibersOptions<E>): Effect.Effect<State
   Effect.gen(function* () {
     const { closed, timedOut, timeout } = options
     const clock = yield* Effect.clock
+    const time = new ServerTime(clock)
     // in the order of their deadlines
     const running: Array<Running<E>> = []
     const idle: Array<Worker<E>> = []
@@ -77,11 +76,13 @@ export const make = <E>(options: StatementFibersOptions<E>): Effect.Effect<State
         anyRunning.unsafeClose()
         return Effect.void
       }
-      const left = first.deadline - clock.unsafeCurrentTimeMillis()
-      if (left <= 0) return giveUp(first, timedOut())
-      return Effect.map(sleepThenRead(clock, Math.min(left, longestSleep)), (busy) => {
-        for (const statement of running) statement.deadline += busy
-      })
+      const left = first.deadline - time.now()
+      if (left > 0) return time.sleep(left)
+      // its answer may lie in the process, unread
+      return Effect.zipRight(
+        eventLoopTurn,
+        Effect.suspend(() => (first.deadline <= time.now() ? giveUp(first, timedOut()) : Effect.void))
+      )
     })
     // ends after the statements, as scopes close backwards: until then they keep their time limit
     yield* Effect.forkScoped(Effect.forever(Effect.zipRight(anyRunning.await, endFirst)))
@@ -137,7 +138,7 @@ export const make = <E>(options: StatementFibersOptions<E>): Effect.Effect<State
       worker.running = entry
       worker.resume(
         Effect.suspend(() => {
-          entry.deadline = clock.unsafeCurrentTimeMillis() + timeout
+          entry.deadline = time.now() + timeout
           running.push(entry)
           anyRunning.unsafeOpen()
           return Effect.flatMap(Effect.exit(statement), (exit) => {
