@@ -5,6 +5,7 @@ import { Effect, Layer, Logger, LogLevel, Redacted, type Scope } from "effect"
 import { type CacheBackend, cached, get, increment, invalidateGroup, set } from "effect-cached"
 import * as MemcachedBackend from "effect-cached/MemcachedBackend"
 import { freePort, type MemcachedServer, memcached } from "../../servers/memcached.js"
+import { until } from "../../support/until.js"
 import { eventually, freshNamespace, storeOn } from "./support.js"
 
 const quietly = Logger.withMinimumLogLevel(LogLevel.None)
@@ -118,13 +119,24 @@ describe.concurrent("another kind of server says what it is", () => {
 
   const takeAllConnections = ({ host, port }: MemcachedServer) =>
     Effect.gen(function* () {
-      const sockets = Array.from({ length: 150 }, () => connect(port, host).on("error", () => {}))
+      let said = ""
+      const sockets = Array.from({ length: 150 }, () =>
+        connect(port, host)
+          .on("error", () => {})
+          .on("data", (chunk) => {
+            said += chunk
+          })
+      )
       yield* Effect.addFinalizer(() =>
         Effect.sync(() => {
           for (const socket of sockets) socket.destroy()
         })
       )
-      yield* Effect.sleep(300)
+      const isFull = Effect.sync(() => {
+        sockets[0]?.write("stats\r\n")
+        return /Too many open connections|accepting_conns 0/.test(said)
+      })
+      expect(yield* until(isFull, (full) => full)).toBe(true)
     })
 
   it.scopedLive("memcached -B ascii", () =>
