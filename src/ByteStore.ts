@@ -7,9 +7,10 @@
 import { Effect, type Option } from "effect"
 import type { CacheError } from "./CacheError.js"
 import type { CacheStore, RejectedItem, StoreSize, Token } from "./CacheStore.js"
-import { toStoredEntry } from "./internal/records/entryCodec.js"
+import { toStoredEntries } from "./internal/records/entryCodec.js"
 import { overBytes, toItems } from "./internal/records/records.js"
 import { now } from "./internal/runtime/fiber.js"
+import { attempt, checkRead } from "./internal/stores/answers.js"
 
 /**
  * The bytes to be stored, and their `lifetime` on the store's own clock: milliseconds, a whole number of at least 1, or `Infinity`
@@ -108,8 +109,9 @@ export interface ByteStore {
 
 /**
  * Makes a `CacheStore` of a driver that keeps bytes. Its location is `network`, its payloads are `Uint8Array`s. The lifetime of a
- * record is counted from now on Effect's `Clock`. Bytes that are no record are read as `entry: undefined`: a miss that can be
- * overwritten.
+ * record is counted from now on Effect's `Clock`. A record names its key. Bytes that are no record of
+ * the key that was read are `entry: undefined`: a miss that can be overwritten. A read whose answer has another shape than the
+ * contract fails with `StoreFailed`.
  *
  * @example
  * import { Effect } from "effect"
@@ -122,8 +124,27 @@ export interface ByteStore {
  * @since 0.1.0
  * @category constructors
  */
-export const toCacheStore = (byteStore: ByteStore): CacheStore => ({
-  ...overBytes(byteStore),
-  read: (keys) => Effect.map(byteStore.read(keys), (records) => records.map(toStoredEntry)),
-  write: (items) => Effect.flatMap(now, (time) => byteStore.write(toItems(items, time)))
+export const toCacheStore = (byteStore: ByteStore): CacheStore => {
+  const store = attempted(byteStore)
+  return {
+    ...overBytes(store),
+    read: (keys) =>
+      Effect.flatMap(
+        store.read(keys),
+        checkRead(store.name, keys, (found: ReadonlyArray<StoredBytes | undefined>) => toStoredEntries(keys, found))
+      ),
+    write: (items) => Effect.flatMap(now, (time) => store.write(toItems(items, time)))
+  }
+}
+
+/** The driver, whose throws are its failures. */
+const attempted = (store: ByteStore): ByteStore => ({
+  name: store.name,
+  read: (keys) => attempt(store.name, "read", () => store.read(keys)),
+  write: (items) => attempt(store.name, "write", () => store.write(items)),
+  add: (key, record) => attempt(store.name, "add", () => store.add(key, record)),
+  replace: (key, token, record) => attempt(store.name, "replace", () => store.replace(key, token, record)),
+  remove: (keys) => attempt(store.name, "remove", () => store.remove(keys)),
+  clear: store.clear,
+  ...(store.size === undefined ? {} : { size: store.size })
 })

@@ -1,6 +1,6 @@
 /**
  * The cache in the program's own database: one cache for all processes, without a further server. PostgreSQL, with the `SqlClient`
- * of `@effect/sql-pg`, or a SQLite file, with that of `@effect/sql-libsql`.
+ * of `@effect/sql-pg`, or a SQLite file, with that of `@effect/sql-sqlite-node` or `@effect/sql-libsql`.
  *
  * Inside `sql.withTransaction`, a set, delete or invalidation takes effect with the commit, and is undone by the rollback. On
  * PostgreSQL these wait for no lock, so they can't dead-lock, in any order. On SQLite the transaction has the file's one lock for
@@ -21,6 +21,7 @@ import { backendLayer } from "./internal/backend/layer.js"
 import { defaultNamespace } from "./internal/backend/options.js"
 import { durationMillis, positiveInteger } from "./internal/options.js"
 import { fromBytes } from "./internal/stores/fromBytes.js"
+import { migrateTable } from "./internal/stores/postgres/createTable.js"
 import * as PostgresStore from "./internal/stores/postgres/PostgresStore.js"
 import * as Postgres from "./internal/stores/postgres/table.js"
 import type { SqlStoreOptions } from "./internal/stores/sql/options.js"
@@ -55,15 +56,28 @@ export interface SqlBackendOptions extends StoreBackend.BackendOptions, StoreBac
    * Default true.
    */
   readonly unlogged?: boolean
-  /** Whether to create the table if it is missing. Default true; with `false`, use `migration` or `printDefinition`. */
+  /**
+   * Whether to create the table if it is missing, and to upgrade it if an older version of this library made it. Default true. With
+   * `false` use `migration` or `printDefinition`; a layer on an older table then fails, and says which statements to run.
+   */
   readonly createTable?: boolean
   /**
    * Whether to prepare the statements, which makes them several times cheaper. A pooler in transaction mode may not allow that: the
    * cache notices it when a statement fails, and goes on without. Ignored on SQLite. Default true.
    */
   readonly prepare?: boolean
-  /** How long a statement may take before it fails with `Timeout`, unless it is part of the caller's transaction. Default 5 seconds. */
+  /**
+   * How long a statement may take before it fails with `Timeout`, unless it is part of the caller's transaction. It counts from
+   * when the statement has a connection; to wait for one in the pool it may take as long again. A statement that another one was
+   * in the way of (SQLSTATE 40001, 40P01, 55P03) is sent again until then. Default 5 seconds.
+   */
   readonly timeout?: Duration.DurationInput
+  /**
+   * What happens if the database can't be reached, or the table can't be created, while the layer is built. `"fail"`: the layer
+   * fails. `"retry"`: after one attempt the layer is there; calls go on without the cache, and once a second it is tried again.
+   * `PgClient.layer` itself fails without a database: docs/production.md has a client that does not. Default `"fail"`.
+   */
+  readonly onStart?: "fail" | "retry"
 }
 
 const defaultTable = "effect_cache"
@@ -78,7 +92,8 @@ const storeOf = (options: SqlStoreOptions) =>
           new CacheError({
             reason: "InvalidOption",
             operation: "layer",
-            description: "the SQL backend needs the SqlClient of @effect/sql-pg or of @effect/sql-libsql"
+            description:
+              "the SQL backend needs the SqlClient of @effect/sql-pg, @effect/sql-sqlite-node or @effect/sql-libsql"
           })
         )
     })
@@ -93,8 +108,8 @@ const positive = (name: string, input: Duration.DurationInput) =>
 
 /**
  * Fails with `InvalidOption` for a table name that would need more than quotes, for a bound that is not positive, and for a client
- * that is neither PostgreSQL's nor that of a SQLite file. Fails with `SqlError` (on SQLite with another `CacheError`) if the table
- * can't be created.
+ * that is neither PostgreSQL's nor one of the two of SQLite. Fails with `SqlError` (on SQLite with another `CacheError`) if the table
+ * can't be created, and with `Timeout` if other processes lock it for longer than `timeout`.
  *
  * @example
  * import { PgClient } from "@effect/sql-pg"
@@ -127,7 +142,8 @@ export const layer = (options: SqlBackendOptions = {}): Layer.Layer<CacheBackend
         unlogged: options.unlogged ?? true,
         createTable: options.createTable ?? true,
         prepare: options.prepare ?? true,
-        timeout: Duration.millis(yield* positive("timeout", options.timeout ?? "5 seconds"))
+        timeout: Duration.millis(yield* positive("timeout", options.timeout ?? "5 seconds")),
+        onStart: options.onStart ?? "fail"
       })
       return fromBytes(store)
     }),
@@ -175,7 +191,9 @@ export const printDefinition = (
   )
 
 /**
- * The definition of the table as one migration for the `Migrator` of `@effect/sql`, for the database that it runs on.
+ * The definition of the table as one migration for the `Migrator` of `@effect/sql`, for the database that it runs on. It creates the
+ * table where it is missing, and upgrades one that an older version of this library made. After an update of this library that needs
+ * an upgrade, add it a second time, under a new id.
  *
  * @example
  * import * as Migrator from "@effect/sql/Migrator"
@@ -198,7 +216,7 @@ export const migration = (
     default: Effect.flatMap(Effect.all([SqlClient, parseTable(options.table ?? defaultTable)]), ([sql, table]) =>
       sql.onDialectOrElse({
         sqlite: () => Sqlite.migrateTable(table),
-        orElse: () => Postgres.createTable(table, options.unlogged ?? true)
+        orElse: () => migrateTable(table, options.unlogged ?? true)
       })
     )
   })

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Either, Exit, Fiber, Layer, Metric, Option, Runtime, TestClock } from "effect"
 import { CacheBackend, CacheError, type CacheStore, cached, type StoreBackend } from "effect-cached"
 import { backendLayer } from "../../src/internal/backend/layer.js"
-import { CircuitOpen, PartialOutage } from "../../src/internal/outages/outage.js"
+import { CircuitOpen, NoFreeConnection, PartialOutage } from "../../src/internal/outages/outage.js"
 import { fused } from "../../src/internal/stores/fused.js"
 import * as MemoryStore from "../../src/internal/stores/memory/MemoryStore.js"
 import type { FusedRead } from "../../src/internal/stores/Store.js"
@@ -11,6 +11,8 @@ import { type AnyStore, engineStore, plain } from "../support/stores.js"
 /** A store that can be switched off, and counts its calls. */
 class Server {
   up = true
+  /** Answers each write with an error of its own. */
+  readOnly = false
   asked = 0
   mode: "Unavailable" | "Timeout" | "StoreFailed" = "Unavailable"
   cause: unknown
@@ -25,6 +27,10 @@ class Server {
       const reached = <A>(operation: string, effect: Effect.Effect<A, CacheError>): Effect.Effect<A, CacheError> =>
         Effect.suspend(() => {
           this.asked++
+          const isRefused = this.readOnly && operation !== "read"
+          if (isRefused) {
+            return Effect.fail(new CacheError({ reason: "StoreFailed", operation, description: "read-only" }))
+          }
           return this.up
             ? effect
             : Effect.fail(
@@ -190,7 +196,67 @@ for (const answersBy of ["effects", "callbacks"] as const) {
       )
     )
 
-    it.effect("a success in between, and an error that the store answered with, do not count", () =>
+    it.effect("opens where the store refuses every read, and closes once it answers", () =>
+      withServer({ breaker: { failures: 3, retryAfter: "1 second" } }, (server, cache) =>
+        Effect.gen(function* () {
+          yield* cache.set("key", 1)
+          server.up = false
+          server.mode = "StoreFailed"
+          for (let round = 0; round < 3; round++) {
+            assert.isFalse(yield* isOpen)
+            assert.strictEqual((yield* Effect.flip(cache.get("key"))).reason, "StoreFailed")
+          }
+          assert.isTrue(yield* isOpen)
+          yield* TestClock.adjust("1 second")
+          assert.isTrue(yield* isOpen)
+          server.up = true
+          yield* TestClock.adjust("1 second")
+          assert.deepStrictEqual(yield* cache.get("key"), Option.some(1))
+        })
+      )
+    )
+
+    it.effect("opens where the store refuses every write, though it can be read, until it takes one", () =>
+      withServer({ breaker: { failures: 3, retryAfter: "1 second" } }, (server, cache) =>
+        Effect.gen(function* () {
+          yield* cache.set("key", 1)
+          server.readOnly = true
+          for (const key of ["a", "b", "c"]) {
+            assert.isFalse(yield* isOpen)
+            assert.deepStrictEqual(yield* cache.get("key"), Option.some(1))
+            yield* Effect.flip(cache.set(key, 1))
+          }
+          assert.isTrue(yield* isOpen)
+          yield* TestClock.adjust("3 seconds")
+          assert.isTrue(yield* isOpen)
+          server.readOnly = false
+          yield* TestClock.adjust("1 second")
+          assert.isFalse(yield* isOpen)
+          assert.deepStrictEqual(yield* cache.get("key"), Option.some(1))
+        })
+      )
+    )
+
+    it.effect("stays closed where one record is refused again and again, or others are written in between", () =>
+      withServer({ breaker: { failures: 3, retryAfter: "1 second" } }, (server, cache) =>
+        Effect.gen(function* () {
+          for (let round = 0; round < 10; round++) {
+            server.readOnly = true
+            yield* Effect.flip(cache.set("refused", 1))
+          }
+          assert.isFalse(yield* isOpen)
+          for (let round = 0; round < 10; round++) {
+            server.readOnly = true
+            yield* Effect.flip(cache.set(`refused ${round}`, 1))
+            server.readOnly = false
+            yield* cache.set("written", 1)
+          }
+          assert.isFalse(yield* isOpen)
+        })
+      )
+    )
+
+    it.effect("a success in between does not count", () =>
       withServer({ breaker: { failures: 2 } }, (server, cache) =>
         Effect.gen(function* () {
           for (let round = 0; round < 5; round++) {
@@ -200,9 +266,6 @@ for (const answersBy of ["effects", "callbacks"] as const) {
             yield* cache.get("key")
           }
           server.up = false
-          server.mode = "StoreFailed"
-          for (let round = 0; round < 5; round++) yield* Effect.flip(cache.get("key"))
-          assert.isFalse(yield* isOpen)
           server.mode = "Timeout"
           yield* Effect.flip(cache.get("key"))
           yield* Effect.flip(cache.get("key"))
@@ -213,7 +276,8 @@ for (const answersBy of ["effects", "callbacks"] as const) {
 
     for (const [what, cause] of [
       ["what the store refuses by itself", new CircuitOpen({ store: "switched" })],
-      ["what fails on one of its servers", new PartialOutage({ store: "switched" })]
+      ["what fails on one of its servers", new PartialOutage({ store: "switched" })],
+      ["what gets no connection of the program's pool", new NoFreeConnection({ store: "switched" })]
     ] as const) {
       it.effect(`${what} does not open it, nor keeps it open`, () =>
         withServer({ breaker: { failures: 2, retryAfter: "1 second" }, queueInvalidations: true }, (server, cache) =>

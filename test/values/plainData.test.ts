@@ -1,5 +1,4 @@
 import { deepStrictEqual } from "node:assert"
-import { deserialize } from "node:v8"
 import { assert, describe, it } from "@effect/vitest"
 import { Either } from "effect"
 import * as fc from "fast-check"
@@ -175,8 +174,11 @@ describe("encodePlain", () => {
         return call()
       }
     }
-    assert.isTrue(Either.isLeft(deepDown(() => encodePlain(value))))
-    assert.isTrue(Either.isLeft(deepDown(() => decodePlain(bytes))))
+    // Twice: what V8 makes at the first error needs more of the stack than all later ones.
+    for (let round = 0; round < 2; round++) {
+      const [encoded, decoded] = [deepDown(() => encodePlain(value)), deepDown(() => decodePlain(bytes))]
+      if (round > 0) assert.isTrue(Either.isLeft(encoded) && Either.isLeft(decoded))
+    }
   })
 })
 
@@ -218,15 +220,35 @@ describe("decodePlain", () => {
     }
   })
 
-  it("reads what the structured format of this Node is", () => {
-    deepStrictEqual(deserialize(encoded(new Set([1]))), new Set([1]))
+  it("reads this text, which later versions must still read", () => {
+    const value = {
+      none: undefined,
+      numbers: [Number.NaN, -0, Number.NEGATIVE_INFINITY, -255n],
+      date: new Date(1_709_210_096_789),
+      map: new Map<unknown, unknown>([["$Map", new Set(["$"])]]),
+      // biome-ignore lint/suspicious/noSparseArray: holes are what is stored here
+      sparse: [1, , "$x"],
+      view: Uint16Array.of(0x4241),
+      texts: ["$Set", "$$"]
+    }
+    const text = [
+      '{"none":"$undefined","numbers":["$NaN","$-0","$-Infinity","$n-ff"],"date":"$d1709210096789",',
+      '"map":["$Map","$$Map",["$Set","$$"]],"sparse":["$Sparse",3,0,1,2,"$$x"],"view":["$Uint16Array",2],',
+      '"texts":["$$Set","$$$"]}'
+    ].join("")
+    const bytes = Buffer.concat([Buffer.of(3, text.length, 0, 0, 0), Buffer.from(`${text}AB`)])
+    deepStrictEqual(Buffer.from(encoded(value)), bytes)
+    deepStrictEqual(decoded(bytes), value)
   })
 
   it("fails on no bytes and on foreign ones, and never throws", () => {
-    for (const bytes of [[], [0], [0x7b], [0xff], [0xff, 0x0f], [0xff, 0xff, 0xff], [0xff, 0x0f, 0x6f]]) {
+    for (const bytes of [[], [0], [0x7b], [3], [3, 9], [3, 9, 0, 0, 0], [0xff], [0xff, 0x0f], [0xff, 0x0f, 0x6f]]) {
       assert.isTrue(Either.isLeft(decodePlain(Uint8Array.from(bytes))))
     }
-    const marked = fc.tuple(fc.constantFrom([], [0x01], [0x02], [0xff], [0xff, 0x0f]), fc.uint8Array({ maxLength: 60 }))
+    const marked = fc.tuple(
+      fc.constantFrom([], [0x01], [0x02], [0x03], [0xff], [0xff, 0x0f]),
+      fc.uint8Array({ maxLength: 60 })
+    )
     fc.assert(
       fc.property(marked, ([mark, bytes]) => {
         assert.isTrue(Either.isEither(decodePlain(Uint8Array.from([...mark, ...bytes]))))

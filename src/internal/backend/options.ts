@@ -36,9 +36,9 @@ export interface OutageOptions {
    */
   readonly timeout?: Duration.DurationInput
   /**
-   * The circuit breaker in front of the store. After `failures` outages in a row (default 5) all calls skip the store. A probe
-   * every `retryAfter` (default 1 second) finds out whether the store is back; no caller waits for it. `false`: every call asks
-   * the store.
+   * The circuit breaker in front of the store. After `failures` outages in a row (default 5), or as many refusals of reads, or of
+   * writes under different keys, all calls skip the store. A probe every `retryAfter` (default 1 second) finds out whether the
+   * store is back; no caller waits for it. `false`: every call asks the store.
    */
   readonly breaker?: { readonly failures?: number; readonly retryAfter?: Duration.DurationInput } | false
   /**

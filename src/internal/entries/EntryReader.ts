@@ -1,6 +1,6 @@
 /** Reads an entry together with the versions that its groups have now, in one round trip where the groups are known. */
 import { Effect, Either, Option } from "effect"
-import type { CacheError } from "../../CacheError.js"
+import { CacheError } from "../../CacheError.js"
 import type { GroupVersion, StoredEntry } from "../../CacheStore.js"
 import type { Counters } from "../runtime/counters.js"
 import { type CallingFiber, debugIsOn, hasTracer, nowMillis, withFiber } from "../runtime/fiber.js"
@@ -44,6 +44,16 @@ export const plainHit = <A>(
   // It is a `Right`: `isEither` narrows to `Either<unknown, unknown>`, which loses A.
   return decoded as Either.Right<unknown, A>
 }
+
+/** So often is a write tried again that another one came before. Only a store that breaks its contract needs as many. */
+export const maxAttempts = 100
+
+export const neverReplaced = (operation: string): CacheError =>
+  new CacheError({
+    reason: "StoreFailed",
+    operation,
+    description: "the store replaces no entry with the token it gave"
+  })
 
 export class EntryReader {
   constructor(readonly store: Store) {}
@@ -107,9 +117,14 @@ export class EntryReader {
     )
   }
 
-  private versionOf(group: string, stored: StoredEntry | undefined): Effect.Effect<string, CacheError> {
+  private versionOf(
+    group: string,
+    stored: StoredEntry | undefined,
+    attempts = maxAttempts
+  ): Effect.Effect<string, CacheError> {
     const version = versionIn(stored)
     if (version !== undefined) return Effect.succeed(version)
+    if (attempts === 0) return Effect.fail(neverReplaced("read"))
     const { store } = this
     const created = newVersion()
     const entry = versionEntry(created, store.payloads)
@@ -117,7 +132,7 @@ export class EntryReader {
       stored === undefined ? store.add(group, entry) : store.replace(group, stored.token, entry),
       Option.match({
         onSome: () => Effect.succeed(created),
-        onNone: () => Effect.flatMap(this.readMany([group]), (found) => this.versionOf(group, found[0]))
+        onNone: () => Effect.flatMap(this.readMany([group]), (found) => this.versionOf(group, found[0], attempts - 1))
       })
     )
   }

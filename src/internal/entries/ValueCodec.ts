@@ -68,6 +68,19 @@ export const codecFor = <A>(payloads: "references" | "bytes", schema: ValueSchem
         (plain) => Either.mapLeft(encodePlain(plain), refused)
       ),
     // A store of bytes gives bytes.
-    decode: (payload) => Effect.flatMap(decodePlain(payload as Uint8Array), (plain) => decode(plain))
+    decode: (payload) => Effect.flatMap(decodePlain(payload as Uint8Array), (plain) => safely(decode, plain))
+  }
+}
+
+/** The value may be of any shape, and nested deeply: where the schema throws at it, it is one that can't be decoded. */
+const safely = <A>(
+  decode: (plain: unknown) => Effect.Effect<A, unknown>,
+  plain: unknown
+): Effect.Effect<A, unknown> => {
+  try {
+    const decoded = decode(plain)
+    return Either.isEither(decoded) ? decoded : Effect.catchAllDefect(decoded, Effect.fail)
+  } catch (thrown) {
+    return Either.left(thrown)
   }
 }

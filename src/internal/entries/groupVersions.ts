@@ -5,6 +5,7 @@
  */
 import { randomBytes } from "node:crypto"
 import type { Entry, GroupVersion, StoredEntry } from "../../CacheStore.js"
+import { isText, maxTextLength } from "../records/texts.js"
 import type { Found } from "../stores/Store.js"
 import { valueEntry } from "./entryState.js"
 
@@ -25,13 +26,13 @@ export const versionEntry = (version: string, payloads: "references" | "bytes"):
     noVersions
   )
 
-/** The version in a group's entry. */
+/** The version in a group's entry; `undefined` also for what is no version, so that it is overwritten. */
 export const versionIn = (stored: StoredEntry | undefined): string | undefined => {
   const payload = stored?.entry?.value?.payload
   if (typeof payload === "string") return payload
-  return payload instanceof Uint8Array
-    ? Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString("latin1")
-    : undefined
+  if (!(payload instanceof Uint8Array) || payload.length === 0 || payload.length > maxTextLength) return undefined
+  const version = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString("latin1")
+  return isText(version) ? version : undefined
 }
 
 /** The versions of the groups, whose entries are in `found` from `offset` on; `undefined` when one is missing. */

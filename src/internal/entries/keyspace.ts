@@ -6,6 +6,7 @@ import { CacheError } from "../../CacheError.js"
 import { finishKey, groupKey, keyPrefix } from "../keys/finishKey.js"
 import { type Key, printKey } from "../keys/printKey.js"
 import { redactCall, redactText } from "../keys/redact.js"
+import { maxGroups } from "../records/entryCodec.js"
 
 /** A key: `printed` is what logs, errors and spans show, `finished` what the store sees. */
 export interface Name {
@@ -72,11 +73,15 @@ export class Keyspace {
   /** The keys of the groups: sorted, each once. */
   groups(operation: string, names: ReadonlyArray<string>): Either.Either<ReadonlyArray<string>, CacheError> {
     if (names.length === 0) return noGroups
-    return Either.map(Either.all(names.map((name) => this.group(operation, name))), (keys) =>
-      [...new Set(keys)].sort(byKey)
-    )
+    return Either.flatMap(Either.all(names.map((name) => this.group(operation, name))), (keys) => {
+      const groups = [...new Set(keys)].sort(byKey)
+      return groups.length <= maxGroups ? Either.right(groups) : Either.left(tooManyGroups(operation))
+    })
   }
 }
+
+const tooManyGroups = (operation: string): CacheError =>
+  new CacheError({ reason: "InvalidOption", operation, description: `an entry has at most ${maxGroups} groups` })
 
 const noGroups: Either.Either<ReadonlyArray<string>> = Either.right([])
 

@@ -1,7 +1,8 @@
-/** `add`: stores a value only if the key has no fresh one. */
+/** `add`: stores a value only if the key has no fresh one that can be decoded. */
 import { Effect, Either, Option } from "effect"
 import type { CacheBackendService } from "../../CacheBackend.js"
 import type { CacheError } from "../../CacheError.js"
+import { maxAttempts, neverReplaced } from "../entries/EntryReader.js"
 import type { Name } from "../entries/keyspace.js"
 import { withFiber } from "../runtime/fiber.js"
 import type { Access, Times } from "./access.js"
@@ -16,10 +17,12 @@ export const additions = (access: Access): Pick<CacheBackendService, "add"> => {
     name: Name,
     value: unknown,
     times: Times,
-    groups: ReadonlyArray<string>
+    groups: ReadonlyArray<string>,
+    attempts = maxAttempts
   ): Effect.Effect<boolean, CacheError> =>
     Effect.flatMap(access.readFresh(name), ({ snapshot, value: present }) => {
-      if (present !== undefined) return Effect.succeed(false)
+      // A value that can't be decoded is none to `get` either.
+      if (present !== undefined && Either.isRight(access.codec.decode(present.payload))) return Effect.succeed(false)
       return Effect.flatMap(reader.capture(groups), (versions) =>
         withFiber((fiber) =>
           Effect.flatMap(newEntry(access, fiber, value, times, versions), (entry) => {
@@ -30,7 +33,9 @@ export const additions = (access: Access): Pick<CacheBackendService, "add"> => {
             return Effect.flatMap(invalidation.detaching([name.finished], written), (token) =>
               Option.isSome(token)
                 ? Effect.as(countStored(access, fiber, name.printed), true)
-                : attempt(name, value, times, groups)
+                : attempts > 0
+                  ? attempt(name, value, times, groups, attempts - 1)
+                  : Effect.fail(neverReplaced("add"))
             )
           })
         )

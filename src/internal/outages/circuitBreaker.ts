@@ -12,7 +12,8 @@ import { isInTransaction } from "../runtime/transaction.js"
 import { Warnings } from "../runtime/warnings.js"
 import type { Fused, Store } from "../stores/Store.js"
 import { InvalidationQueue } from "./invalidationQueue.js"
-import { CircuitOpen, ignoredByBreaker, isOutage } from "./outage.js"
+import { CircuitOpen, ignoredByBreaker, isOutage, isRefusal } from "./outage.js"
+import { Refusals } from "./Refusals.js"
 
 export interface BreakerSettings {
   /** How many outages in a row open the breaker. */
@@ -22,6 +23,9 @@ export interface BreakerSettings {
   /** Whether invalidations that fail because of an outage are queued and replayed. */
   readonly queueInvalidations: boolean
 }
+
+/** A key that nobody has. */
+const probeKey = "v0:effect-cached:probe"
 
 /** The store behind a breaker. */
 export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<Store, never, Scope.Scope> =>
@@ -45,7 +49,8 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
     // Whether the log says that the breaker is open. A store that comes and goes is told once a minute.
     let isReported = false
     const warnings = new Warnings()
-    let lastFailed = "v0:effect-cached:probe"
+    let lastFailed = probeKey
+    const refusals = new Refusals(settings.failures)
     // A latch that a synchronous call opens: the fiber whose failure opens the breaker may be interrupted at that very line.
     const probesWanted = Effect.unsafeMakeLatch()
 
@@ -57,9 +62,12 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
     )
 
     /** `true`: the store is back. `false`: it failed with an error that the breaker ignores. Otherwise it fails. */
-    const probe: Effect.Effect<boolean, CacheError> = withFiber((fiber) =>
-      queue.isEmpty ? store.read(fiber, [lastFailed], () => Effect.void, Effect.fail) : queue.replay
-    ).pipe(
+    const probe: Effect.Effect<boolean, CacheError> = withFiber((fiber): Effect.Effect<unknown, CacheError> => {
+      if (!queue.isEmpty) return queue.replay
+      // It can be read, though it refuses to be written.
+      if (refusals.refusesWrites) return store.remove([probeKey])
+      return store.read(fiber, [lastFailed], () => Effect.void, Effect.fail)
+    }).pipe(
       Effect.as(true),
       Effect.catchIf(ignoredByBreaker, () => Effect.succeed(false))
     )
@@ -73,7 +81,7 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
           onSome: ({ description, reason }) => `: ${description} (${reason})`
         })
         const message = () =>
-          `Cache store ${store.name} failed ${failuresInARow} times in a row: calls go on without it${why}`
+          `Cache store ${store.name} failed ${settings.failures} times in a row: calls go on without it${why}`
         return Effect.map(warnings.tryWarn("open", message), (logged) => {
           isReported = logged
         })
@@ -86,6 +94,7 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
         const wasOpen = isOpen
         isOpen = false
         failuresInARow = 0
+        refusals.wrote()
         if (wasOpen) openBreakers.unsafeModify(-1, [])
         // Not all is replayed yet: the queued keys stay unread, all others can be read.
         if (!queue.isEmpty) return probeUntilBack
@@ -97,20 +106,30 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
     )
     yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(probesWanted.await, probeUntilBack))))
 
-    const succeeded = (): void => {
-      failuresInARow = 0
+    const succeeded = {
+      read: (): void => {
+        failuresInARow = 0
+        refusals.read()
+      },
+      write: (): void => {
+        failuresInARow = 0
+        refusals.wrote()
+      }
     }
 
-    /** Counts the outage, opens the breaker if that was one too many, and goes on with the caller's `onFailure`. */
+    /** Counts the outage or refusal, opens the breaker if that was one too many, and goes on with the caller's `onFailure`. */
     const afterFailure = <A, E, R>(
+      kind: "read" | "write",
       key: string | undefined,
       error: CacheError,
       onFailure: (error: CacheError) => Effect.Effect<A, E, R>
     ): Effect.Effect<A, E, R> => {
       // Once the layer closes, failures say nothing about the store.
-      if (!isOutage(error) || ignoredByBreaker(error) || isOpen || isClosed) return onFailure(error)
-      if (key !== undefined) lastFailed = key
-      if (++failuresInARow < settings.failures) return onFailure(error)
+      if (ignoredByBreaker(error) || isOpen || isClosed) return onFailure(error)
+      if (isOutage(error)) {
+        if (key !== undefined) lastFailed = key
+        if (++failuresInARow < settings.failures) return onFailure(error)
+      } else if (!isRefusal(error) || !refusals.areTooMany(kind, key)) return onFailure(error)
       isOpen = true
       openBreakers.unsafeModify(1, [])
       probesWanted.unsafeOpen()
@@ -126,8 +145,10 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
 
     const fusedGuard =
       <Request, Answer>(
+        kind: "read" | "write",
         operation: Fused<Request, Answer>,
-        keyOf: (request: Request) => string
+        firstKey: (requests: ReadonlyArray<Request>) => string | undefined,
+        refusalIn: (answer: Answer, requests: ReadonlyArray<Request>) => CacheError | undefined
       ): Fused<Request, Answer> =>
       (fiber, requests, onAnswer, onFailure) => {
         if (isInside(fiber)) return operation(fiber, requests, onAnswer, onFailure)
@@ -136,18 +157,28 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
           fiber,
           requests,
           (answer) => {
-            succeeded()
+            const refusal = refusalIn(answer, requests)
+            if (refusal !== undefined) return afterFailure(kind, firstKey(requests), refusal, () => onAnswer(answer))
+            succeeded[kind]()
             return onAnswer(answer)
           },
-          (error) => {
-            const [first] = requests
-            return afterFailure(first === undefined ? undefined : keyOf(first), error, onFailure)
-          }
+          (error) => afterFailure(kind, firstKey(requests), error, onFailure)
         )
       }
 
-    const guardedRead = fusedGuard(store.read, (key) => key)
-    const guardedWrite = fusedGuard(store.write, ({ key }) => key)
+    const guardedRead = fusedGuard(
+      "read",
+      store.read,
+      ([key]) => key,
+      () => undefined
+    )
+    const guardedWrite = fusedGuard(
+      "write",
+      store.write,
+      ([item]) => item?.key,
+      // if some were written, those that were not are at fault themselves
+      (rejected, items) => (rejected.length === items.length ? rejected[0]?.error : undefined)
+    )
 
     const guarded = <A>(
       key: string | undefined,
@@ -157,9 +188,9 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
         if (isInside(fiber)) return operation()
         if (isOpen) return Effect.fail(open)
         return Effect.matchEffect(operation(), {
-          onFailure: (error) => afterFailure(key, error, Effect.fail),
+          onFailure: (error) => afterFailure("write", key, error, Effect.fail),
           onSuccess: (value) => {
-            succeeded()
+            succeeded.write()
             return Effect.succeed(value)
           }
         })

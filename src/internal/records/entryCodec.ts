@@ -7,27 +7,35 @@
  * 2      flags: 1 = has a value, 2 = has a lease
  * 3..6   length of the whole record
  * 7..8   number of groups
- * then   with a value: freshUntil, staleUntil, computeMillis
+ * 9..10  length of the key
+ * then   the key
+ *        with a value: freshUntil, staleUntil, computeMillis
  *        with a lease: until
  *        with a lease or groups: the texts (the lease's id, each group's key and version) in one
  *        with a value: the payload, to the end
  * ```
  *
- * Times are float64, so `Infinity` needs no convention. The texts are a 32-bit length in bytes, a 16-bit length in UTF-16
- * units for each, and the UTF-8 of all of them. The keys of the groups are kept whole, because `get` does not know an entry's
- * groups and reads their versions by these keys.
+ * A record names its key, so a copy of it under another key is no record. Times are float64, so `Infinity` needs no convention.
+ * The texts are the length of each in 16 bits, and all of them in one; texts and keys are printable ASCII. The keys of the groups
+ * are kept whole, because `get` does not know an entry's groups and reads their versions by these keys.
+ *
+ * Anybody may have written the bytes: each length is compared with what is there, and each text has a greatest length.
  */
 import { Buffer } from "node:buffer"
 import type { CachedValue, Entry, GroupVersion, StoredEntry, Token } from "../../CacheStore.js"
+import { isText, maxTextLength } from "./texts.js"
 
 const magic = 0xec
-const formatVersion = 1
+const formatVersion = 2
 const hasValue = 1
 const hasLease = 2
 
-const headerSize = 9
+const headerSize = 11
 const valueSize = 24
 const leaseSize = 8
+
+/** More groups than this are refused, so that a damaged record can't make `get` read any number of keys. */
+export const maxGroups = 1_000
 
 const payloadOf = (value: CachedValue): Uint8Array => {
   if (value.payload instanceof Uint8Array) return value.payload
@@ -45,18 +53,17 @@ const noTexts: ReadonlyArray<string> = []
 /**
  * The record of an entry whose payload, if it has a value, is a `Uint8Array`.
  *
- * Throws on a mistake of this library: another payload, more than 65535 groups, a text of more than 65535 characters.
+ * Throws on a mistake of this library: another payload, too many groups, a text that is too long.
  */
-export const encodeEntry = (entry: Entry): Uint8Array => {
+export const encodeEntry = (key: string, entry: Entry): Uint8Array => {
   const { lease, groups, value } = entry
+  if (groups.length > maxGroups) throw new RangeError(`effect-cached: an entry has more than ${maxGroups} groups`)
   const payload = value === undefined ? undefined : payloadOf(value)
   const texts = lease === undefined && groups.length === 0 ? noTexts : textsOf(entry)
   const text = texts.length === 0 ? "" : texts.join("")
-  const textBytes = text === "" ? 0 : Buffer.byteLength(text, "utf8")
-  let size = headerSize
+  let size = headerSize + key.length + 2 * texts.length + text.length
   if (payload !== undefined) size += valueSize + payload.length
   if (lease !== undefined) size += leaseSize
-  if (texts.length > 0) size += 4 + 2 * texts.length + textBytes
 
   const record = Buffer.allocUnsafe(size)
   record[0] = magic
@@ -64,7 +71,9 @@ export const encodeEntry = (entry: Entry): Uint8Array => {
   record[2] = (value === undefined ? 0 : hasValue) | (lease === undefined ? 0 : hasLease)
   record.writeUInt32LE(size, 3)
   record.writeUInt16LE(groups.length, 7)
-  let offset = headerSize
+  record.writeUInt16LE(key.length, 9)
+  record.write(key, headerSize, "latin1")
+  let offset = headerSize + key.length
   if (value !== undefined) {
     record.writeDoubleLE(value.freshUntil, offset)
     record.writeDoubleLE(value.staleUntil, offset + 8)
@@ -75,39 +84,47 @@ export const encodeEntry = (entry: Entry): Uint8Array => {
     record.writeDoubleLE(lease.until, offset)
     offset += leaseSize
   }
-  if (texts.length > 0) {
-    record.writeUInt32LE(textBytes, offset)
-    offset += 4
-    for (const { length } of texts) {
-      record.writeUInt16LE(length, offset)
-      offset += 2
-    }
-    record.write(text, offset, "utf8")
-    offset += textBytes
+  for (const { length } of texts) {
+    if (length > maxTextLength) throw new RangeError("effect-cached: a text of an entry is too long")
+    record.writeUInt16LE(length, offset)
+    offset += 2
   }
+  if (text !== "") offset += record.write(text, offset, "latin1")
   if (payload !== undefined) record.set(payload, offset)
   return record
 }
 
-/** The texts, and where they end; `undefined` unless they fill exactly the length that the record states. */
+const namesKey = (record: Buffer, key: string): boolean => {
+  const { length } = key
+  // One string, because a loop over the characters takes twice as long.
+  return record.readUInt16LE(9) === length && record.toString("latin1", headerSize, headerSize + length) === key
+}
+
+/** The texts, and where they end; `undefined` if the record has no room for them or one is none that this library writes. */
 const readTexts = (
   record: Buffer,
   start: number,
   count: number
 ): { readonly texts: ReadonlyArray<string>; readonly end: number } | undefined => {
-  const textStart = start + 4 + 2 * count
+  const textStart = start + 2 * count
   if (textStart > record.length) return undefined
-  const end = textStart + record.readUInt32LE(start)
+  let end = textStart
+  for (let at = start; at < textStart; at += 2) {
+    const length = record.readUInt16LE(at)
+    if (length > maxTextLength) return undefined
+    end += length
+  }
   if (end > record.length) return undefined
-  const text = record.toString("utf8", textStart, end)
+  const text = record.toString("latin1", textStart, end)
+  if (!isText(text)) return undefined
   const texts: Array<string> = []
   let position = 0
-  for (let index = 0; index < count; index++) {
-    const length = record.readUInt16LE(start + 4 + 2 * index)
+  for (let at = start; at < textStart; at += 2) {
+    const length = record.readUInt16LE(at)
     texts.push(text.slice(position, position + length))
     position += length
   }
-  return position === text.length ? { texts, end } : undefined
+  return { texts, end }
 }
 
 const noGroups: ReadonlyArray<GroupVersion> = []
@@ -125,24 +142,32 @@ const pairs = (texts: ReadonlyArray<string>, start: number): ReadonlyArray<Group
 const asBuffer = (bytes: Uint8Array): Buffer =>
   bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
+/** For ever is a time; what is no number, and what was never, are none. */
+const isTime = (millis: number): boolean => millis > Number.NEGATIVE_INFINITY
+
 /**
- * The entry of a record, or `undefined` if the bytes are no record: foreign, cut off, or of a later format. The payload is a view
- * of the record.
+ * The entry of the record under this key, or `undefined` if the bytes are no record of it: foreign, cut off, damaged, of another
+ * format, or copied from another key. The payload is a view of the record.
  */
-export const decodeEntry = (bytes: Uint8Array): Entry | undefined => {
-  if (bytes.length < headerSize || bytes[0] !== magic || bytes[1] !== formatVersion) return undefined
+export const decodeEntry = (key: string, bytes: Uint8Array): Entry | undefined => {
+  // A store of a third party may answer anything.
+  if (!(bytes instanceof Uint8Array) || bytes.length < headerSize || bytes[0] !== magic || bytes[1] !== formatVersion)
+    return undefined
   const record = asBuffer(bytes)
   const flags = record.readUInt8(2)
   if (flags > (hasValue | hasLease) || record.readUInt32LE(3) !== record.length) return undefined
+  const groupCount = record.readUInt16LE(7)
+  if (groupCount > maxGroups || !namesKey(record, key)) return undefined
   const withValue = (flags & hasValue) !== 0
   const withLease = (flags & hasLease) !== 0
-  const textCount = (withLease ? 1 : 0) + 2 * record.readUInt16LE(7)
-  const leaseStart = headerSize + (withValue ? valueSize : 0)
+  const textCount = (withLease ? 1 : 0) + 2 * groupCount
+  const valueStart = headerSize + key.length
+  const leaseStart = valueStart + (withValue ? valueSize : 0)
   const textsStart = leaseStart + (withLease ? leaseSize : 0)
   if (record.length < textsStart) return undefined
 
   const until = withLease ? record.readDoubleLE(leaseStart) : 0
-  if (Number.isNaN(until)) return undefined
+  if (!isTime(until)) return undefined
   const read = textCount === 0 ? { texts: noTexts, end: textsStart } : readTexts(record, textsStart, textCount)
   if (read === undefined) return undefined
   // The first text is the lease's id: `textCount` counted it.
@@ -150,15 +175,22 @@ export const decodeEntry = (bytes: Uint8Array): Entry | undefined => {
   const groups = pairs(read.texts, withLease ? 1 : 0)
   if (!withValue) return read.end === record.length ? { value: undefined, lease, groups } : undefined
 
-  const freshUntil = record.readDoubleLE(headerSize)
-  const staleUntil = record.readDoubleLE(headerSize + 8)
-  const computeMillis = record.readDoubleLE(headerSize + 16)
-  if (Number.isNaN(freshUntil) || Number.isNaN(staleUntil) || Number.isNaN(computeMillis)) return undefined
+  const freshUntil = record.readDoubleLE(valueStart)
+  const staleUntil = record.readDoubleLE(valueStart + 8)
+  const computeMillis = record.readDoubleLE(valueStart + 16)
+  if (!isTime(freshUntil) || !isTime(staleUntil) || !Number.isFinite(computeMillis)) return undefined
   return { value: { payload: record.subarray(read.end), freshUntil, staleUntil, computeMillis }, lease, groups }
 }
 
-/** Bytes that are no record are read as `entry: undefined`. */
-export const toStoredEntry = (
-  stored: { readonly token: Token; readonly bytes: Uint8Array } | undefined
-): StoredEntry | undefined =>
-  stored === undefined ? undefined : { token: stored.token, entry: decodeEntry(stored.bytes) }
+/**
+ * The entries of the keys, whose bytes were read in this order. Bytes that are no record of their key are read as `entry:
+ * undefined`.
+ */
+export const toStoredEntries = (
+  keys: ReadonlyArray<string>,
+  found: ReadonlyArray<{ readonly token: Token; readonly bytes: Uint8Array } | undefined>
+): ReadonlyArray<StoredEntry | undefined> =>
+  keys.map((key, index) => {
+    const stored = found[index]
+    return stored === undefined ? undefined : { token: stored.token, entry: decodeEntry(key, stored.bytes) }
+  })

@@ -27,21 +27,22 @@ interface ByteWrites extends Pick<CacheStore, "name" | "remove" | "clear" | "siz
 /** Milliseconds. An entry that has expired is still written, and a store may take a lifetime of 0 for ever. */
 const shortestLifetime = 1
 
-const toRecord = (entry: Entry, now: number): EncodedEntry => ({
-  bytes: encodeEntry(entry),
+const toRecord = (key: string, entry: Entry, now: number): EncodedEntry => ({
+  bytes: encodeEntry(key, entry),
   lifetime: Math.max(shortestLifetime, Math.ceil(expiresAt(entry) - now))
 })
 
 export const toItems = (items: ReadonlyArray<WriteItem>, now: number): ReadonlyArray<EncodedItem> =>
-  items.map(({ entry, key }) => ({ key, record: toRecord(entry, now) }))
+  items.map(({ entry, key }) => ({ key, record: toRecord(key, entry, now) }))
 
 /** All members of a `CacheStore` but `read` and `write`. The lifetime of a record is counted from now on Effect's `Clock`. */
 export const overBytes = (driver: ByteWrites): Omit<CacheStore, "read" | "write"> => ({
   name: driver.name,
   location: "network",
   payloads: "bytes",
-  add: (key, entry) => withFiber((fiber) => driver.add(key, toRecord(entry, nowMillis(fiber)))),
-  replace: (key, token, entry) => withFiber((fiber) => driver.replace(key, token, toRecord(entry, nowMillis(fiber)))),
+  add: (key, entry) => withFiber((fiber) => driver.add(key, toRecord(key, entry, nowMillis(fiber)))),
+  replace: (key, token, entry) =>
+    withFiber((fiber) => driver.replace(key, token, toRecord(key, entry, nowMillis(fiber)))),
   remove: (keys) => driver.remove(keys),
   clear: driver.clear,
   ...(driver.size === undefined ? {} : { size: driver.size })

@@ -1,5 +1,5 @@
 /** Makes a `Store` of a driver of bytes with a fused read. */
-import { toStoredEntry } from "../records/entryCodec.js"
+import { toStoredEntries } from "../records/entryCodec.js"
 import { overBytes, toItems } from "../records/records.js"
 import { nowMillis } from "../runtime/fiber.js"
 import type { FusedByteStore, Store } from "./Store.js"
@@ -11,5 +11,5 @@ export const fromBytes = (driver: FusedByteStore): Store => ({
   write: (fiber, items, onWritten, onFailure) =>
     driver.write(fiber, toItems(items, nowMillis(fiber)), onWritten, onFailure),
   read: (fiber, keys, onFound, onFailure) =>
-    driver.read(fiber, keys, (found) => onFound(found.map(toStoredEntry)), onFailure)
+    driver.read(fiber, keys, (found) => onFound(toStoredEntries(keys, found)), onFailure)
 })

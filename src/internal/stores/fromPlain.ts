@@ -1,8 +1,12 @@
-/** Makes a `Store` of a public `CacheStore`: the six plain primitives of a third party. */
+/**
+ * Makes a `Store` of a public `CacheStore`: the six plain primitives of a third party, whose answers are checked, and whose throws and
+ * defects are failures.
+ */
 import { Cause, Effect, Option } from "effect"
 import { CacheError } from "../../CacheError.js"
 import type { CacheStore } from "../../CacheStore.js"
 import { withoutMessage } from "../values/withoutMessage.js"
+import { attempt, checkRead, checkRemoved, checkToken, checkWritten, onlyEntries } from "./answers.js"
 import { fused } from "./fused.js"
 import type { Store } from "./Store.js"
 
@@ -28,17 +32,44 @@ export const inProcess: RunStore = (operation, make) =>
 const unknownSize = Effect.succeed({ entries: Option.none(), bytes: Option.none(), evictions: Option.none() })
 
 /** Calls each member by name: if the store is a class, a spread would lose its methods, and a bare reference their `this`. */
-export const fromPlain = (store: CacheStore, run: RunStore = inProcess): Store => ({
-  name: store.name,
-  location: store.location,
-  payloads: store.payloads,
-  local: undefined,
-  joinsTransaction: undefined,
-  read: fused((keys) => run("read", () => store.read(keys))),
-  write: fused((items) => run("write", () => store.write(items))),
-  add: (key, entry) => run("add", () => store.add(key, entry)),
-  replace: (key, token, entry) => run("replace", () => store.replace(key, token, entry)),
-  remove: (keys) => run("remove", () => store.remove(keys)),
-  clear: run("clear", () => store.clear),
-  ...(store.size === undefined ? {} : { size: run("size", () => store.size ?? unknownSize) })
-})
+export const fromPlain = (store: CacheStore, run: RunStore = inProcess): Store => {
+  const { name } = store
+  const asked = <A>(operation: Parameters<typeof attempt>[1], ask: () => Effect.Effect<A, CacheError>) =>
+    run(operation, () => attempt(name, operation, ask))
+  return {
+    name,
+    location: store.location,
+    payloads: store.payloads,
+    local: undefined,
+    joinsTransaction: undefined,
+    read: fused((keys) =>
+      Effect.flatMap(
+        asked("read", () => store.read(keys)),
+        checkRead(name, keys, onlyEntries)
+      )
+    ),
+    write: fused((items) =>
+      Effect.flatMap(
+        asked("write", () => store.write(items)),
+        checkWritten(name)
+      )
+    ),
+    add: (key, entry) =>
+      Effect.flatMap(
+        asked("add", () => store.add(key, entry)),
+        checkToken(name, "add")
+      ),
+    replace: (key, token, entry) =>
+      Effect.flatMap(
+        asked("replace", () => store.replace(key, token, entry)),
+        checkToken(name, "replace")
+      ),
+    remove: (keys) =>
+      Effect.flatMap(
+        asked("remove", () => store.remove(keys)),
+        checkRemoved(name)
+      ),
+    clear: run("clear", () => store.clear),
+    ...(store.size === undefined ? {} : { size: run("size", () => store.size ?? unknownSize) })
+  }
+}

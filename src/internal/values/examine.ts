@@ -2,9 +2,10 @@
  * Decides whether a value can be stored, and finds the path to the first part that can't: `value.items[3].price`. `isJson.ts` spares
  * most values this slower walk.
  */
-import { Buffer } from "node:buffer"
+import { types } from "node:util"
 import { arrayShape } from "./arrayShape.js"
 import { type PathStep, printPath } from "./valuePath.js"
+import { isViewPrototype } from "./views.js"
 
 /**
  * Why a value can't be stored: `path` leads to the part (`value.items[3].price`), `problem` says what it is (`is a function, which
@@ -19,36 +20,20 @@ export interface EncodeRefusal {
   readonly cause?: unknown
 }
 
-/** `node:v8` can't read values of about 1500 levels or more, and fewer when much of the stack is in use. */
-const maxDepth = 500
-
-const viewPrototypes = new Set<unknown>(
-  [
-    DataView,
-    Buffer,
-    Uint8Array,
-    Uint8ClampedArray,
-    Int8Array,
-    Uint16Array,
-    Int16Array,
-    Uint32Array,
-    Int32Array,
-    Float32Array,
-    Float64Array,
-    BigInt64Array,
-    BigUint64Array
-  ].map((view) => view.prototype)
-)
+/** How many levels a value may have, on the way in and out: a walk over more may need more stack than is left. */
+export const maxDepth = 500
 
 /** Thrown inside this file only. */
 class Refusal {
   constructor(readonly what: string) {}
 }
 
-/** One walk over a value, in the order of `node:v8`, so that both reach the same depths. */
+/** One walk over a value. */
 class Examination {
   /** Whether some part needs more than JSON. */
-  structured = false
+  extended = false
+  /** Whether an object was met twice. */
+  shared = false
   readonly path: Array<PathStep> = []
   private readonly seen = new Set<object>()
 
@@ -58,11 +43,11 @@ class Examination {
       case "boolean":
         return
       case "number":
-        if (!Number.isFinite(value) || Object.is(value, -0)) this.structured = true
+        if (!Number.isFinite(value) || Object.is(value, -0)) this.extended = true
         return
       case "undefined":
       case "bigint":
-        this.structured = true
+        this.extended = true
         return
       case "function":
       case "symbol":
@@ -80,11 +65,12 @@ class Examination {
 
   private examineObject(value: object): void {
     if (this.seen.has(value)) {
-      this.structured = true
+      this.shared = true
       return
     }
     if (this.path.length >= maxDepth) throw new Refusal(`nested more than ${maxDepth} levels deep`)
     this.seen.add(value)
+    if (types.isProxy(value)) throw new Refusal("a proxy")
     const prototype: unknown = Object.getPrototypeOf(value)
     if (prototype === Object.prototype) this.examineProperties(value)
     else if (prototype === Array.prototype && Array.isArray(value)) this.examineArray(value)
@@ -99,7 +85,7 @@ class Examination {
   private examineArray(array: ReadonlyArray<unknown>): void {
     const shape = arrayShape(array)
     if (shape === "extended") throw new Refusal("an array with properties of its own")
-    if (shape === "sparse") this.structured = true
+    if (shape === "sparse") this.extended = true
     for (const name of Object.getOwnPropertyNames(array)) {
       if (name !== "length") this.examineProperty(array, name, Number(name))
     }
@@ -115,8 +101,8 @@ class Examination {
   }
 
   private examineInstance(value: object, prototype: unknown): void {
-    this.structured = true
-    if (viewPrototypes.has(prototype)) this.examineView(value)
+    this.extended = true
+    if (isViewPrototype(prototype)) this.examineView(value)
     else if (prototype === Date.prototype) this.examineDate(value)
     else if (prototype === Map.prototype) this.examineMap(value)
     else if (prototype === Set.prototype) this.examineSet(value)
@@ -168,13 +154,14 @@ class Examination {
 }
 
 /**
- * Whether the value comes back equal from JSON, or else from structured cloning; or the first part that comes back from neither.
+ * Whether the value comes back equal from JSON, or else from extended cloning; or the first part that comes back from neither.
  */
-export const examine = (value: unknown): "json" | "structured" | EncodeRefusal => {
+export const examine = (value: unknown): "json" | "extended" | "shared" | EncodeRefusal => {
   const examination = new Examination()
   try {
     examination.examine(value)
-    return examination.structured ? "structured" : "json"
+    if (examination.shared) return "shared"
+    return examination.extended ? "extended" : "json"
   } catch (thrown) {
     const path = `value${printPath(examination.path)}`
     return thrown instanceof Refusal

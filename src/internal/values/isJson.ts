@@ -1,8 +1,6 @@
 /** A fast check for values that JSON can store, which most are. */
 import { arrayShape } from "./arrayShape.js"
-
-/** Levels that `JSON.stringify` and the stack allow easily. */
-const maxDepth = 500
+import { maxDepth } from "./examine.js"
 
 /** JSON writes an object once for each path to it, and the number of paths can double at every level. */
 const maxJsonParts = 1_000_000

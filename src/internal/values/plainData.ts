@@ -3,8 +3,7 @@
  *
  * Plain data are the JSON types, `undefined`, `NaN`, the infinities, `-0`, bigints, and `Date`, `Map`, `Set`, `ArrayBuffer`,
  * `DataView`, `Buffer` and the typed arrays themselves (no subclass), nested up to 500 levels. Most values are JSON and are
- * stored as JSON, readable in the store; the others are stored in the structured clone format of `node:v8`. Cycles come back as
- * cycles. An object reached along several paths may come back as several equal objects. It is not stored whether a property was
+ * stored as JSON, readable in the store; the others are stored as extended JSON (`writeExtended.ts`). Cycles come back as cycles. An object reached along several paths may come back as several equal objects. It is not stored whether a property was
  * frozen, nor what other properties a typed array had besides its elements.
  *
  * @since 0.1.0
@@ -13,12 +12,14 @@ import { Buffer } from "node:buffer"
 import { Either } from "effect"
 import { type EncodeRefusal, examine } from "./examine.js"
 import { isJson } from "./isJson.js"
-import { copyBuffer, readStructured, writeStructured } from "./structured.js"
+import { readExtended } from "./readExtended.js"
+import { copyBuffer } from "./views.js"
+import { writeExtended } from "./writeExtended.js"
 
 export type { EncodeRefusal } from "./examine.js"
 
 /**
- * The bytes can't be decoded: another program wrote them, or a later version of this library or of Node.
+ * The bytes can't be decoded: another program wrote them, or another version of this library.
  *
  * @since 0.1.0
  * @category models
@@ -28,10 +29,10 @@ export interface DecodeFailure {
   readonly cause?: unknown
 }
 
-/** The first byte says the format. JSON text begins with none of these. The structured format always begins with 0xFF. */
+/** The first byte says the format. JSON text begins with none of these. */
 const bytesMark = 0x01
 const bufferMark = 0x02
-const structuredMark = 0xff
+const extendedMark = 0x03
 
 const marked = (mark: number, bytes: Uint8Array): Uint8Array => {
   const encoded = Buffer.allocUnsafe(bytes.length + 1)
@@ -56,8 +57,9 @@ const encode = (value: unknown): Uint8Array | EncodeRefusal => {
   switch (form) {
     case "json":
       return Buffer.from(JSON.stringify(value), "utf8")
-    case "structured":
-      return writeStructured(value)
+    case "extended":
+    case "shared":
+      return writeExtended(extendedMark, value, form === "shared")
     default:
       return form
   }
@@ -82,18 +84,19 @@ export const encodePlain = (value: unknown): Either.Either<Uint8Array, EncodeRef
   }
 }
 
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
 const decode = (bytes: Uint8Array): unknown => {
   switch (bytes[0]) {
     case bytesMark:
       return new Uint8Array(bytes.subarray(1))
     case bufferMark:
       return copyBuffer(bytes.subarray(1))
-    case structuredMark:
-      return readStructured(bytes)
-    default: {
-      const text = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-      return JSON.parse(text.toString("utf8"))
-    }
+    case extendedMark:
+      return readExtended(asBuffer(bytes.subarray(1)))
+    default:
+      return JSON.parse(asBuffer(bytes).toString("utf8"))
   }
 }
 

@@ -29,7 +29,8 @@ const poisons: ReadonlyArray<readonly [string, (entry: Buffer) => Buffer]> = [
   ["garbage", () => Buffer.from("<html>502 Bad Gateway</html>")],
   ["nothing at all", () => Buffer.alloc(0)],
   ["another magic byte", (entry) => changed(entry, 0, 0x00)],
-  ["a later format", (entry) => changed(entry, 1, 2)],
+  ["an earlier format", (entry) => changed(entry, 1, 1)],
+  ["a later format", (entry) => changed(entry, 1, 3)],
   ["flags of a later format", (entry) => changed(entry, 2, 0xff)],
   ["half of it", (entry) => entry.subarray(0, entry.length / 2)],
   ["twice of it", (entry) => Buffer.concat([entry, entry])],
@@ -104,7 +105,7 @@ describe("a record that can't be decoded", () => {
       yield* Effect.gen(function* () {
         const cache = yield* CacheBackend
         yield* city
-        for (const [what, of] of poisons.slice(0, 7)) {
+        for (const [what, of] of poisons.slice(0, 8)) {
           const good = yield* entry
           yield* poison(key, of(good))
           const printed = key.slice(key.lastIndexOf(":") + 1)

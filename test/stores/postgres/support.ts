@@ -12,9 +12,19 @@ export { heldTransaction, key, outsideTransaction, record, text } from "../../su
 
 export const url = () => inject("postgresUrl")
 
-export const client = (options: { readonly connections?: number; readonly name?: string } = {}) =>
+/** What the administrator has set for a role or a database, here for the sessions of one client. */
+export type SessionSettings = Readonly<Record<string, string>>
+
+export const urlWith = (settings: SessionSettings) => {
+  const flags = Object.entries(settings).map(([name, value]) => `-c ${name}=${value.replaceAll(" ", "\\ ")}`)
+  return flags.length === 0 ? url() : `${url()}?options=${encodeURIComponent(flags.join(" "))}`
+}
+
+export const client = (
+  options: { readonly connections?: number; readonly name?: string; readonly settings?: SessionSettings } = {}
+) =>
   PgClient.layer({
-    url: Redacted.make(url()),
+    url: Redacted.make(urlWith(options.settings ?? {})),
     maxConnections: options.connections ?? 10,
     ...(options.name === undefined ? {} : { applicationName: options.name })
   })
@@ -32,11 +42,13 @@ export const postgres: Database = {
     const table = freshTable()
     return {
       dialect: "pg",
+      driver: "pg",
       url: url(),
       table,
       refuse: (sql, value) => sql.unsafe(`ALTER TABLE ${table} ADD CHECK (value <> '${value}')`)
     }
   }),
+  hasOneConnection: false,
   schema: "Other",
   poison: ["00", "ff00ff", "", "7b226122", "00".repeat(300)].map((hex) => `decode('${hex}', 'hex')`),
   contest: { rounds: sized(200, 1_000), stores: 40 }

@@ -3,7 +3,12 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, FiberId, Scope, TestClock } from "effect"
 import * as StatementFibers from "../../../src/internal/stores/sql/StatementFibers.js"
 
-const make = StatementFibers.make({ timeout: 2_000, timedOut: () => "timed out", closed: () => "closed" })
+const make = StatementFibers.make({
+  timeout: 2_000,
+  timedOut: () => "timed out",
+  noConnection: Effect.succeed("no connection"),
+  closed: () => "closed"
+})
 
 /** A statement that ends by hand, and notes the fiber it runs in and whether it was interrupted. */
 const statement = Effect.map(Deferred.make<string>(), (answer) => {

@@ -12,7 +12,12 @@ interface Sent {
 const defective = 666
 
 const fibers = (timeout: number) =>
-  StatementFibers.make({ timeout, timedOut: () => "timed out", closed: () => "closed" })
+  StatementFibers.make({
+    timeout,
+    timedOut: () => "timed out",
+    noConnection: Effect.succeed("no connection"),
+    closed: () => "closed"
+  })
 
 /** A batcher whose batches are answered by hand. */
 const manual = (

@@ -4,7 +4,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Fiber, Option } from "effect"
-import { driverOf } from "../../../src/internal/stores/sqlite/driver.js"
+import { driverOf } from "../../../src/internal/stores/sqlite/libsql/driver.js"
 import { heldTransaction, key, record, storeOn, text, twoStores } from "./support.js"
 
 setFlagsFromString("--expose-gc")

@@ -16,7 +16,7 @@ export { heldTransaction, key, outsideTransaction, record, storeOn, text } from 
 export type JournalMode = "WAL" | "DELETE"
 
 export const clientOn = (url: string): Effect.Effect<SqlClient, never, Scope.Scope> =>
-  Ground.clientOn({ dialect: "sqlite", url })
+  Ground.clientOn({ driver: "libsql", url })
 
 /** A database in a directory of its own, which is there between `create` and `remove`. */
 export const newFile = (mode: JournalMode) => {
@@ -43,16 +43,18 @@ export const freshFile = (mode: JournalMode = "WAL") =>
 /** A client on a file of its own. */
 export const ownFile = Layer.unwrapScoped(Effect.map(freshFile(), (url) => LibsqlClient.layer({ url })))
 
-export const sqlite = (mode: JournalMode = "WAL"): Ground.Database => ({
+export const sqlite = (mode: JournalMode = "WAL", driver: Ground.Driver = "libsql"): Ground.Database => ({
   name: mode === "WAL" ? "SQLite" : `SQLite, ${mode}`,
   place: Effect.map(freshFile(mode), (url) => ({
     dialect: "sqlite",
+    driver,
     url,
     table: "cache",
     refuse: (sql, value) =>
       sql.unsafe(`CREATE TRIGGER refusal BEFORE INSERT ON cache WHEN CAST(NEW.value AS TEXT) = '${value}'
         BEGIN SELECT RAISE(ABORT, 'no'); END`)
   })),
+  hasOneConnection: driver === "sqlite-node",
   schema: "main",
   poison: ["x'00'", "x'ff00ff'", "x''", "x'7b226122'", "zeroblob(300)", "'text'", "1e300", "9007199254740993"],
   contest: { rounds: sized(60, 600), stores: 10 }

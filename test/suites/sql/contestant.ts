@@ -3,11 +3,11 @@
  * It reports what it won.
  */
 import { Duration, Effect, Option } from "effect"
-import { clientOn, type Dialect, key, record, storeOn, text } from "./ground.js"
+import { clientOn, type Driver, key, record, storeOn, text } from "./ground.js"
 
 /** The task of a process. */
 export interface Contest {
-  readonly dialect: Dialect
+  readonly driver: Driver
   readonly url: string
   readonly table: string
   readonly fibers: number

@@ -1,8 +1,10 @@
 /** What the suites of the SQL store share: a database, tables in it, stores on them, and transactions that stay open. */
+import { fileURLToPath } from "node:url"
 import { SqlClient, TransactionConnection } from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
 import * as PgClient from "@effect/sql-pg/PgClient"
+import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import { Context, Deferred, Duration, Effect, Fiber, Layer, Redacted, type Scope } from "effect"
 import type { ByteStore } from "../../../src/ByteStore.js"
 import type { CacheError } from "../../../src/CacheError.js"
@@ -23,9 +25,13 @@ export const text = (stored: { readonly bytes: Uint8Array } | undefined) =>
 
 export type Dialect = "pg" | "sqlite"
 
+/** For SQLite there are two clients. */
+export type Driver = "pg" | "libsql" | "sqlite-node"
+
 /** The name of a table that no other test uses. */
 export interface Place {
   readonly dialect: Dialect
+  readonly driver: Driver
   readonly url: string
   readonly table: string
   /** Makes the database refuse each record whose value is this text. */
@@ -35,6 +41,8 @@ export interface Place {
 export interface Database {
   readonly name: string
   readonly place: Effect.Effect<Place, never, Scope.Scope>
+  /** Whether a client has one connection only: what is asked outside of its transaction waits for the transaction's end. */
+  readonly hasOneConnection: boolean
   /** A schema for tables. */
   readonly schema: string
   /** Literals of values that no version of the library writes. */
@@ -45,13 +53,16 @@ export interface Database {
 
 /** A client as another process would have it: it shares nothing with other clients but the database. */
 export const clientOn = (
-  { dialect, url }: Pick<Place, "dialect" | "url">,
+  { driver, url }: Pick<Place, "driver" | "url">,
   connections = 4
 ): Effect.Effect<SqlClient, never, Scope.Scope> => {
-  const layer: Layer.Layer<SqlClient, unknown> =
-    dialect === "pg"
-      ? PgClient.layer({ url: Redacted.make(url), maxConnections: connections })
-      : LibsqlClient.layer({ url })
+  const layers: Readonly<Record<Driver, () => Layer.Layer<SqlClient, unknown>>> = {
+    pg: () => PgClient.layer({ url: Redacted.make(url), maxConnections: connections }),
+    libsql: () => LibsqlClient.layer({ url }),
+    // the journal mode is that of the file
+    "sqlite-node": () => SqliteClient.layer({ filename: fileURLToPath(url), disableWAL: true })
+  }
+  const layer = layers[driver]()
   return Effect.map(Effect.orDie(Layer.build(layer)), (context) => Context.get(context, SqlClient))
 }
 
@@ -76,6 +87,7 @@ export const storeOn = (
     createTable: true,
     prepare: true,
     timeout: Duration.seconds(5),
+    onStart: "fail",
     ...options
   }
   const store: Effect.Effect<FusedByteStore, CacheError | SqlError, SqlClient | Scope.Scope> = sql.onDialectOrElse({

@@ -23,10 +23,10 @@ export const processTests = (database: Database): void => {
 
   it.scopedLive(`of ${processes} processes of ${fibers} fibers, one wins each add, and no increment is lost`, () =>
     Effect.gen(function* () {
-      const { dialect, table, url } = yield* database.place
-      const cache = yield* Effect.flatMap(clientOn({ dialect, url }), (sql) => storeOn(sql, table))
+      const { driver, table, url } = yield* database.place
+      const cache = yield* Effect.flatMap(clientOn({ driver, url }), (sql) => storeOn(sql, table))
       yield* cache.write([{ key: key("counter"), record: record("0") }])
-      const contest: Contest = { dialect, url, table, fibers, rounds }
+      const contest: Contest = { driver, url, table, fibers, rounds }
       const contestants = yield* Effect.all(
         Array.from({ length: processes }, () => contestant<Result>(file(), [JSON.stringify(contest)]))
       )

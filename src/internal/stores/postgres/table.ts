@@ -1,7 +1,4 @@
-/** The table on PostgreSQL: its definition, and how it is created. */
-import { SqlClient } from "@effect/sql/SqlClient"
-import type { SqlError } from "@effect/sql/SqlError"
-import { Effect } from "effect"
+/** The table on PostgreSQL: its definition, and what an older one lacks. */
 import type { Table } from "../sql/table.js"
 
 /** The nil uuid stands in the column `change` of a record. Any other value marks a change that a transaction left. */
@@ -37,26 +34,21 @@ export const definition = (table: Table, unlogged: boolean, unless = "IF NOT EXI
   `CREATE INDEX ${unless}"${table.name}_changes" ON ${table.quoted} (key) WHERE change <> ${noChange}`
 ]
 
-/** Creates the table where it is missing. Safe when many processes start at once. */
-export const createTable = (table: Table, unlogged: boolean): Effect.Effect<void, SqlError, SqlClient> =>
-  Effect.gen(function* () {
-    const sql = yield* SqlClient
-    // looked up first: `CREATE TABLE IF NOT EXISTS` needs the right to create even where there is nothing to do
-    const exists = Effect.map(
-      sql.unsafe<{ readonly found: boolean }>(
-        `SELECT EXISTS (SELECT 1 FROM pg_class WHERE oid = to_regclass($1) AND relkind NOT IN ('i', 'I')) AS found`,
-        [table.quoted]
-      ).withoutTransform,
-      ([row]) => row?.found === true
-    )
-    if (yield* exists) return
-    yield* sql.withTransaction(
-      Effect.gen(function* () {
-        // two that create it at once would collide in the catalog
-        yield* sql.unsafe(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, [`create ${table.quoted}`])
-        if (yield* exists) return
-        // not `IF NOT EXISTS`: under the name of an index may stand something else, and then no write would work
-        for (const statement of definition(table, unlogged, "")) yield* sql.unsafe(statement)
-      })
-    )
-  })
+/** What brings a table up to date that an older version of this library made. */
+export interface Upgrade {
+  /** A table without this column is older. */
+  readonly column: string
+  /** They may run twice. */
+  readonly statements: ReadonlyArray<string>
+}
+
+/** In the order in which they must run. */
+export const upgrades = (table: Table): ReadonlyArray<Upgrade> => [
+  {
+    column: "purge_at",
+    statements: [
+      `ALTER TABLE ${table.quoted} ADD COLUMN IF NOT EXISTS purge_at timestamptz NOT NULL DEFAULT '-infinity'`,
+      `CREATE INDEX IF NOT EXISTS "${table.name}_purge_at" ON ${table.quoted} (purge_at) WHERE change = ${noChange}`
+    ]
+  }
+]

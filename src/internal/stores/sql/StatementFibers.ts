@@ -6,6 +6,7 @@
  */
 import { Effect, Exit, Fiber, FiberSet, Scope } from "effect"
 import { eventLoopTurn, ServerTime } from "../../runtime/eventLoop.js"
+import type { CallingFiber } from "../../runtime/fiber.js"
 
 /** A healthy server needs less than this to end a statement. */
 const grace = "500 millis"
@@ -18,6 +19,8 @@ export interface StatementFibersOptions<E> {
   /** In milliseconds. */
   readonly timeout: number
   readonly timedOut: () => E
+  /** The error of a statement that has waited so long for a connection. Finding it out may take a moment. */
+  readonly noConnection: Effect.Effect<E>
   /** The error of a statement that has not ended when the layer closes. */
   readonly closed: () => E
 }
@@ -31,6 +34,10 @@ export interface StatementFibers<E> {
   /** Runs the statement and waits for it. A caller who is interrupted leaves at once, and the statement is cancelled. */
   readonly run: <A>(statement: Effect.Effect<A, E>) => Effect.Effect<A, E>
   readonly closed: () => E
+  /** The statement that runs in this fiber now waits for a connection: its time begins again, as that of a wait. */
+  readonly awaitsConnection: (fiber: CallingFiber) => void
+  /** The statement has a connection: the time that the database has for it begins. */
+  readonly isSent: (fiber: CallingFiber) => void
 }
 
 /** A fiber and the statement that it runs. A class, as the next: V8 may put literals into old space. */
@@ -43,6 +50,7 @@ class Worker<E> {
 
 class Running<E> {
   deadline = Number.POSITIVE_INFINITY
+  awaitsConnection = false
 
   constructor(
     readonly worker: Worker<E>,
@@ -52,11 +60,11 @@ class Running<E> {
 
 export const make = <E>(options: StatementFibersOptions<E>): Effect.Effect<StatementFibers<E>, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { closed, timedOut, timeout } = options
+    const { closed, noConnection, timedOut, timeout } = options
     const clock = yield* Effect.clock
     const time = new ServerTime(clock)
-    // in the order of their deadlines
     const running: Array<Running<E>> = []
+    const workers = new WeakMap<CallingFiber, Worker<E>>()
     const idle: Array<Worker<E>> = []
     let isClosing = false
 
@@ -68,10 +76,21 @@ export const make = <E>(options: StatementFibersOptions<E>): Effect.Effect<State
       return Fiber.interruptFork(fiber)
     }
 
+    /** Unless it gets a connection while the reason is found out. */
+    const giveUpWaiting = (statement: Running<E>) => {
+      statement.deadline = Number.POSITIVE_INFINITY
+      return Effect.flatMap(noConnection, (error) =>
+        statement.awaitsConnection ? giveUp(statement, error) : Effect.void
+      )
+    }
+
     // one timer for all statements: a timer each would cost a hit more than the rest of it
     const anyRunning = yield* Effect.makeLatch(false)
     const endFirst = Effect.suspend(() => {
-      const [first] = running
+      const first = running.reduce<Running<E> | undefined>(
+        (first, one) => (first === undefined || one.deadline < first.deadline ? one : first),
+        undefined
+      )
       if (first === undefined) {
         anyRunning.unsafeClose()
         return Effect.void
@@ -81,7 +100,10 @@ export const make = <E>(options: StatementFibersOptions<E>): Effect.Effect<State
       // its answer may lie in the process, unread
       return Effect.zipRight(
         eventLoopTurn,
-        Effect.suspend(() => (first.deadline <= time.now() ? giveUp(first, timedOut()) : Effect.void))
+        Effect.suspend(() => {
+          if (first.deadline > time.now()) return Effect.void
+          return first.awaitsConnection ? Effect.asVoid(Effect.fork(giveUpWaiting(first))) : giveUp(first, timedOut())
+        })
       )
     })
     // ends after the statements, as scopes close backwards: until then they keep their time limit
@@ -121,6 +143,7 @@ export const make = <E>(options: StatementFibersOptions<E>): Effect.Effect<State
       const worker = new Worker<E>()
       const fiber = fork(rest(worker))
       worker.fiber = fiber
+      workers.set(fiber, worker)
       // only who gives a statement up and the end of the layer interrupt a worker
       fiber.addObserver(() => worker.running?.fail(closed()))
       return worker
@@ -162,7 +185,16 @@ export const make = <E>(options: StatementFibersOptions<E>): Effect.Effect<State
         Effect.asVoid
       )
 
+    const restart = (fiber: CallingFiber, awaitsConnection: boolean): void => {
+      const statement = workers.get(fiber)?.running
+      if (statement === undefined) return
+      statement.awaitsConnection = awaitsConnection
+      statement.deadline = time.now() + timeout
+    }
+
     return {
+      awaitsConnection: (fiber) => restart(fiber, true),
+      isSent: (fiber) => restart(fiber, false),
       start: (statement, onEnd) => {
         if (isClosing) onEnd(Exit.fail(closed()))
         else begin(statement, onEnd)

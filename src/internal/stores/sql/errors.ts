@@ -1,6 +1,7 @@
 /** What a failed statement means for the cache. */
 import type { SqlError } from "@effect/sql/SqlError"
 import { CacheError, type CacheErrorReason } from "../../../CacheError.js"
+import { NoFreeConnection } from "../../outages/outage.js"
 
 /** Another connection holds SQLite's lock. */
 const sqliteBusy = /^SQLITE_(BUSY|LOCKED)/
@@ -19,7 +20,7 @@ const reasons: ReadonlyArray<readonly [code: RegExp, reason: CacheErrorReason]> 
   [/^E[A-Z]+$/, "Unavailable"],
   // 57014 statement cancelled, 55P03 lock not available
   [/^(57014|55P03)$/, "Timeout"],
-  // 40001 serialization failure, 40P01 deadlock: the statement is not repeated
+  // 40001 serialization failure, 40P01 deadlock: inside the caller's transaction they are not repeated
   [/^(40001|40P01)$/, "StoreFailed"]
 ]
 
@@ -29,7 +30,7 @@ const internalError = "XX000"
 
 /** Messages of drivers whose errors carry no code. */
 const unavailableMessage =
-  /connection terminated|connection error|not queryable|failed to acquire connection|client was closed|pool after calling end/i
+  /connection terminated|connection error|not queryable|failed to acquire connection|client was closed|connection is not open|pool after calling end/i
 /** Among them Node's own limits on strings and buffers: a statement may exceed them before it reaches the server. */
 const tooLargeMessage = /invalid (memory alloc request|string length|buffer)|string longer than|too big/i
 
@@ -41,6 +42,26 @@ export const codeOf = (error: unknown): string => String(property(property(error
 
 /** Whether a `SqlError` says that another connection holds SQLite's lock. */
 export const isBusy = (error: unknown): boolean => sqliteBusy.test(codeOf(error))
+
+/**
+ * 40001 serialization failure, 40P01 deadlock, 55P03 lock not available: another statement was first. The database has undone the
+ * statement as a whole, so it may be sent again.
+ */
+export const isContention = (error: unknown): boolean => /^(40001|40P01|55P03)$/.test(codeOf(error))
+
+/** Whether the client's own `connectTimeout` ended the wait for a connection of its pool. */
+export const isPoolTimeout = (error: SqlError): boolean =>
+  String(property(error.cause, "message")).startsWith("timeout exceeded when trying to connect")
+
+/** What to do about errors that come back until somebody does it. By SQLSTATE. */
+const advice: Readonly<Record<string, string>> = {
+  "42P01": "create the table again: a layer does so when it is built, or run what printDefinition returns",
+  "42703": "the table is of another version of effect-cached: start a layer with createTable, or run migration",
+  "42501": "grant the role of the cache SELECT, INSERT, UPDATE and DELETE on its table",
+  "25006":
+    "the cache must write: this is a standby, or default_transaction_read_only is on for the role or the database",
+  "57014": "if statement_timeout is set for the role or the database, raise it"
+}
 
 const reasonOf = (error: SqlError): CacheErrorReason => {
   const code = codeOf(error)
@@ -66,16 +87,32 @@ export const fromSqlError =
   (error: SqlError): CacheError => {
     forgetRows(error)
     const detail = property(error.cause, "message")
+    const said = typeof detail === "string" ? detail : error.message
+    const todo = advice[codeOf(error)]
     return new CacheError({
       reason: reasonOf(error),
       operation,
-      description: typeof detail === "string" ? detail : error.message,
+      description: todo === undefined ? said : `${said} (${todo})`,
       cause: error
     })
   }
 
 export const timedOut = () =>
   new CacheError({ reason: "Timeout", operation: "store", description: "the database did not answer in time" })
+
+const noConnection = (store: string, description: string) =>
+  new CacheError({ reason: "Timeout", operation: "store", description, cause: new NoFreeConnection({ store }) })
+
+/** Not an outage: the server answers, but the program keeps all connections of its pool. */
+export const noFreeConnection = () =>
+  noConnection(
+    "postgresql",
+    "there was no free connection in the pool; the cache needs one more than the transactions that run at once"
+  )
+
+/** Not an outage: a transaction of the program has the client's only connection. */
+export const noTurn = () =>
+  noConnection("sqlite", "a transaction of this program kept the only connection for too long")
 
 export const closed = () =>
   new CacheError({ reason: "Unavailable", operation: "store", description: "the layer of this cache is closed" })

@@ -5,7 +5,7 @@ import { CacheError } from "../../../CacheError.js"
 import type { RejectedItem } from "../../../CacheStore.js"
 
 /** Both databases exchange values in hexadecimal, and a string of JavaScript ends at 512 MB. */
-const maxBytes = 250 * 1024 * 1024
+export const maxBytes = 250 * 1024 * 1024
 
 const tooLarge = (operation: string, key: string, { bytes: { byteLength } }: ByteRecord): CacheError | undefined =>
   byteLength <= maxBytes

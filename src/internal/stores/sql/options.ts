@@ -14,4 +14,6 @@ export interface SqlStoreOptions {
   readonly prepare: boolean
   /** After this time a statement outside a user's transaction fails with `Timeout`. */
   readonly timeout: Duration.Duration
+  /** What a layer does when the database can't be reached while it is built. */
+  readonly onStart: "fail" | "retry"
 }

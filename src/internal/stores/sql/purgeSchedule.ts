@@ -5,6 +5,7 @@
 import { Duration, Effect, Random, type Scope } from "effect"
 import type { CacheError } from "../../../CacheError.js"
 import type { StoreSize } from "../../../CacheStore.js"
+import { Warnings } from "../../runtime/warnings.js"
 import { wallClock } from "./wallClock.js"
 
 export interface PurgeScheduleOptions {
@@ -27,12 +28,23 @@ export interface Purge {
 /** No write waits longer for the purge: a table over its bound harms less than a program that stands still. */
 const longestWait = Duration.seconds(1)
 
-const logFailure = <A>(effect: Effect.Effect<A, CacheError>) =>
-  Effect.tapError(effect, (error) => Effect.logDebug("Cache PURGE failed", error))
-
 export const schedulePurge = (options: PurgeScheduleOptions): Effect.Effect<Throttle, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { maintenance, maxEntries, purgeEvery, sweep } = options
+    const warnings = new Warnings()
+    /** A purge may never work, and the table then grows for ever. An outage is told by the calls that it hits. */
+    const logFailure = <A>(what: string, effect: Effect.Effect<A, CacheError>) =>
+      Effect.tapError(effect, (error) =>
+        error.reason === "Unavailable"
+          ? Effect.logDebug(`Cache ${what} failed`, error)
+          : warnings.warn(
+              `${what} ${error.reason}`,
+              () => `Cache ${what} failed, so the table may grow: ${error.message}`,
+              {
+                reason: error.reason
+              }
+            )
+      )
     const wake = yield* Effect.makeLatch(false)
     const swept = yield* Effect.makeLatch(false)
     // entries that no sweep has seen, and those of them whose write has ended
@@ -46,11 +58,11 @@ export const schedulePurge = (options: PurgeScheduleOptions): Effect.Effect<Thro
       const seen = written
       written = 0
       yield* wake.close
-      const succeeded = yield* Effect.isSuccess(logFailure(sweep))
+      const succeeded = yield* Effect.isSuccess(logFailure("purge", sweep))
       // where the purge can't work, writers need not wait for it
       unswept = succeeded ? Math.max(0, unswept - seen) : 0
       yield* swept.release
-      yield* Effect.ignore(logFailure(maintenance))
+      yield* Effect.ignore(logFailure("maintenance", maintenance))
       if (unswept >= sweepAfter) yield* wake.open
     }).pipe(Effect.withSpan("effect-cached.purge"))
 

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { CacheError } from "../../../CacheError.js"
 
 export interface Table {
-  /** Quoted, with its schema if one was given. */
+  /** Quoted, with its schema if one was given. On PostgreSQL the layer adds the schema that it finds when it is built. */
   readonly quoted: string
   readonly name: string
 }

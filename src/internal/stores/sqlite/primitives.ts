@@ -8,8 +8,8 @@ import { isOutage } from "../../outages/outage.js"
 import { split } from "../sql/items.js"
 import { forEachPage } from "../sql/namespace.js"
 import type { Primitives } from "../sql/SqlStore.js"
-import type { Statements } from "./connection.js"
 import type { NewRow, SqliteStatements } from "./statements.js"
+import type { Statements } from "./statementsOf.js"
 
 interface Row {
   readonly key: string

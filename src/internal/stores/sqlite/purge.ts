@@ -6,8 +6,8 @@ import { type Duration, Effect, Metric, Option, type Scope } from "effect"
 import type { CacheError } from "../../../CacheError.js"
 import { evictedFrom } from "../../runtime/metrics.js"
 import { type Purge, schedulePurge } from "../sql/purgeSchedule.js"
-import type { Statements } from "./connection.js"
 import type { SqliteStatements } from "./statements.js"
+import type { Statements } from "./statementsOf.js"
 
 export interface PurgeOptions {
   readonly own: Statements

@@ -33,13 +33,16 @@ export const statements = (table: Table) => {
   const among = (keys: ReadonlyArray<string>) =>
     `key IN (SELECT value FROM json_each(${literal(JSON.stringify(keys))}))`
 
+  // Another program may insert a row whose token is no text. It is no record: nobody could replace it.
+  const isWhole = (alias: string) => `typeof(${alias}.token) = 'text'`
+
   return {
-    /** The keys are in the JSON array `?1`. A value that another program wrote may be no blob, hence the cast. */
-    read: `SELECT key, token, CAST(value AS BLOB) AS value FROM ${t} WHERE key IN (SELECT value FROM json_each(?1)) AND expires_at > ${now}`,
+    /** The parameter is a JSON array of keys. A value that another program wrote may be no blob, hence the cast. */
+    read: `SELECT key, token, CAST(value AS BLOB) AS value FROM ${t} AS r WHERE key IN (SELECT value FROM json_each(?)) AND expires_at > ${now} AND ${isWhole("r")}`,
 
     write: upsert,
 
-    add: (row: NewRow) => `${upsert([row])} WHERE r.expires_at <= ${now}`,
+    add: (row: NewRow) => `${upsert([row])} WHERE r.expires_at <= ${now} OR NOT ${isWhole("r")}`,
 
     replace: ({ key, record, token }: NewRow, old: string) =>
       `UPDATE ${t} SET token = ${literal(token)}, value = ${blob(record.bytes)}, expires_at = ${expiry(record.lifetime)}
@@ -48,9 +51,9 @@ WHERE key = ${literal(key)} AND token = ${literal(old)} AND expires_at > ${now}`
     removeExpired: (keys: ReadonlyArray<string>) => `DELETE FROM ${t} WHERE ${among(keys)} AND expires_at <= ${now}`,
     remove: (keys: ReadonlyArray<string>) => `DELETE FROM ${t} WHERE ${among(keys)}`,
 
-    /** The keys of the namespace after `?1`, a page at a time. */
+    /** The keys of the namespace after the parameter, a page at a time. */
     keysOf: (namespace: string, pageSize: number) =>
-      `SELECT key FROM ${t} WHERE key > ?1 AND ${isOf(namespace)} ORDER BY key LIMIT ${pageSize}`,
+      `SELECT key FROM ${t} WHERE key > ? AND ${isOf(namespace)} ORDER BY key LIMIT ${pageSize}`,
 
     purge: (batch: number) =>
       `DELETE FROM ${t} WHERE key IN (SELECT key FROM ${t} WHERE expires_at <= ${now} ORDER BY expires_at LIMIT ${batch})`,

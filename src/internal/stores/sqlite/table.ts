@@ -4,8 +4,8 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Effect } from "effect"
 import { CacheError } from "../../../CacheError.js"
 import type { Table } from "../sql/table.js"
-import type { Statements } from "./connection.js"
 import { literal } from "./statements.js"
+import type { OwnStatements } from "./statementsOf.js"
 
 export const definition = (table: Table): ReadonlyArray<string> => [
   `CREATE TABLE IF NOT EXISTS ${table.quoted} (
@@ -18,11 +18,11 @@ export const definition = (table: Table): ReadonlyArray<string> => [
 ]
 
 /** Creates the table where it is missing. Safe when many processes start at once. */
-export const createTable = (table: Table, { change, rows }: Statements): Effect.Effect<void, CacheError> =>
+export const createTable = (table: Table, { define, rows }: OwnStatements): Effect.Effect<void, CacheError> =>
   Effect.flatMap(
     // looked up first: a process that starts should not have to wait for the lock
     rows(`SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ${literal(table.name)} COLLATE NOCASE`, []),
-    (found) => (found.length > 0 ? Effect.void : Effect.asVoid(change(definition(table).join(";\n"))))
+    (found) => (found.length > 0 ? Effect.void : define(definition(table)))
   )
 
 /** Creates it on the connection of a migration. */
@@ -31,7 +31,7 @@ export const migrateTable = (table: Table): Effect.Effect<void, SqlError, SqlCli
     Effect.forEach(definition(table), (statement) => sql.unsafe(statement), { discard: true })
   )
 
-/** Any schema but `main` belongs to one connection only, and the client opens a new connection for each transaction. */
+/** Any schema but `main` belongs to one connection only, and the client may open a new connection for each transaction. */
 export const inMain = (table: Table): Effect.Effect<Table, CacheError> =>
   table.quoted === `"${table.name}"` || table.quoted === `"main"."${table.name}"`
     ? Effect.succeed(table)

@@ -1,10 +1,13 @@
 /** What a statement does while another connection holds SQLite's lock. */
 import { type Duration, Effect, Schedule } from "effect"
 import type { CacheError } from "../../../CacheError.js"
-import { isBusy, timedOut } from "../sql/errors.js"
+import { codeOf, isBusy, timedOut } from "../sql/errors.js"
 import { wallClock } from "../sql/wallClock.js"
 
-const isLocked = (error: CacheError): boolean => isBusy(error.cause)
+/** What a transaction has read is out of date: its first write fails for good, whether it is repeated or not. */
+const isOutdated = (error: CacheError): boolean => codeOf(error.cause) === "SQLITE_BUSY_SNAPSHOT"
+
+const isLocked = (error: CacheError): boolean => isBusy(error.cause) && !isOutdated(error)
 
 const waits = Schedule.exponential("1 millis", 1.5).pipe(
   Schedule.union(Schedule.spaced("20 millis")),

@@ -5,7 +5,7 @@
  */
 import type { Command } from "../commands/Command.js"
 import type { Problem } from "../commands/Problem.js"
-import { noGeneration, readGeneration } from "../generation/Generation.js"
+import { noGeneration, readRecord } from "../generation/Generation.js"
 import type { Generations } from "../generation/Generations.js"
 import type { Answer } from "../protocol/AnswerReader.js"
 import { Opcode, Status } from "../protocol/constants.js"
@@ -91,7 +91,7 @@ export class Pipeline {
   private learn(place: number, answer: Answer): boolean {
     if (place > this.primaries.length) return false
     const isThere = answer.status === Status.success
-    const generation = isThere ? readGeneration(answer.buffer, answer.start, answer.end) : undefined
+    const generation = isThere ? readRecord(answer.buffer, answer.start, answer.end) : undefined
     // A record that is missing got no answer.
     for (; this.learned < place; this.learned++) this.generations.learn(this.owner(this.learned), undefined)
     this.generations.learn(this.owner(place), generation)

@@ -3,7 +3,6 @@ import { Effect } from "effect"
 import { type Command, type Superseded, superseded } from "../commands/Command.js"
 import { GenerationCommand } from "../commands/GenerationCommand.js"
 import { Problem } from "../commands/Problem.js"
-import type { Generation } from "../generation/Generation.js"
 import type { Route } from "./Pool.js"
 
 /**
@@ -33,9 +32,12 @@ export const exchange = <A>({ server }: Route, make: () => Command<A>): Effect.E
     })
   )
 
-/** Writes the record of a generation on the server of the route, and reads it. */
-export const establish = (route: Route, primary: number, how: "ensure" | "renew"): Effect.Effect<Generation, Problem> =>
-  exchange(route, () => new GenerationCommand(primary, how, route.server.generations.key(primary)))
+/** Writes the record of a generation on the server of the route, and reads it. A record that is none is written anew. */
+export const establish = (route: Route, primary: number, how: "ensure" | "renew"): Effect.Effect<void, Problem> =>
+  Effect.flatMap(
+    exchange(route, () => new GenerationCommand(primary, how, route.server.generations.key(primary))),
+    (generation) => (generation === undefined ? establish(route, primary, "renew") : Effect.void)
+  )
 
 /**
  * Makes sure that a stand-in server gives out nothing that it kept for the same primary server in an earlier outage. No round
@@ -50,7 +52,7 @@ export const prepareStandIn = (route: Route): Effect.Effect<void, Problem> => {
 /** Makes sure that the generation under which to write is known. */
 const learnGeneration = (route: Route): Effect.Effect<void, Problem> =>
   route.server.generations.isPreparedFor(route.primary)
-    ? Effect.asVoid(establish(route, route.server.index, "ensure"))
+    ? establish(route, route.server.index, "ensure")
     : prepareStandIn(route)
 
 const attempts = 8

@@ -1,6 +1,6 @@
 /**
  * Writes the record of a generation: `ensure` only where none stands, `renew` whatever stood there. Every pipeline ends by
- * reading that record, so the result is the generation that counts.
+ * reading that record, so the result is the generation that counts; `undefined` where `ensure` met a record that is none.
  */
 import { type Generation, generationLength, randomGeneration, writeGeneration } from "../generation/Generation.js"
 import type { Answer } from "../protocol/AnswerReader.js"
@@ -12,7 +12,7 @@ import { Problem } from "./Problem.js"
 
 const noFlagsNoExpiry = Buffer.alloc(8)
 
-export class GenerationCommand extends Command<Generation> {
+export class GenerationCommand extends Command<Generation | undefined> {
   readonly requests = 1
   readonly length: number
 
@@ -37,7 +37,8 @@ export class GenerationCommand extends Command<Generation> {
     if (answer.status !== Status.success && answer.status !== Status.exists) this.unexpected(answer)
   }
 
-  protected result(generation: Generation | undefined): Generation | Problem {
-    return generation ?? new Problem("StoreFailed", "the server did not keep the namespace's generation")
+  protected result(generation: Generation | undefined): Generation | undefined | Problem {
+    if (generation !== undefined || this.how === "ensure") return generation
+    return new Problem("StoreFailed", "the server did not keep the namespace's generation")
   }
 }

@@ -37,8 +37,15 @@ export const writeGeneration = (into: Buffer, at: number, generation: Generation
   into.writeUInt32BE(generation.low, at + 4)
 }
 
+/** The generation in front of an item. */
 export const readGeneration = (from: Buffer, start: number, end: number): Generation | undefined =>
   end - start < generationLength ? undefined : new Generation(from.readUInt32BE(start), from.readUInt32BE(start + 4))
+
+/** The generation in its own record; `undefined` where another program wrote it: then it is missing. */
+export const readRecord = (from: Buffer, start: number, end: number): Generation | undefined => {
+  const generation = end - start === generationLength ? readGeneration(from, start, end) : undefined
+  return generation?.equals(noGeneration) === false ? generation : undefined
+}
 
 const longestReadable = 120
 

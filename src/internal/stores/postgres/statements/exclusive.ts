@@ -2,7 +2,17 @@
 import type { Table } from "../../sql/table.js"
 import { noChange } from "../table.js"
 import { expiryColumns, expirySet, expiryValues } from "./expiry.js"
-import { alive, anyIn, freshToken, lockedItems, onRecord, packedItem, pendingChanges, put } from "./fragments.js"
+import {
+  absent,
+  alive,
+  anyIn,
+  freshToken,
+  lockedItems,
+  onRecord,
+  packedItem,
+  pendingChanges,
+  put
+} from "./fragments.js"
 
 export const exclusiveStatements = (table: Table) => {
   const t = table.quoted
@@ -14,7 +24,7 @@ put AS (
   INSERT INTO ${t} AS r (key, value, token, ${expiryColumns})
   SELECT i.key, i.value, ${freshToken}, ${expiryValues("i.lifetime")} FROM item i
   WHERE NOT EXISTS (SELECT 1 FROM pending p WHERE p.key = i.key OR p.key = $6) ORDER BY i.key COLLATE "C"
-  ${onRecord} DO UPDATE SET ${put} WHERE r.expires_at <= clock_timestamp() RETURNING r.key, r.token
+  ${onRecord} DO UPDATE SET ${put} WHERE ${absent("r")} RETURNING r.key, r.token
 )
 SELECT key, token FROM put
 UNION ALL SELECT i.key, NULL FROM item i WHERE EXISTS (SELECT 1 FROM pending p WHERE p.key = i.key OR p.key = $6)`,

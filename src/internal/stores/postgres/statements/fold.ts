@@ -2,7 +2,7 @@
 import type { Table } from "../../sql/table.js"
 import { noChange } from "../table.js"
 import { expiryColumns, expirySet, expiryValues } from "./expiry.js"
-import { alive, anyIn, deletedChanges, lockedChanges, onRecord, put, tryKeyLock } from "./fragments.js"
+import { absent, alive, anyIn, deletedChanges, lockedChanges, onRecord, put, tryKeyLock } from "./fragments.js"
 
 export const foldStatements = (table: Table) => {
   const t = table.quoted
@@ -37,7 +37,7 @@ SELECT key, token FROM put`,
 put AS (
   INSERT INTO ${t} AS r (key, value, token, seen, ${expiryColumns})
   SELECT $1::text, $2::bytea, gen_random_uuid(), same.seen, ${expiryValues("$3::float8")} FROM same
-  ${onRecord} DO UPDATE SET ${put} WHERE r.expires_at <= clock_timestamp() RETURNING r.key, r.token
+  ${onRecord} DO UPDATE SET ${put} WHERE ${absent("r")} RETURNING r.key, r.token
 ),
 ${deletedChanges(table, " AND EXISTS (SELECT 1 FROM put)")}
 SELECT key, token FROM put`,

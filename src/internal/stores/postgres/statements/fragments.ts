@@ -17,6 +17,12 @@ export const alive = (alias: string) => `${alias}.expires_at > clock_timestamp()
 /** The same, evaluated once and not for every row. */
 export const aliveNow = (alias: string) => `${alias}.expires_at > (SELECT clock_timestamp())`
 
+/** Another program may insert a record without a token or a value. It is none: nobody could replace it. */
+export const isWhole = (alias: string) => `${alias}.token IS NOT NULL AND ${alias}.value IS NOT NULL`
+
+/** What `add` may overwrite. */
+export const absent = (alias: string) => `(${alias}.expires_at <= clock_timestamp() OR NOT (${isWhole(alias)}))`
+
 /**
  * A scalar sub-select, so that the planner keeps the generic plan. If it saw the array, it would find each plan for one short
  * array cheaper than the generic plan, and would plan the statement anew at every call, which takes longer than running it.

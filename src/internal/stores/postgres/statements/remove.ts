@@ -1,7 +1,7 @@
 /** The statements that remove the keys `$1`. */
 import type { Table } from "../../sql/table.js"
 import { noChange } from "../table.js"
-import { alive, anyIn, arrayItem, deletedChanges, lockedChanges, lockedItems, type Mode } from "./fragments.js"
+import { alive, anyIn, arrayItem, deletedChanges, isWhole, lockedChanges, lockedItems, type Mode } from "./fragments.js"
 
 export const removeStatements = (table: Table) => {
   const t = table.quoted
@@ -10,7 +10,7 @@ export const removeStatements = (table: Table) => {
   const remove = (mode: Mode) => `WITH ${lockedItems(table, mode, arrayItem("key", "text[]"))},
 ${lockedChanges(table)},
 record AS MATERIALIZED (
-  SELECT r.key, r.token, r.seen, CASE WHEN ${alive("r")} THEN ''::bytea END AS value FROM ${t} r
+  SELECT r.key, r.token, r.seen, CASE WHEN ${alive("r")} AND ${isWhole("r")} THEN ''::bytea END AS value FROM ${t} r
   WHERE r.key = ${anyIn("item")} AND r.change = ${noChange} AND (SELECT count(*) FROM old) >= 0
   ORDER BY r.key FOR UPDATE
 ),

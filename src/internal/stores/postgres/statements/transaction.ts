@@ -2,7 +2,7 @@
 import type { Table } from "../../sql/table.js"
 import { noChange } from "../table.js"
 import { expiry, expiryColumns, expirySet, expiryValues } from "./expiry.js"
-import { alive, arrayItem, keyLock, onRecord, put } from "./fragments.js"
+import { absent, alive, arrayItem, keyLock, onRecord, put } from "./fragments.js"
 
 export const transactionStatements = (table: Table) => {
   const t = table.quoted
@@ -26,6 +26,6 @@ FROM ${t} c WHERE c.change <> ${noChange} AND (c.key = $1 OR split_part(c.key, '
 WHERE r.key = $1 AND r.change = ${noChange} AND r.token = $4::uuid AND ${alive("r")} RETURNING r.key, r.token`,
 
     writeOverAbsence: `INSERT INTO ${t} AS r (key, value, token, ${expiryColumns}) VALUES ($1, $2::bytea, gen_random_uuid(), ${expiryValues("$3::float8")})
-${onRecord} DO UPDATE SET ${put} WHERE r.expires_at <= clock_timestamp() RETURNING r.key, r.token`
+${onRecord} DO UPDATE SET ${put} WHERE ${absent("r")} RETURNING r.key, r.token`
   }
 }

@@ -7,7 +7,7 @@
  */
 import type { SqlClient } from "@effect/sql/SqlClient"
 import { Effect } from "effect"
-import { CacheError } from "../../../CacheError.js"
+import { CacheError } from "../../../../CacheError.js"
 
 export interface Driver {
   /** `file`, or that of a server. */
@@ -33,7 +33,8 @@ const refused = (description: string) =>
 /** Fails with `InvalidOption` unless the client works on a file. */
 export const driverOf = (sql: SqlClient): Effect.Effect<Driver, CacheError> => {
   const driver: unknown = Reflect.get(sql, "sdk")
-  if (!isDriver(driver)) return refused("on SQLite, the SQL backend needs the SqlClient of @effect/sql-libsql")
+  if (!isDriver(driver))
+    return refused("on SQLite, the SQL backend needs the SqlClient of @effect/sql-sqlite-node or of @effect/sql-libsql")
   if (driver.protocol !== "file") {
     return refused(`on SQLite, the SQL backend needs a file, not a server that is spoken to over ${driver.protocol}`)
   }

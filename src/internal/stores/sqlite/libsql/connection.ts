@@ -1,23 +1,13 @@
-/** How a statement reaches the database file outside of transactions. */
+/** Statements through `@effect/sql-libsql`, whose client opens a connection of its own for each transaction. */
+import type { Connection } from "@effect/sql/SqlConnection"
 import { SqlError } from "@effect/sql/SqlError"
 import { type Duration, Effect } from "effect"
-import type { CacheError } from "../../../CacheError.js"
-import { fromSqlError, isBusy } from "../sql/errors.js"
-import { wallClock } from "../sql/wallClock.js"
+import type { CacheError } from "../../../../CacheError.js"
+import { fromSqlError, isBusy } from "../../sql/errors.js"
+import { wallClock } from "../../sql/wallClock.js"
+import type { OwnStatements, Statements } from "../statementsOf.js"
+import { waitForLock } from "../waitForLock.js"
 import type { Driver } from "./driver.js"
-import { waitForLock } from "./waitForLock.js"
-
-/** Runs statements whose values are literals. */
-export interface Statements {
-  /** Runs one that writes, and tells how many rows it changed. */
-  readonly change: (text: string) => Effect.Effect<number, CacheError>
-  readonly rows: <A extends object>(
-    text: string,
-    parameters: ReadonlyArray<string>
-  ) => Effect.Effect<ReadonlyArray<A>, CacheError>
-  /** Between two of many statements: gives other fibers and other processes a turn. */
-  readonly pause: Effect.Effect<void>
-}
 
 /** Locks nothing. It fails where an earlier statement of somebody else stays in progress: see `Driver`. */
 const checkBroken = "BEGIN; COMMIT"
@@ -28,7 +18,7 @@ const isInProgress = (cause: unknown): boolean =>
 const checkReadable = "BEGIN; SELECT 1 FROM sqlite_master LIMIT 1; COMMIT"
 
 /** The file is only ever locked between two turns of the event loop, never across one. */
-export const ownConnection = (driver: Driver, timeout: Duration.Duration): Statements => {
+export const outsideTransaction = (driver: Driver, timeout: Duration.Duration): OwnStatements => {
   const [waitToRead, waitToWrite] = [waitForLock(timeout), waitForLock(timeout)]
 
   let last: Promise<unknown> = Promise.resolve()
@@ -76,20 +66,24 @@ export const ownConnection = (driver: Driver, timeout: Duration.Duration): State
     )
   }
 
+  const change = (text: string) =>
+    waitToWrite(
+      attempt({
+        check: checkBroken,
+        send: async () => {
+          // in a transaction: if the connection breaks in between, this fails instead of staying uncommitted
+          const done = driver.executeMultiple(`BEGIN IMMEDIATE;\n${text};\nCOMMIT`)
+          const [, counted] = await Promise.all([done, driver.execute({ sql: "SELECT changes() AS n", args: [] })])
+          return Number(Reflect.get(Object(counted.rows[0]), "n"))
+        },
+        breaks: () => false
+      })
+    )
+
   return {
-    change: (text) =>
-      waitToWrite(
-        attempt({
-          check: checkBroken,
-          send: async () => {
-            // in a transaction: if the connection breaks in between, this fails instead of staying uncommitted
-            const done = driver.executeMultiple(`BEGIN IMMEDIATE;\n${text};\nCOMMIT`)
-            const [, counted] = await Promise.all([done, driver.execute({ sql: "SELECT changes() AS n", args: [] })])
-            return Number(Reflect.get(Object(counted.rows[0]), "n"))
-          },
-          breaks: () => false
-        })
-      ),
+    change,
+
+    define: (statements) => Effect.asVoid(change(statements.join(";\n"))),
 
     rows: <A extends object>(text: string, parameters: ReadonlyArray<string>) =>
       waitToRead(
@@ -105,5 +99,19 @@ export const ownConnection = (driver: Driver, timeout: Duration.Duration): State
       ),
 
     pause: Effect.withClock(Effect.sleep("1 millis"), wallClock)
+  }
+}
+
+/** The transaction holds SQLite's lock already. */
+export const insideTransaction = (connection: Connection, operation: string): Statements => {
+  const rows = <A extends object>(
+    text: string,
+    parameters: ReadonlyArray<string>
+  ): Effect.Effect<ReadonlyArray<A>, CacheError> =>
+    Effect.mapError(connection.execute(text, parameters, undefined), fromSqlError(operation))
+  return {
+    change: (text) => Effect.map(rows(`${text} RETURNING 1`, []), (changed) => changed.length),
+    rows,
+    pause: Effect.void
   }
 }
