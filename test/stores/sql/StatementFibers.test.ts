@@ -99,6 +99,7 @@ describe("the fibers of statements", () => {
       const fibers = yield* StatementFibers.make({
         timeout: 3_000,
         timedOut: () => "timed out",
+        noConnection: Effect.succeed("no connection"),
         closed: () => "closed"
       })
       // The answer lies in the process, unread, when the time is over: as with a socket, timers have their turn first.
