@@ -1,10 +1,11 @@
 /**
- * The cache in the program's own database: one cache for all processes, without a further server. PostgreSQL, with the `SqlClient`
- * of `@effect/sql-pg`, or a SQLite file, with that of `@effect/sql-sqlite-node` or `@effect/sql-libsql`.
+ * The cache in the program's own database: one cache for all processes, without a further server. PostgreSQL from 13 on, with the
+ * `SqlClient` of `@effect/sql-pg`, or a SQLite file, with that of `@effect/sql-sqlite-node` or `@effect/sql-libsql`.
  *
  * Inside `sql.withTransaction`, a set, delete or invalidation takes effect with the commit, and is undone by the rollback. On
- * PostgreSQL these wait for no lock, so they can't dead-lock, in any order. On SQLite the transaction has the file's one lock for
- * writing: other writers try again until it ends, for up to `timeout`.
+ * PostgreSQL these wait for no lock, so they can't dead-lock, in any order, and they make no `SERIALIZABLE` transaction fail. One
+ * that also reads the cache can fail with SQLSTATE `40001`, which is the `code` of the error's `cause`. On SQLite the transaction
+ * has the file's one lock for writing: other writers try again until it ends, for up to `timeout`.
  *
  * When the layer closes, running statements of PostgreSQL have half a second to end. Then they are cancelled, which delays the close
  * by at most 6 seconds.

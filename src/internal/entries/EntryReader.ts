@@ -4,6 +4,7 @@ import { CacheError } from "../../CacheError.js"
 import type { GroupVersion, StoredEntry } from "../../CacheStore.js"
 import type { Counters } from "../runtime/counters.js"
 import { type CallingFiber, debugIsOn, hasTracer, nowMillis, withFiber } from "../runtime/fiber.js"
+import { isInTransaction } from "../runtime/transaction.js"
 import { traced } from "../stores/fused.js"
 import type { Found, Store } from "../stores/Store.js"
 import { isFresh, madeUnder } from "./entryState.js"
@@ -128,13 +129,24 @@ export class EntryReader {
     const { store } = this
     const created = newVersion()
     const entry = versionEntry(created, store.payloads)
-    return Effect.flatMap(
-      stored === undefined ? store.add(group, entry) : store.replace(group, stored.token, entry),
-      Option.match({
-        onSome: () => Effect.succeed(created),
-        onNone: () => Effect.flatMap(this.readMany([group]), (found) => this.versionOf(group, found[0], attempts - 1))
-      })
-    )
+    return withFiber((fiber) => {
+      // written, not added: `add` would hold the group for all others until the commit
+      if (isInTransaction(fiber)) {
+        return store.write(
+          fiber,
+          [{ key: group, entry }],
+          ([rejected]) => (rejected === undefined ? Effect.succeed(created) : Effect.fail(rejected.error)),
+          Effect.fail
+        )
+      }
+      return Effect.flatMap(
+        stored === undefined ? store.add(group, entry) : store.replace(group, stored.token, entry),
+        Option.match({
+          onSome: () => Effect.succeed(created),
+          onNone: () => Effect.flatMap(this.readMany([group]), (found) => this.versionOf(group, found[0], attempts - 1))
+        })
+      )
+    })
   }
 }
 

@@ -10,7 +10,7 @@ import { storeFailed } from "../outages/storeFailure.js"
 import { type CallingFiber, withFiber } from "../runtime/fiber.js"
 import { logAction } from "../runtime/logs.js"
 import { storeSpan } from "../runtime/spans.js"
-import { isInTransaction } from "../runtime/transaction.js"
+import { inTransaction, isInTransaction } from "../runtime/transaction.js"
 import type { Warnings } from "../runtime/warnings.js"
 import { traced, unfused } from "../stores/fused.js"
 import type { Store } from "../stores/Store.js"
@@ -107,19 +107,20 @@ export class Invalidation implements Invalidator {
     )
   }
 
-  /** Writes a new version of the group: entries made under another version are invalid from now on. */
+  /** Writes a new version of the group, or removes it: entries made under another version are invalid from now on. */
   group(key: string, printed: string): Effect.Effect<void, CacheError> {
     const { store } = this
-    const written = Effect.flatMap(
+    const renewed = Effect.flatMap(
       unfused(store.write)([{ key, entry: versionEntry(newVersion(), store.payloads) }]),
       ([rejected]) => (rejected === undefined ? Effect.void : Effect.fail(rejected.error))
     )
+    const removed = Effect.asVoid(store.remove([key]))
     // Removing the version invalidates as well, and a removal can be queued during an outage. A write can't.
-    const renewed = Effect.catchIf(written, isOutage, (error) =>
-      Effect.asVoid(Effect.mapError(store.remove([key]), () => error))
-    )
+    const written = Effect.catchIf(renewed, isOutage, (error) => Effect.mapError(removed, () => error))
+    // Two transactions that write a version can't tell which of them counts; two that remove it need not.
+    const invalidated = Effect.flatMap(inTransaction, (inside) => (inside ? removed : written))
     const detached = Effect.ensuring(
-      storeSpan("invalidateGroup", store.name, 1, renewed),
+      storeSpan("invalidateGroup", store.name, 1, invalidated),
       Effect.sync(() => this.flights.detachGroup(key))
     )
     return Effect.zipRight(

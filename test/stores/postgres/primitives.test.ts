@@ -65,9 +65,14 @@ layer(client({ connections: 10 }), { excludeTestServices: true })("the table on 
           [texts.writeUnchanged, written],
           [texts.write, [...written, shared]],
           [texts.writeWaiting, [...written, shared]],
+          [texts.readChanged, [keys.join(" "), shared]],
           [texts.add, [...written, shared]],
+          [texts.addOver, [...written, shared]],
           [texts.replace, [...written, keys.map(() => randomUUID()), shared]],
-          [texts.remove, [keys, shared]]
+          [texts.replaceOver, [...written, keys.map(() => randomUUID()), shared]],
+          [texts.remove, [keys, shared]],
+          [texts.fold, [keys.join(" ")]],
+          [texts.lookAt, [keys[0], shared]]
         ]
         return Effect.forEach(asked, ([{ name, text: statement }, parameters]) =>
           Effect.map(sql.unsafe<object>(`EXPLAIN ${statement}`, parameters).withoutTransform, (rows) => ({
@@ -192,6 +197,16 @@ layer(client({ connections: 10 }), { excludeTestServices: true })("the table on 
       expect(yield* page(key(2))).toEqual([key(3), key(4)])
       expect(yield* page(key(4))).toEqual([key(5)])
       expect(yield* page(key(5))).toEqual([])
+    })
+  )
+
+  it.scoped("a token of another store replaces nothing", () =>
+    Effect.gen(function* () {
+      const cache = yield* store()
+      yield* cache.write([{ key: key(1), record: record("x") }])
+      for (const token of ["", "no uuid", 7, null, {}, { record: randomUUID() }, randomUUID()]) {
+        expect(yield* cache.replace(key(1), token, record("y"))).toEqual(Option.none())
+      }
     })
   )
 

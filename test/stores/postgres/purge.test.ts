@@ -1,6 +1,9 @@
 import { SqlClient } from "@effect/sql/SqlClient"
 import { describe, expect, layer } from "@effect/vitest"
 import { Context, Duration, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import type { CacheError } from "../../../src/CacheError.js"
+import { statements } from "../../../src/internal/stores/postgres/statements/statements.js"
+import { parseTable } from "../../../src/internal/stores/sql/table.js"
 import * as SqlBackend from "../../../src/SqlBackend.js"
 import { countOf } from "../../suites/sql/ground.js"
 import { purgeTests } from "../../suites/sql/purge.js"
@@ -65,6 +68,37 @@ layer(client({ connections: 10 }), { excludeTestServices: true })("the purge bes
       const left = yield* sql`SELECT key, extract(epoch FROM expires_at - now()) BETWEEN 50 AND 61 AS kept
         FROM ${sql(table)} WHERE key = ${key(2)}`
       expect(left).toEqual([{ key: key(2), kept: true }])
+    })
+  )
+
+  it.scoped("of the tombstones of one key in one transaction it keeps the last, and so all that they mean", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const table = freshTable()
+      const cache = yield* store({ table })
+      const { thin } = statements(yield* parseTable(table), 5_000)
+      const thinned = (most: number) =>
+        Effect.map(sql.unsafe<{ readonly rows: string }>(thin.text, [most]).withoutTransform, ([row]) =>
+          Number(row?.rows)
+        )
+      const keys = [1, 2, 3, 4].map(key)
+      yield* cache.write(keys.map((each) => ({ key: each, record: record("old") })))
+      const set = (name: number) => cache.write([{ key: key(name), record: record(`new ${name}`) }])
+      const remove = (name: number) => cache.remove([key(name)])
+      const steps: ReadonlyArray<Effect.Effect<unknown, CacheError>> = [
+        ...[remove(1), remove(1), remove(1)],
+        ...[remove(2), set(2), remove(2)],
+        ...[remove(3), remove(3), set(3)],
+        set(4),
+        ...[cache.clear, cache.clear, set(4)]
+      ]
+      for (const _transaction of [1, 2]) yield* sql.withTransaction(Effect.all(steps, { discard: true }))
+      const meant = yield* cache.read(keys)
+      expect(meant.map(text)).toEqual([undefined, undefined, undefined, "new 4"])
+      expect(yield* thinned(3)).toBe(3)
+      expect(yield* thinned(100)).toBe(7)
+      expect(yield* thinned(100)).toBe(0)
+      expect(yield* cache.read(keys)).toEqual(meant)
     })
   )
 

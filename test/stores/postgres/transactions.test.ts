@@ -1,8 +1,9 @@
-import { SqlClient } from "@effect/sql/SqlClient"
+import { SqlClient, TransactionConnection } from "@effect/sql/SqlClient"
+import type { Connection } from "@effect/sql/SqlConnection"
 import { describe, expect, layer } from "@effect/vitest"
 import { Deferred, Duration, Effect, Fiber, Option } from "effect"
 import { transactionTests } from "../../suites/sql/transactions.js"
-import { client, heldTransaction as held, key, postgres, record, store, text } from "./support.js"
+import { client, heldTransaction as held, key, outsideTransaction, postgres, record, store, text } from "./support.js"
 
 /** On a connection of the pool. */
 const heldTransaction = <A, E>(work: Effect.Effect<A, E>) => Effect.flatMap(SqlClient, (sql) => held(sql, work))
@@ -108,6 +109,46 @@ layer(client({ connections: 12 }), { excludeTestServices: true })("transactions 
           [true, false]
         ])
       }
+    })
+  )
+
+  it.scoped("a value that a transaction derived from an older one does not outlive an invalidation in between", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const cache = yield* store()
+      const set = (name: string, value: string) =>
+        sql.withTransaction(cache.write([{ key: name, record: record(value) }]))
+      /** Commits an invalidation before the statement that inserts the derived value. */
+      const meddle = (name: string, [connection, depth]: readonly [Connection, number]) => {
+        let removals = 0
+        const its: Connection = Object.assign(Object.create(connection), {
+          execute: (...args: Parameters<Connection["execute"]>) => {
+            const { text: sent } = args[0] as unknown as { readonly text: string }
+            if (!/^INSERT INTO .* snapshot, value/.test(sent)) return connection.execute(...args)
+            removals++
+            return Effect.zipRight(
+              Effect.orDie(outsideTransaction(sql.withTransaction(cache.remove([name])))),
+              connection.execute(...args)
+            )
+          }
+        })
+        return Effect.map(
+          Effect.provideService(
+            Effect.flatMap(cache.read([name]), ([found]) => cache.replace(name, found?.token, record("derived"))),
+            TransactionConnection,
+            [its, depth]
+          ),
+          (replaced) => ({ isReplaced: Option.isSome(replaced), removals })
+        )
+      }
+      yield* set(key(1), "old")
+      const outcome = yield* sql.withTransaction(
+        Effect.flatMap(Effect.flatten(Effect.serviceOption(TransactionConnection)), (current) =>
+          meddle(key(1), current)
+        )
+      )
+      expect(outcome).toEqual({ isReplaced: true, removals: 1 })
+      expect(yield* cache.read([key(1)])).toEqual([undefined])
     })
   )
 })

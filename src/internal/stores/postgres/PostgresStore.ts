@@ -20,8 +20,9 @@ import { outsideTransaction } from "./outsideTransaction.js"
 import { PreparedStatements } from "./PreparedStatements.js"
 import { adviseSecondConnection, noConnection } from "./pool.js"
 import { purge } from "./purge.js"
-import { SqlToken } from "./state.js"
+import { isToken } from "./rows.js"
 import { statements } from "./statements/statements.js"
+import { sharedKey } from "./table.js"
 
 const name = "postgresql"
 
@@ -41,7 +42,7 @@ const open = (sql: SqlClient, asked: Table, options: SqlStoreOptions, warnings: 
     const shared = {
       statements: statements(table, Math.ceil(timeout)),
       namespace,
-      sharedKey: `clear ${namespace}`,
+      sharedKey: sharedKey(namespace),
       prepared,
       run
     }
@@ -51,7 +52,7 @@ const open = (sql: SqlClient, asked: Table, options: SqlStoreOptions, warnings: 
       transaction: TransactionConnection,
       inside: insideTransaction(shared),
       outside: yield* outsideTransaction({ ...shared, direct, fibers }),
-      isToken: (token) => token instanceof SqlToken,
+      isToken,
       purge: yield* purge({ ...shared, maxEntries: options.maxEntries, purgeEvery: options.purgeEvery })
     })
   })

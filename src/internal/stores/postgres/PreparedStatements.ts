@@ -7,11 +7,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Effect } from "effect"
 import type { CacheError } from "../../../CacheError.js"
 import { codeOf } from "../sql/errors.js"
-import type { Statement } from "./statements/named.js"
-
-const prepared = ({ name, text }: Statement, plan: number): string =>
-  // `@effect/sql-pg` passes this to the `query` of `pg`, which takes a named statement as well as a text
-  ({ name: `${name}_${plan}`, text }) as unknown as string
+import { queryOf, type Statement } from "./statements/named.js"
 
 // 26000 and 42P05: a pooler in between gives each statement another session. 0A000: the table was made anew.
 const notPrepared = /^(26000|42P05|0A000)$/
@@ -32,7 +28,7 @@ export class PreparedStatements {
     statement: Statement,
     parameters: ReadonlyArray<unknown>
   ): Effect.Effect<ReadonlyArray<A>, SqlError> {
-    return connection.execute(this.enabled ? prepared(statement, this.plan) : statement.text, parameters, undefined)
+    return connection.execute(queryOf(statement, this.enabled ? this.plan : undefined), parameters, undefined)
   }
 
   /** Tries once more without prepared statements, if these were what failed. */

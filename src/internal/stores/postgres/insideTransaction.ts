@@ -9,28 +9,35 @@ import type { CacheError } from "../../../CacheError.js"
 import { fromSqlError } from "../sql/errors.js"
 import type { Primitives } from "../sql/SqlStore.js"
 import { inSavepoint } from "../sql/savepoint.js"
-import { readStates } from "./batches/read.js"
+import { readKeys } from "./batches/read.js"
 import type { Run } from "./connection.js"
 import type { PreparedStatements } from "./PreparedStatements.js"
-import type { Row } from "./rows.js"
-import { foundOf, type SqlToken, type State } from "./state.js"
-import { columns, lifetimeOf } from "./statements/parameters.js"
+import { isTrue } from "./rows.js"
+import { columns, distinct, lifetimeOf } from "./statements/parameters.js"
 import type { Statements } from "./statements/statements.js"
 
 export interface InsideOptions {
   readonly statements: Statements
   readonly prepared: PreparedStatements
-  readonly namespace: string
-  /** The key under which the changes to the whole namespace stand. A finished key has no space, so this is none. */
+  /** The key under which the changes to the whole namespace stand. */
   readonly sharedKey: string
 }
 
-/** The bytes and lifetime of a tombstone. */
-const noValue = null
+/** What a key means: see the statement `lookAt`. */
+interface State {
+  readonly token: string | null
+  readonly record: string | null
+  readonly changed: string
+  readonly snapshot: string
+}
+
+interface TokenRow {
+  readonly token: string
+}
 
 export const insideTransaction =
-  ({ namespace, prepared, sharedKey, statements }: InsideOptions) =>
-  (connection: Connection): Primitives<SqlToken> => {
+  ({ prepared, sharedKey, statements }: InsideOptions) =>
+  (connection: Connection): Primitives<string> => {
     const within = <A>(
       operation: string,
       use: (run: Run) => Effect.Effect<A, CacheError>
@@ -46,15 +53,13 @@ export const insideTransaction =
       )
     }
 
-    const statesOf = (run: Run, keys: ReadonlyArray<string>) => readStates(run, statements, keys, sharedKey)
-
     /**
      * A batch of another connection holds the lock for one statement only. Another user transaction holds it until its end, which
      * must not be waited for: two could wait for each other.
      */
     const lockKey = (run: Run, key: string, attempts = 10): Effect.Effect<boolean, CacheError> =>
-      Effect.flatMap(run<{ readonly locked: boolean }>(statements.lockKey, [key]), ([row]) => {
-        if (row?.locked === true || attempts === 1) return Effect.succeed(row?.locked === true)
+      Effect.flatMap(run<{ readonly locked: string }>(statements.lockKey, [key]), ([row]) => {
+        if (isTrue(row?.locked) || attempts === 1) return Effect.succeed(isTrue(row?.locked))
         return lockKey(run, key, attempts - 1)
       })
 
@@ -63,49 +68,42 @@ export const insideTransaction =
       operation: string,
       key: string,
       record: ByteRecord,
-      accepts: (state: State) => boolean
-    ): Effect.Effect<Option.Option<SqlToken>, CacheError> =>
+      accepts: (token: string | null) => boolean
+    ): Effect.Effect<Option.Option<string>, CacheError> =>
       within(operation, (run) =>
         Effect.gen(function* () {
           if (!(yield* lockKey(run, key))) return Option.none()
-          const [state] = yield* statesOf(run, [key])
-          if (state === undefined || !accepts(state)) return Option.none()
-          const { token } = state
+          const [state] = yield* run<State>(statements.lookAt, [key, sharedKey])
+          if (state === undefined || !accepts(state.token)) return Option.none()
           const lifetime = lifetimeOf(record)
-          const rows = yield* token.record === undefined
-            ? run<Row>(statements.writeOverAbsence, [key, record.bytes, lifetime])
-            : run<Row>(statements.writeOverRecord, [key, record.bytes, lifetime, token.record])
-          if (rows.length === 0) return Option.none()
-          // others still see the changes beside the record, so this one must come after them
-          if (token.changes.length > 0) yield* run(statements.change, [[key], [record.bytes], [lifetime], sharedKey])
-          const [after] = yield* statesOf(run, [key])
-          return Option.fromNullable(after?.token)
+          const written = yield* state.record === null
+            ? run<TokenRow>(statements.writeOverAbsence, [key, record.bytes, lifetime])
+            : run<TokenRow>(statements.writeOverRecord, [key, record.bytes, lifetime, state.record])
+          if (written.length === 0) return Option.none()
+          // others still see the changes beside the record, so this one must come after them; not after any later one
+          const last = isTrue(state.changed)
+            ? yield* run<TokenRow>(statements.change, [...columns([{ key, record }]), state.snapshot])
+            : written
+          return Option.map(Option.fromNullable(last[0]), ({ token }) => token)
         })
       )
 
+    const bury = (operation: string, keys: ReadonlyArray<string>) =>
+      within(operation, (run) => run(statements.bury, [keys]))
+
     return {
-      read: (keys) =>
-        Effect.map(
-          within("read", (run) => statesOf(run, keys)),
-          foundOf
-        ),
+      read: (keys) => within("read", (run) => readKeys(run, statements, keys, sharedKey)),
 
-      write: (items) => within("write", (run) => Effect.as(run(statements.change, [...columns(items), sharedKey]), [])),
+      write: (items) =>
+        within("write", (run) => Effect.as(run(statements.change, [...columns(distinct(items)), null]), [])),
 
-      add: (key, record) => exclusive("add", key, record, (state) => !state.isAlive()),
+      add: (key, record) => exclusive("add", key, record, (token) => token === null),
 
-      replace: (key, token, record) => exclusive("replace", key, record, (state) => state.token.equals(token)),
+      replace: (key, token, record) => exclusive("replace", key, record, (current) => current === token),
 
-      remove: (keys) =>
-        within("remove", (run) =>
-          Effect.gen(function* () {
-            const before = yield* statesOf(run, keys)
-            const tombstones = keys.map(() => noValue)
-            yield* run(statements.change, [keys, tombstones, tombstones, sharedKey])
-            return before.filter((state) => state.isAlive()).length
-          })
-        ),
+      // to learn what lived there it would have to read, which under SERIALIZABLE conflicts with others
+      remove: (keys) => Effect.as(bury("remove", keys), keys.length),
 
-      clear: within("clear", (run) => Effect.asVoid(run(statements.changeAll, [sharedKey, namespace])))
+      clear: Effect.asVoid(bury("clear", [sharedKey]))
     }
   }

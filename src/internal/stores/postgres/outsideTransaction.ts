@@ -9,24 +9,26 @@ import type { Found } from "../Store.js"
 import { forEachPage } from "../sql/namespace.js"
 import type { MatchRead, Primitives } from "../sql/SqlStore.js"
 import type { BatchOptions } from "./batches/batches.js"
-import { batchExclusive } from "./batches/exclusive.js"
+import { batchExclusive, type Outcome } from "./batches/exclusive.js"
 import { batchRead } from "./batches/read.js"
 import { batchRemove } from "./batches/remove.js"
 import { batchWrite } from "./batches/write.js"
-import { foldOver, sharedChanges, tokenOf } from "./fold.js"
-import { foundOf, type SqlToken, type State } from "./state.js"
+import { sharedChanges } from "./fold.js"
+import type { Statement } from "./statements/named.js"
 import { packed } from "./statements/parameters.js"
 
 export interface OutsideOptions extends BatchOptions {
   readonly namespace: string
 }
 
-export interface Outside extends Omit<Primitives<SqlToken>, "read"> {
+export interface Outside extends Omit<Primitives<string>, "read"> {
   readonly read: MatchRead
 }
 
 /** So that no statement locks more than one page of keys. */
 const pageSize = 1_000
+
+const tokenOf = (outcome: Outcome): Option.Option<string> => Option.fromNullable(outcome?.token)
 
 export const outsideTransaction = (options: OutsideOptions): Effect.Effect<Outside, never, Scope.Scope> =>
   Effect.gen(function* () {
@@ -40,19 +42,33 @@ export const outsideTransaction = (options: OutsideOptions): Effect.Effect<Outsi
       batch.map((request) => request.token),
       sharedKey
     ])
-    const writeOver = foldOver(run, statements, sharedKey)
 
-    /** Tries again where the purge folds the changes in between: then no other caller has won. */
-    const add = (key: string, record: ByteRecord, attempts = 10): Effect.Effect<Option.Option<SqlToken>, CacheError> =>
-      Effect.flatMap(adds({ key, record, token: undefined }), (outcome) => {
-        if (outcome?.token !== null) return Effect.succeed(tokenOf(outcome?.token))
-        return Effect.flatMap(reads.request([key]), ([state]) => {
-          if (state === undefined || state.isAlive()) return Effect.succeedNone
-          return Effect.flatMap(writeOver(key, state.token, record), (token) =>
-            Option.isSome(token) || attempts === 1 ? Effect.succeed(token) : add(key, record, attempts - 1)
-          )
-        })
-      })
+    /** Where changes stand: alone, in a statement that folds them. */
+    const over = (statement: Statement, parameters: ReadonlyArray<unknown>): Effect.Effect<Outcome, CacheError> =>
+      Effect.map(run<NonNullable<Outcome>>(statement, parameters), ([row]) => row)
+
+    const add = (key: string, record: ByteRecord) =>
+      Effect.flatMap(adds({ key, record, token: undefined }), (outcome) =>
+        outcome?.token === null
+          ? over(statements.addOver, [...packed([{ key, record }]), sharedKey])
+          : Effect.succeed(outcome)
+      )
+
+    /** Twice where the purge makes the value row a record in between, which keeps its token. */
+    const replace = (
+      key: string,
+      token: string,
+      record: ByteRecord,
+      attempts = 2
+    ): Effect.Effect<Outcome, CacheError> =>
+      Effect.flatMap(replaces({ key, record, token }), (outcome) =>
+        outcome?.token === null && attempts > 0
+          ? Effect.flatMap(
+              over(statements.replaceOver, [...packed([{ key, record }]), [token], sharedKey]),
+              (written) => (written === undefined ? replace(key, token, record, attempts - 1) : Effect.succeed(written))
+            )
+          : Effect.succeed(outcome)
+      )
 
     return {
       // answered in the callback of the batch, without an Effect in between
@@ -60,24 +76,20 @@ export const outsideTransaction = (options: OutsideOptions): Effect.Effect<Outsi
         keys: ReadonlyArray<string>,
         onFound: (found: Found<StoredBytes>) => Effect.Effect<A, E, R>,
         onFailure: (error: CacheError) => Effect.Effect<A, E, R>
-      ) => {
-        const onSuccess = (states: ReadonlyArray<State>) => onFound(foundOf(states))
-        return Effect.async<A, E, R>((resume) =>
+      ) =>
+        Effect.async<A, E, R>((resume) =>
           reads.ask(keys, (exit) =>
-            resume(Exit.isSuccess(exit) ? onSuccess(exit.value) : Effect.matchEffect(exit, { onSuccess, onFailure }))
+            resume(
+              Exit.isSuccess(exit) ? onFound(exit.value) : Effect.matchEffect(exit, { onSuccess: onFound, onFailure })
+            )
           )
-        )
-      },
+        ),
 
       write,
 
-      add: (key, record) => add(key, record),
+      add: (key, record) => Effect.map(add(key, record), tokenOf),
 
-      replace: (key, token, record) => {
-        if (token.changes.length > 0) return writeOver(key, token, record)
-        if (token.record === undefined) return Effect.succeedNone
-        return Effect.map(replaces({ key, record, token: token.record }), (outcome) => tokenOf(outcome?.token))
-      },
+      replace: (key, token, record) => Effect.map(replace(key, token, record), tokenOf),
 
       remove,
 

@@ -15,7 +15,6 @@ import type { Statements } from "./statements/statements.js"
 export interface PurgeOptions {
   readonly run: Run
   readonly statements: Statements
-  readonly sharedKey: string
   readonly prepared: PreparedStatements
   readonly maxEntries: number | undefined
   readonly purgeEvery: Duration.Duration
@@ -30,24 +29,27 @@ const evicted = evictedFrom("postgresql")
 
 export const purge = (options: PurgeOptions): Effect.Effect<Purge, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { maxEntries, prepared, run, sharedKey, statements } = options
+    const { maxEntries, prepared, run, statements } = options
     let evictions = 0
 
     const untilDone = (statement: Statement): Effect.Effect<void, CacheError> =>
-      Effect.flatMap(run<{ readonly rows: number }>(statement, [atOnce]), ([done]) =>
-        done?.rows === atOnce ? untilDone(statement) : Effect.void
+      Effect.flatMap(run<{ readonly rows: string }>(statement, [atOnce]), ([done]) =>
+        Number(done?.rows) === atOnce ? untilDone(statement) : Effect.void
       )
 
     const evict = (most: number): Effect.Effect<void, CacheError> => {
       const atOnce = Math.min(10_000, Math.max(100, Math.ceil(most / 20)))
       const once = (sparing: Duration.Duration) =>
         Effect.map(
-          run<{ readonly removed: number; readonly excess: number | null }>(statements.evict, [
+          run<{ readonly removed: string; readonly excess: string | null }>(statements.evict, [
             most,
             atOnce,
             Duration.toSeconds(sparing)
           ]),
-          (rows) => rows[0] ?? { removed: 0, excess: 0 }
+          ([row]) => ({
+            removed: Number(row?.removed ?? 0),
+            excess: row === undefined ? 0 : row.excess === null ? null : Number(row.excess)
+          })
         )
       return Effect.gen(function* () {
         let { excess, removed } = yield* once(spared)
@@ -59,8 +61,8 @@ export const purge = (options: PurgeOptions): Effect.Effect<Purge, never, Scope.
       })
     }
 
-    const noteTableSize = Effect.map(run<{ readonly bytes: number }>(statements.tableSize, []), ([row]) => {
-      if (row !== undefined) prepared.tableSize(row.bytes)
+    const noteTableSize = Effect.map(run<{ readonly bytes: string }>(statements.tableSize, []), ([row]) => {
+      if (row !== undefined) prepared.tableSize(Number(row.bytes))
     })
 
     const throttle = yield* schedulePurge({
@@ -70,10 +72,9 @@ export const purge = (options: PurgeOptions): Effect.Effect<Purge, never, Scope.
         untilDone(statements.removeExpired),
         maxEntries === undefined ? Effect.void : evict(maxEntries)
       ),
-      maintenance: Effect.all(
-        [noteTableSize, untilDone(statements.fillMissingPurgeTimes), foldAll(run, statements, sharedKey)],
-        { discard: true }
-      )
+      maintenance: Effect.all([noteTableSize, untilDone(statements.fillMissingPurgeTimes), foldAll(run, statements)], {
+        discard: true
+      })
     })
 
     return {

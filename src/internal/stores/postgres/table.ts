@@ -4,6 +4,20 @@ import type { Table } from "../sql/table.js"
 /** The nil uuid stands in the column `change` of a record. Any other value marks a change that a transaction left. */
 export const noChange = "'00000000-0000-0000-0000-000000000000'::uuid"
 
+const sharedPrefix = "clear "
+
+/** The key under which the changes to a whole namespace stand. A finished key has no space, so this is none. */
+export const sharedKey = (namespace: string): string => sharedPrefix + namespace
+
+/** The same in SQL. */
+export const sharedKeyOf = (namespace: string): string => `'${sharedPrefix}' || ${namespace}`
+
+/**
+ * The columns that tables of older versions lack: of a change, its transaction and the order within it; of a change with a value,
+ * and of a record beside a change to the whole namespace, the snapshot that it was made in.
+ */
+const added = ["xid xid8", "step int", "snapshot pg_snapshot"]
+
 /**
  * One table holds the records and, beside them, the changes of user transactions that are not yet folded into a record. Each
  * kind has an index of its own.
@@ -23,7 +37,7 @@ export const definition = (table: Table, unlogged: boolean, unless = "IF NOT EXI
   key text COLLATE "C" NOT NULL,
   change uuid NOT NULL DEFAULT ${noChange},
   token uuid,
-  seen uuid[],
+  ${added.join(",\n  ")},
   value bytea,
   expires_at timestamptz NOT NULL,
   purge_at timestamptz NOT NULL DEFAULT '-infinity'
@@ -42,13 +56,22 @@ export interface Upgrade {
   readonly statements: ReadonlyArray<string>
 }
 
-/** In the order in which they must run. */
+/**
+ * In the order in which they must run. None rewrites the table. Changes of an older version, which lack the new columns, all count
+ * as tombstones, so no old value comes back.
+ */
 export const upgrades = (table: Table): ReadonlyArray<Upgrade> => [
   {
     column: "purge_at",
     statements: [
       `ALTER TABLE ${table.quoted} ADD COLUMN IF NOT EXISTS purge_at timestamptz NOT NULL DEFAULT '-infinity'`,
       `CREATE INDEX IF NOT EXISTS "${table.name}_purge_at" ON ${table.quoted} (purge_at) WHERE change = ${noChange}`
+    ]
+  },
+  {
+    column: "snapshot",
+    statements: [
+      `ALTER TABLE ${table.quoted} ${added.map((column) => `ADD COLUMN IF NOT EXISTS ${column}`).join(", ")}`
     ]
   }
 ]

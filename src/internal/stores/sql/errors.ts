@@ -93,7 +93,8 @@ export const fromSqlError =
       reason: reasonOf(error),
       operation,
       description: todo === undefined ? said : `${said} (${todo})`,
-      cause: error
+      // where those look who repeat a transaction: they know its SQLSTATE by `error.cause.code`
+      cause: Object.assign(error, { code: codeOf(error) })
     })
   }
 

@@ -1,5 +1,5 @@
 /** What the batches of all primitives have in common. */
-import type { CacheError } from "../../../../CacheError.js"
+import { CacheError } from "../../../../CacheError.js"
 import type { StatementFibers } from "../../sql/StatementFibers.js"
 import type { Run } from "../connection.js"
 import type { Statements } from "../statements/statements.js"
@@ -23,3 +23,13 @@ export const maxKeys = 200
 
 /** After a short statement that could not do its batch, because transactions are about, so many batches go without it. */
 export const batchesWithoutShort = 100
+
+/** Row level security and triggers keep rows without an error. */
+export const notRemoved = (rows: number): CacheError =>
+  new CacheError({
+    reason: "StoreFailed",
+    operation: "remove",
+    description:
+      `the database kept ${rows} rows that were to be removed: row level security needs policies for DELETE and UPDATE that hold ` +
+      "for the cache's role, and no trigger may keep a row"
+  })

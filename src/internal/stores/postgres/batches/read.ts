@@ -1,42 +1,61 @@
 /** The reads of concurrent fibers in one statement. */
 import { Effect, Exit } from "effect"
+import type { StoredBytes } from "../../../../ByteStore.js"
 import type { CacheError } from "../../../../CacheError.js"
+import type { Found } from "../../Store.js"
 import * as Batcher from "../../sql/batcher.js"
 import type { Run } from "../connection.js"
-import { type PackedRow, type PlainRow, type Row, unpack } from "../rows.js"
-import { plainStatesOf, type State, type StateOf, statesOf } from "../state.js"
+import { type FoundOf, type PackedRow, type PlainRow, reading, unpack, unpackPlain } from "../rows.js"
 import type { Statements } from "../statements/statements.js"
 import { type BatchOptions, batchesWithoutShort, concurrency } from "./batches.js"
 
-/** The rows of the keys, and the changes to the whole namespace. */
-export const readRows = (
-  run: Run,
-  statements: Statements,
-  keys: ReadonlyArray<string>,
-  sharedKey: string
-): Effect.Effect<ReadonlyArray<Row>, CacheError> =>
-  Effect.map(run<PackedRow>(statements.read, [keys.join(" "), sharedKey]), (rows) => rows.map(unpack))
+const nothing: FoundOf = () => undefined
 
-export const readStates = (
+/** The three ways to read keys. The first two give undefined where there is more to the keys than they can tell. */
+const ways = (run: Run, statements: Statements, sharedKey: string) => {
+  const parameters = (keys: ReadonlyArray<string>) => [keys.join(" "), sharedKey]
+  return {
+    plain: (keys: ReadonlyArray<string>) =>
+      reading(run<PlainRow>(statements.readPlain, parameters(keys)), ([row]) =>
+        row === undefined ? undefined : unpackPlain(row)
+      ),
+    rows: (keys: ReadonlyArray<string>) => reading(run<PackedRow>(statements.read, parameters(keys)), unpack),
+    changed: (keys: ReadonlyArray<string>) =>
+      reading(run<PackedRow>(statements.readChanged, parameters(keys)), (rows) => unpack(rows) ?? nothing)
+  }
+}
+
+const orElse = (
+  attempt: Effect.Effect<FoundOf | undefined, CacheError>,
+  otherwise: () => Effect.Effect<FoundOf, CacheError>
+): Effect.Effect<FoundOf, CacheError> =>
+  Effect.flatMap(attempt, (found) => (found === undefined ? otherwise() : Effect.succeed(found)))
+
+/** Reads the keys; with a second statement where changes stand. */
+export const readKeys = (
   run: Run,
   statements: Statements,
   keys: ReadonlyArray<string>,
   sharedKey: string
-): Effect.Effect<ReadonlyArray<State>, CacheError> =>
-  Effect.map(readRows(run, statements, keys, sharedKey), (rows) => keys.map(statesOf(rows, sharedKey)))
+): Effect.Effect<Found<StoredBytes>, CacheError> => {
+  const { changed, rows } = ways(run, statements, sharedKey)
+  return Effect.map(
+    orElse(rows(keys), () => changed(keys)),
+    (foundOf) => keys.map(foundOf)
+  )
+}
 
 /** From so many keys on they are cheaper in one row. */
 const manyKeys = 4
 
 export const batchRead = ({ direct, fibers, sharedKey, statements }: BatchOptions) => {
-  const asRows = (keys: ReadonlyArray<string>): Effect.Effect<StateOf, CacheError> =>
-    Effect.map(readRows(direct, statements, keys, sharedKey), (rows) => statesOf(rows, sharedKey))
+  const { changed, plain, rows } = ways(direct, statements, sharedKey)
+
+  const asRows = (keys: ReadonlyArray<string>) => orElse(rows(keys), () => changed(keys))
 
   let untilShort = 0
-  const asOneRow = (keys: ReadonlyArray<string>): Effect.Effect<StateOf, CacheError> =>
-    Effect.flatMap(direct<PlainRow>(statements.readPlain, [keys.join(" "), sharedKey]), ([row]) => {
-      const stateOf = row === undefined ? undefined : plainStatesOf(row)
-      if (stateOf !== undefined) return Effect.succeed(stateOf)
+  const asOneRow = (keys: ReadonlyArray<string>) =>
+    orElse(plain(keys), () => {
       untilShort = batchesWithoutShort
       return asRows(keys)
     })
@@ -50,7 +69,10 @@ export const batchRead = ({ direct, fibers, sharedKey, statements }: BatchOption
       const keys = new Set<string>()
       for (const request of requests) for (const key of request) keys.add(key)
       const read = keys.size < manyKeys || untilShort-- > 0 ? asRows : asOneRow
-      return Effect.map(read([...keys]), (stateOf) => (each: ReadonlyArray<string>) => Exit.succeed(each.map(stateOf)))
+      return Effect.map(
+        read([...keys]),
+        (foundOf) => (each: ReadonlyArray<string>) => Exit.succeed<Found<StoredBytes>>(each.map(foundOf))
+      )
     }
   })
 }

@@ -3,9 +3,18 @@ import { Array as Arr, Effect, Exit } from "effect"
 import type { CacheError } from "../../../../CacheError.js"
 import { isOutage } from "../../../outages/outage.js"
 import * as Batcher from "../../sql/batcher.js"
-import type { Row } from "../rows.js"
-import { statesOf } from "../state.js"
-import { type BatchOptions, concurrency, maxKeys } from "./batches.js"
+import type { Run } from "../connection.js"
+import { isTrue } from "../rows.js"
+import type { Statement } from "../statements/named.js"
+import { type BatchOptions, concurrency, maxKeys, notRemoved } from "./batches.js"
+
+interface RemovedRow {
+  readonly key: string
+  /** Whether something lived under the key. */
+  readonly lived: string
+  /** The ids of what the statement saw there and did not delete, with spaces between. */
+  readonly kept: string | null
+}
 
 interface Removed {
   /** The keys under which something lived. */
@@ -16,14 +25,10 @@ interface Removed {
 
 const nothing: Removed = { alive: new Set(), locked: new Set() }
 
-const isLock = (row: Row) => row.change === null && row.token === null
-
-const removedOf = (rows: ReadonlyArray<Row>, sharedKey: string): Removed => {
-  const [removed, locks] = Arr.partition(rows, isLock)
-  const locked = locks.map((row) => row.key)
-  const stateOf = statesOf(removed, sharedKey)
-  return { locked: new Set(locked), alive: new Set(locked.filter((key) => stateOf(key).isAlive())) }
-}
+const removedOf = (rows: ReadonlyArray<RemovedRow>): Removed => ({
+  locked: new Set(rows.map(({ key }) => key)),
+  alive: new Set(rows.filter(({ lived }) => isTrue(lived)).map(({ key }) => key))
+})
 
 const sum = (numbers: ReadonlyArray<number>) => numbers.reduce((total, number) => total + number, 0)
 
@@ -32,6 +37,18 @@ export const batchRemove = (options: BatchOptions) =>
   Effect.gen(function* () {
     const { direct, fibers, run, sharedKey, statements } = options
 
+    const removeWith = (run: Run, statement: Statement, keys: ReadonlyArray<string>) =>
+      Effect.flatMap(run<RemovedRow>(statement, [keys, sharedKey]), (rows) => {
+        const kept = rows.filter((row) => row.kept !== null)
+        if (kept.length === 0) return Effect.succeed(removedOf(rows))
+        // most often another removal came first
+        const ids = kept.flatMap((row) => row.kept?.split(" ") ?? [])
+        const standing = run<{ readonly key: string }>(statements.standing, [kept.map(({ key }) => key), ids])
+        return Effect.flatMap(standing, (left) =>
+          left.length === 0 ? Effect.succeed(removedOf(rows)) : Effect.fail(notRemoved(left.length))
+        )
+      })
+
     const batcher = yield* Batcher.make({
       concurrency,
       fibers,
@@ -39,8 +56,7 @@ export const batchRemove = (options: BatchOptions) =>
       sizeOf: (keys: ReadonlyArray<string>) => keys.length,
       run: (requests) => {
         const keys = [...new Set(requests.flat())].sort()
-        return direct<Row>(statements.remove, [keys, sharedKey]).pipe(
-          Effect.map((rows) => removedOf(rows, sharedKey)),
+        return removeWith(direct, statements.remove, keys).pipe(
           Effect.catchIf(
             (error) => requests.length > 1 && !isOutage(error),
             () => Effect.succeed(nothing)
@@ -60,10 +76,7 @@ export const batchRemove = (options: BatchOptions) =>
 
     /** Only the key's own caller may have to wait for a user transaction. */
     const alone = (key: string) =>
-      Effect.map(
-        run<Row>(statements.removeWaiting, [[key], sharedKey]),
-        (rows) => removedOf(rows, sharedKey).alive.size
-      )
+      Effect.map(removeWith(run, statements.removeWaiting, [key]), ({ alive }) => alive.size)
 
     const page = (keys: ReadonlyArray<string>): Effect.Effect<number, CacheError> =>
       Effect.flatMap(batcher.request(keys), ({ count, left }) =>

@@ -1,45 +1,84 @@
 /** The statements of compare-and-set: `add` and `replace`. */
 import type { Table } from "../../sql/table.js"
 import { noChange } from "../table.js"
-import { expiryColumns, expirySet, expiryValues } from "./expiry.js"
 import {
-  absent,
-  alive,
-  anyIn,
-  freshToken,
-  lockedItems,
-  onRecord,
-  packedItem,
-  pendingChanges,
-  put
-} from "./fragments.js"
+  deletedChanges,
+  isChanged,
+  isHidden,
+  lockedChanges,
+  sharedChanges,
+  snapshotBeside,
+  winners
+} from "./changes.js"
+import { expiryColumns, expirySet, expiryValues } from "./expiry.js"
+import { alive, anyIn, freshToken, keysOfText, lockedItems, onRecord, packedItem, put } from "./fragments.js"
 
 export const exclusiveStatements = (table: Table) => {
   const t = table.quoted
+
+  /** The keys with changes of their own. */
+  const changed = `changed AS MATERIALIZED (SELECT DISTINCT key FROM ${t} WHERE change <> ${noChange} AND key = ANY(${keysOfText}))`
+  const isOwnChanged = (row: string) => `(${row}.key IN (SELECT key FROM changed)) IS TRUE`
+
+  /** Writes one item over all that this statement holds and whatever record is beside it, and deletes the changes it holds. */
+  const over = (shared: string, also: readonly [string, string] | undefined, condition: string, overRecord: string) =>
+    `WITH ${lockedItems(table, "free", packedItem(also))},
+${lockedChanges(table)},
+${sharedChanges(table, shared)},
+${winners()},
+put AS (
+  INSERT INTO ${t} AS r (key, value, token, snapshot, ${expiryColumns})
+  SELECT i.key, i.value, ${freshToken}, ${snapshotBeside}, ${expiryValues("i.lifetime")}
+  FROM item i, (SELECT count(*) AS n FROM old) o WHERE o.n >= 0 AND ${condition}
+  ${onRecord} DO UPDATE SET ${put} WHERE ${overRecord} RETURNING r.key, r.token
+),
+${deletedChanges(table, "EXISTS (SELECT 1 FROM put)")}
+SELECT key, token FROM put`
+
   return {
-    /** Gives for each key that it added a token, and null where changes stand: those a `foldOver…` takes in. */
+    /** Gives for each key that it added a token, and null where changes stand: there `addOver` decides. */
     add: `WITH ${lockedItems(table, "free", packedItem())},
-${pendingChanges(table, "$6")},
+${changed},
+${sharedChanges(table, "$6")},
 put AS (
   INSERT INTO ${t} AS r (key, value, token, ${expiryColumns})
   SELECT i.key, i.value, ${freshToken}, ${expiryValues("i.lifetime")} FROM item i
-  WHERE NOT EXISTS (SELECT 1 FROM pending p WHERE p.key = i.key OR p.key = $6) ORDER BY i.key COLLATE "C"
-  ${onRecord} DO UPDATE SET ${put} WHERE ${absent("r")} RETURNING r.key, r.token
+  WHERE NOT ${isOwnChanged("i")} AND NOT EXISTS (SELECT 1 FROM shared) ORDER BY i.key COLLATE "C"
+  ${onRecord} DO UPDATE SET ${put} WHERE NOT ${alive("r")} RETURNING r.key, r.token
 )
 SELECT key, token FROM put
-UNION ALL SELECT i.key, NULL FROM item i WHERE EXISTS (SELECT 1 FROM pending p WHERE p.key = i.key OR p.key = $6)`,
+UNION ALL SELECT i.key, NULL FROM item i WHERE ${isOwnChanged("i")} OR EXISTS (SELECT 1 FROM shared)`,
 
-    /** Over the records with the tokens `$6`, unless a change stands beside them that they have not seen. */
+    /** Over any record beside which it holds a change; where another took the changes first, it sees that one's record. */
+    addOver: over(
+      "$6",
+      undefined,
+      "NOT EXISTS (SELECT 1 FROM winner w WHERE w.key = i.key AND w.lives)",
+      `NOT ${alive("r")} OR ${isChanged("r")} OR ${isHidden("r")}`
+    ),
+
+    /** Over the records with the tokens `$6`. Gives null where changes of its own stand beside the record: there `replaceOver` decides. */
     replace: `WITH ${lockedItems(table, "free", packedItem(["token", "uuid[]"]))},
-${pendingChanges(table, "$7")},
+${changed},
+${sharedChanges(table, "$7")},
 held AS MATERIALIZED (
   SELECT r.key, i.value, i.lifetime FROM ${t} r JOIN item i ON r.key = i.key AND r.token = i.token
-  WHERE r.key = ${anyIn("item")} AND r.change = ${noChange} AND ${alive("r")} AND NOT EXISTS (
-    SELECT 1 FROM pending p WHERE p.key IN (r.key, $7) AND p.change <> ALL (coalesce(r.seen, '{}'))
-  )
+  WHERE r.key = ${anyIn("item")} AND r.change = ${noChange} AND ${alive("r")}
+    AND NOT ${isOwnChanged("r")} AND NOT ${isHidden("r")}
   ORDER BY r.key FOR UPDATE OF r
+),
+replaced AS (
+  UPDATE ${t} r SET value = held.value, token = ${freshToken}, ${expirySet("held.lifetime")}
+  FROM held WHERE r.key = ${anyIn("held")} AND r.key = held.key AND r.change = ${noChange} RETURNING r.key, r.token
 )
-UPDATE ${t} r SET value = held.value, token = ${freshToken}, ${expirySet("held.lifetime")}
-FROM held WHERE r.key = ${anyIn("held")} AND r.key = held.key AND r.change = ${noChange} RETURNING r.key, r.token`
+SELECT key, token FROM replaced UNION ALL SELECT i.key, NULL FROM item i WHERE ${isOwnChanged("i")}`,
+
+    /** Over the value row with the token `$6`, if that counts. */
+    replaceOver: over(
+      "$7",
+      ["token", "uuid[]"],
+      "EXISTS (SELECT 1 FROM winner w WHERE w.key = i.key AND w.change = i.token AND w.lives)",
+      "true"
+    )
   }
 }

@@ -1,74 +1,85 @@
-/** The statements that fold changes into the record beside them: compare-and-set over exactly the changes that were read. */
+/**
+ * The statements that fold changes into the records beside them, for keys that nobody writes. Within a key none skips what is
+ * locked, and none compares tokens: a publish that missed the tombstone would then be uncovered.
+ */
 import type { Table } from "../../sql/table.js"
-import { noChange } from "../table.js"
-import { expiryColumns, expirySet, expiryValues } from "./expiry.js"
-import { absent, alive, anyIn, deletedChanges, lockedChanges, onRecord, put, tryKeyLock } from "./fragments.js"
+import { noChange, sharedKeyOf } from "../table.js"
+import {
+  deletedChanges,
+  isHidden,
+  lockedChanges,
+  needsTombstone,
+  sharedChanges,
+  snapshotBeside,
+  winners
+} from "./changes.js"
+import { anyIn, keysOfText, onRecord, put, tryKeyLock } from "./fragments.js"
 
 export const foldStatements = (table: Table) => {
   const t = table.quoted
-
-  /** Locks the changes of one key, and has a row `same` if they are still those that were read. */
-  const sameChanges = (
-    key: string,
-    shared: string,
-    ids: string
-  ) => `item AS MATERIALIZED (SELECT ${key}::text AS key WHERE ${tryKeyLock(table, `${key}::text`)}),
-${lockedChanges(table)},
-shared AS MATERIALIZED (SELECT change FROM ${t} WHERE key = ${shared} AND change <> ${noChange}),
-same AS MATERIALIZED (
-  SELECT (SELECT array_agg(change) FROM shared) AS seen FROM item
-  WHERE ${ids}::uuid[] = (
-    SELECT coalesce(array_agg(change ORDER BY change), '{}') FROM (SELECT change FROM old UNION ALL SELECT change FROM shared) both_kinds
-  )
-)`
-
+  const namespaceOf = (key: string) => `split_part(${key}, ':', 2)`
   return {
-    /** Writes over the changes `$5` and the live record `$6`. */
-    foldOverRecord: `WITH ${sameChanges("$1", "$4", "$5")},
+    /**
+     * Removes at most `$1` tombstones after which the same transaction made another for the same key: whoever sees the one sees
+     * the other. Without it, a million of them in one transaction would make the key's fold longer than any statement may take.
+     */
+    thin: `WITH latest AS MATERIALIZED (
+  SELECT key, xid, max(step) AS step FROM ${t} WHERE change <> ${noChange} AND value IS NULL GROUP BY key, xid HAVING count(*) > 1
+),
+victim AS MATERIALIZED (
+  SELECT c.change FROM ${t} c JOIN latest l ON c.key = l.key AND c.xid = l.xid
+  WHERE c.change <> ${noChange} AND c.value IS NULL AND c.step < l.step LIMIT $1 FOR UPDATE OF c SKIP LOCKED
+), gone AS (
+  DELETE FROM ${t} WHERE change <> ${noChange} AND (change IN (SELECT change FROM victim)) IS TRUE RETURNING 1
+) SELECT count(*) AS rows FROM gone`,
+
+    /** The keys after `$1` beside which changes stand, those of the next `$2` changes. A finished key has no space. */
+    changedKeys: `SELECT DISTINCT key FROM (
+  SELECT key FROM ${t} WHERE change <> ${noChange} AND key > $1 AND position(' ' IN key) = 0 ORDER BY key LIMIT $2
+) changed ORDER BY key`,
+
+    /** The keys under which changes to whole namespaces stand. */
+    sharedKeys: `SELECT DISTINCT key FROM ${t} WHERE change <> ${noChange} AND position(' ' IN key) > 0 ORDER BY key`,
+
+    /** Of the keys `$1`: the value row that counts becomes the record, its id the token; all other records go, and all changes. */
+    fold: `WITH item AS MATERIALIZED (
+  SELECT i.key FROM unnest(${keysOfText}) AS i(key) WHERE ${tryKeyLock(table, "i.key")}
+),
+${lockedChanges(table)},
+${sharedChanges(table, `ANY(ARRAY(SELECT ${sharedKeyOf(namespaceOf("key"))} FROM old))`)},
+${winners(`s.key = ${sharedKeyOf(namespaceOf("v.key"))}`)},
+held AS MATERIALIZED (
+  SELECT r.key FROM ${t} r WHERE r.key = ${anyIn("old")} AND r.change = ${noChange} AND (SELECT count(*) FROM old) >= 0
+  ORDER BY r.key FOR UPDATE
+),
 put AS (
-  UPDATE ${t} r SET value = $2::bytea, token = gen_random_uuid(), seen = same.seen, ${expirySet("$3::float8")} FROM same
-  WHERE r.key = $1 AND r.change = ${noChange} AND r.token = $6::uuid AND ${alive("r")} RETURNING r.key, r.token
+  INSERT INTO ${t} AS r (key, value, token, snapshot, expires_at, purge_at)
+  SELECT w.key, w.value, w.change, ${snapshotBeside}, w.expires_at, w.expires_at
+  FROM winner w, (SELECT count(*) AS n FROM held) h WHERE h.n >= 0 AND w.lives ORDER BY w.key COLLATE "C"
+  ${onRecord} DO UPDATE SET ${put} RETURNING r.key
 ),
-${deletedChanges(table, " AND EXISTS (SELECT 1 FROM put)")}
-SELECT key, token FROM put`,
-
-    /** Writes over the changes `$5` where no record lives. */
-    foldOverAbsence: `WITH ${sameChanges("$1", "$4", "$5")},
-put AS (
-  INSERT INTO ${t} AS r (key, value, token, seen, ${expiryColumns})
-  SELECT $1::text, $2::bytea, gen_random_uuid(), same.seen, ${expiryValues("$3::float8")} FROM same
-  ${onRecord} DO UPDATE SET ${put} WHERE ${absent("r")} RETURNING r.key, r.token
+removed AS (
+  DELETE FROM ${t} r WHERE r.key = ${anyIn("held")} AND r.change = ${noChange}
+    AND (r.key IN (SELECT key FROM winner WHERE lives)) IS NOT TRUE
 ),
-${deletedChanges(table, " AND EXISTS (SELECT 1 FROM put)")}
-SELECT key, token FROM put`,
+${deletedChanges(table)}
+SELECT (SELECT count(*) FROM old) - (SELECT count(*) FROM gone) AS kept`,
 
-    /** Removes the changes `$3` and, if there was one, the record `$4` under them. */
-    foldToAbsence: `WITH ${sameChanges("$1", "$2", "$3")},
-record AS (
-  DELETE FROM ${t} r USING same WHERE r.key = $1 AND r.change = ${noChange} AND r.token = $4::uuid RETURNING r.key
-),
-${deletedChanges(table, " AND EXISTS (SELECT 1 FROM same) AND ($4::uuid IS NULL OR EXISTS (SELECT 1 FROM record))")}
-SELECT count(*) FROM record`,
-
-    /** How long the change lives on in milliseconds, null for ever. */
-    lifetimeOfChange: `SELECT CASE WHEN expires_at = 'infinity' THEN NULL
-  ELSE extract(epoch FROM expires_at - clock_timestamp())::float8 * 1000 END AS lifetime
-FROM ${t} WHERE key = $1 AND change <> ${noChange} AND change = $2::uuid`,
-
-    /** At most `$1` keys beside which changes stand. */
-    changedKeys: `SELECT DISTINCT key FROM (SELECT key FROM ${t} WHERE change <> ${noChange} ORDER BY key LIMIT $1) changed`,
-
-    /** Removes the records of the namespace `$1` after the key `$2` that were written before its change `$3`. */
-    removeOlder: `WITH victim AS MATERIALIZED (
-  SELECT key FROM ${t} WHERE change = ${noChange} AND split_part(key, ':', 2) = $1 AND key > $2
-    AND $3::uuid <> ALL (coalesce(seen, '{}')) ORDER BY key LIMIT $4 FOR UPDATE SKIP LOCKED
+    /** Removes the next `$4` records of the namespace `$1` after the key `$2` that a change under `$3` hides. */
+    removeHidden: `WITH ${sharedChanges(table, "$3")},
+victim AS MATERIALIZED (
+  SELECT key FROM ${t} r WHERE change = ${noChange} AND ${namespaceOf("key")} = $1 AND key > $2 AND ${isHidden("r")}
+  ORDER BY key LIMIT $4 FOR UPDATE SKIP LOCKED
 ), gone AS (
   DELETE FROM ${t} WHERE key = ${anyIn("victim")} AND change = ${noChange}
 ) SELECT key FROM victim ORDER BY key`,
 
-    /** Forgets the change `$3` to the whole namespace once all older records are gone. */
-    forgetShared: `DELETE FROM ${t} s WHERE s.key = $2 AND s.change <> ${noChange} AND s.change = $3::uuid AND NOT EXISTS (
-  SELECT 1 FROM ${t} r WHERE split_part(r.key, ':', 2) = $1 AND r.key <> $2 AND $3::uuid <> ALL (coalesce(r.seen, '{}'))
+    /** Forgets the changes `$3` to the namespace `$1`, which stand under `$2`, once they hide nothing any more. */
+    forgetShared: `WITH shared AS MATERIALIZED (
+  SELECT xid, step, change FROM ${t} WHERE key = $2 AND change <> ${noChange} AND (change = ANY($3::uuid[])) IS TRUE
+)
+DELETE FROM ${t} WHERE key = $2 AND change <> ${noChange} AND (change IN (SELECT change FROM shared)) IS TRUE AND NOT EXISTS (
+  SELECT 1 FROM ${t} r WHERE ${namespaceOf("r.key")} = $1 AND r.key <> $2 AND EXISTS (SELECT 1 FROM shared s WHERE ${needsTombstone})
 )`
   }
 }

@@ -12,16 +12,13 @@ export const anyIn = (relation: string) => `ANY(ARRAY(SELECT key FROM ${relation
 /** One record a key: see `definition`. */
 export const onRecord = `ON CONFLICT (key) WHERE change = ${noChange}`
 
-export const alive = (alias: string) => `${alias}.expires_at > clock_timestamp()`
+/** A record without token or value is none of this library's: it counts as absent, and is overwritten. */
+const isWhole = (alias: string) => `${alias}.token IS NOT NULL AND ${alias}.value IS NOT NULL`
 
-/** The same, evaluated once and not for every row. */
-export const aliveNow = (alias: string) => `${alias}.expires_at > (SELECT clock_timestamp())`
+export const alive = (alias: string) => `(${alias}.expires_at > clock_timestamp() AND ${isWhole(alias)})`
 
-/** Another program may insert a record without a token or a value. It is none: nobody could replace it. */
-export const isWhole = (alias: string) => `${alias}.token IS NOT NULL AND ${alias}.value IS NOT NULL`
-
-/** What `add` may overwrite. */
-export const absent = (alias: string) => `(${alias}.expires_at <= clock_timestamp() OR NOT (${isWhole(alias)}))`
+/** The same, the time evaluated once and not for every row. */
+export const aliveNow = (alias: string) => `(${alias}.expires_at > (SELECT clock_timestamp()) AND ${isWhole(alias)})`
 
 /**
  * A scalar sub-select, so that the planner keeps the generic plan. If it saw the array, it would find each plan for one short
@@ -56,7 +53,7 @@ export const packedItem = (also?: readonly [column: string, type: string]) => {
 /** One token for all records of a statement, which has none twice: a token tells apart what one key held at different times. */
 export const freshToken = "(SELECT gen_random_uuid())"
 
-export const put = `value = EXCLUDED.value, token = EXCLUDED.token, seen = EXCLUDED.seen, ${expirySetFrom("EXCLUDED")}`
+export const put = `value = EXCLUDED.value, token = EXCLUDED.token, snapshot = EXCLUDED.snapshot, ${expirySetFrom("EXCLUDED")}`
 
 /** A batch leaves out the keys that a user transaction has locked (`free`), or waits for them (`wait`). */
 export type Mode = "free" | "wait"
@@ -75,22 +72,3 @@ const awaitKeyLock = (table: Table, key: string) => `pg_advisory_xact_lock_share
 export const lockedItems = (table: Table, mode: Mode, source: string) => `item AS MATERIALIZED (
   SELECT * FROM ${source} WHERE ${mode === "free" ? tryKeyLock(table, "i.key") : awaitKeyLock(table, "i.key")}
 )`
-
-/** The changes beside the items, locked. */
-export const lockedChanges = ({ quoted }: Table) => `old AS MATERIALIZED (
-  SELECT c.key, c.change, c.seen, CASE WHEN ${alive("c")} THEN c.value END AS value FROM ${quoted} c
-  WHERE c.key = ${anyIn("item")} AND c.change <> ${noChange} ORDER BY c.change FOR UPDATE
-)`
-
-export const deletedChanges = ({ quoted }: Table, condition = "") => `gone AS (
-  DELETE FROM ${quoted} r WHERE r.key = ${anyIn("old")} AND r.change <> ${noChange}
-    AND (r.key, r.change) IN (SELECT key, change FROM old)${condition}
-)`
-
-/** The changes beside the keys in `$1`, and those to the whole namespace. */
-export const pendingChanges = ({ quoted }: Table, shared: string) =>
-  `pending AS MATERIALIZED (SELECT key, change FROM ${quoted} WHERE change <> ${noChange} AND key = ANY(${keysAnd(shared)}))`
-
-/** In the order of its index: with `EXISTS` the planner would read all of a table that was never analysed. */
-export const firstChange = ({ quoted }: Table, condition = "true") =>
-  `SELECT key FROM ${quoted} WHERE change <> ${noChange} AND ${condition} ORDER BY key LIMIT 1`

@@ -10,7 +10,10 @@ export const namespaceStatements = ({ quoted: t }: Table) => {
     /** The keys of the namespace `$1` after `$2`, a page at a time. */
     keysOf: `(${pageOfKeys("=")}) UNION (${pageOfKeys("<>")}) ORDER BY key LIMIT $4`,
 
-    forgetChanges: `DELETE FROM ${t} WHERE key = $1 AND change <> ${noChange} AND change = ANY($2::uuid[])`,
+    /** The changes to the whole namespace, which stand under `$1`. */
+    sharedChanges: `SELECT change FROM ${t} WHERE key = $1 AND change <> ${noChange}`,
+
+    forgetChanges: `DELETE FROM ${t} WHERE key = $1 AND change <> ${noChange} AND (change = ANY($2::uuid[])) IS TRUE`,
 
     /** By the statistics that the server keeps anyway. */
     size: `SELECT greatest(reltuples, 0)::bigint AS entries, pg_total_relation_size(oid) AS bytes FROM pg_class WHERE oid = '${t}'::regclass`

@@ -1,25 +1,43 @@
 /** The statements that remove the keys `$1`. */
 import type { Table } from "../../sql/table.js"
 import { noChange } from "../table.js"
-import { alive, anyIn, arrayItem, deletedChanges, isWhole, lockedChanges, lockedItems, type Mode } from "./fragments.js"
+import { deletedChanges, isChanged, isHidden, lockedChanges, sharedChanges, winners } from "./changes.js"
+import { alive, anyIn, arrayItem, lockedItems, type Mode } from "./fragments.js"
 
 export const removeStatements = (table: Table) => {
   const t = table.quoted
 
-  /** Gives the rows that were removed, the changes under `$2`, and a row without change and token for each key it could lock. */
+  /**
+   * Gives a row for each key that it could lock: whether something lived there, and the ids of records and value rows that it saw
+   * but did not delete. Another removal has deleted those, or row level security or a trigger has kept them: see `standing`.
+   */
   const remove = (mode: Mode) => `WITH ${lockedItems(table, mode, arrayItem("key", "text[]"))},
 ${lockedChanges(table)},
+${sharedChanges(table, "$2")},
+${winners()},
 record AS MATERIALIZED (
-  SELECT r.key, r.token, r.seen, CASE WHEN ${alive("r")} AND ${isWhole("r")} THEN ''::bytea END AS value FROM ${t} r
+  SELECT r.key, r.token, ${alive("r")} AND NOT ${isChanged("r")} AND NOT ${isHidden("r")} AS lives FROM ${t} r
   WHERE r.key = ${anyIn("item")} AND r.change = ${noChange} AND (SELECT count(*) FROM old) >= 0
   ORDER BY r.key FOR UPDATE
 ),
-removed AS (DELETE FROM ${t} r WHERE r.key = ${anyIn("record")} AND r.change = ${noChange}),
-${deletedChanges(table)}
-SELECT key, NULL::uuid AS change, token, seen, value FROM record WHERE value IS NOT NULL
-UNION ALL SELECT key, change, NULL, seen, value FROM old
-UNION ALL SELECT key, change, NULL, seen, NULL FROM ${t} WHERE key = $2 AND change <> ${noChange}
-UNION ALL SELECT key, NULL, NULL, NULL, NULL FROM item`
+removed AS (DELETE FROM ${t} r WHERE r.key = ${anyIn("record")} AND r.change = ${noChange} RETURNING r.key),
+${deletedChanges(table)},
+kept AS MATERIALIZED (
+  SELECT r.key, r.token AS id FROM ${t} r WHERE r.key = ${anyIn("item")} AND r.change = ${noChange} AND ${alive("r")}
+    AND (r.key IN (SELECT key FROM removed)) IS NOT TRUE
+  UNION ALL SELECT c.key, c.change FROM ${t} c WHERE c.key = ${anyIn("item")} AND c.change <> ${noChange} AND c.value IS NOT NULL
+    AND (c.change IN (SELECT change FROM gone)) IS NOT TRUE
+)
+SELECT i.key, (i.key IN (SELECT key FROM record WHERE lives UNION ALL SELECT key FROM winner WHERE lives)) IS TRUE AS lived,
+  (SELECT string_agg(k.id::text, ' ') FROM kept k WHERE k.key = i.key) AS kept
+FROM item i`
 
-  return { remove: remove("free"), removeWaiting: remove("wait") }
+  return {
+    remove: remove("free"),
+    removeWaiting: remove("wait"),
+
+    /** The keys among `$1` under which one of the records or value rows `$2` still stands. */
+    standing: `SELECT DISTINCT key FROM ${t} WHERE key = ANY($1::text[]) AND change = ${noChange} AND token = ANY($2::uuid[])
+UNION SELECT key FROM ${t} WHERE key = ANY($1::text[]) AND change <> ${noChange} AND change = ANY($2::uuid[])`
+  }
 }

@@ -1,19 +1,8 @@
 /** The statements that write whatever was there. */
 import type { Table } from "../../sql/table.js"
-import { noChange } from "../table.js"
+import { deletedChanges, firstChange, lockedChanges, sharedChanges, snapshotBeside } from "./changes.js"
 import { expiryColumns, expiryValues } from "./expiry.js"
-import {
-  deletedChanges,
-  firstChange,
-  freshToken,
-  lockedChanges,
-  lockedItems,
-  type Mode,
-  onRecord,
-  packedItem,
-  put,
-  tryKeyLock
-} from "./fragments.js"
+import { freshToken, lockedItems, type Mode, onRecord, packedItem, put, tryKeyLock } from "./fragments.js"
 
 /**
  * @param timeoutMillis the callers of a write leave after this time. If the database delayed the statement for so long, it must
@@ -25,10 +14,10 @@ export const writeStatements = (table: Table, timeoutMillis: number) => {
 
   const write = (mode: Mode) => `WITH ${lockedItems(table, mode, packedItem())},
 ${lockedChanges(table)},
+${sharedChanges(table, "$6")},
 put AS (
-  INSERT INTO ${t} AS r (key, value, token, seen, ${expiryColumns})
-  SELECT i.key, i.value, ${freshToken},
-    (SELECT array_agg(change) FROM ${t} WHERE key = $6 AND change <> ${noChange}), ${expiryValues("i.lifetime")}
+  INSERT INTO ${t} AS r (key, value, token, snapshot, ${expiryColumns})
+  SELECT i.key, i.value, ${freshToken}, ${snapshotBeside}, ${expiryValues("i.lifetime")}
   FROM item i, (SELECT count(*) AS n FROM old) o
   WHERE o.n >= 0 AND ${inTime} ORDER BY i.key COLLATE "C"
   ${onRecord} DO UPDATE SET ${put} RETURNING r.key
