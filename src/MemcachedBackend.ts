@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Config, type ConfigError, Effect, Layer } from "effect"
+import { Config, type ConfigError, type Duration, Effect, Layer } from "effect"
 import type { CacheBackend } from "./CacheBackend.js"
 import type { CacheError } from "./CacheError.js"
 import { backendLayer } from "./internal/backend/layer.js"
@@ -12,6 +12,9 @@ import { fromBytes } from "./internal/stores/fromBytes.js"
 import * as MemcachedStore from "./internal/stores/memcached/MemcachedStore.js"
 import type { MemcachedOptions } from "./internal/stores/memcached/settings.js"
 import type * as StoreBackend from "./StoreBackend.js"
+
+/** @since 0.1.0 */
+export type { MemcachedTlsOptions } from "./internal/stores/memcached/settings.js"
 
 /**
  * The options of `layer`.
@@ -22,11 +25,21 @@ import type * as StoreBackend from "./StoreBackend.js"
 export interface MemcachedBackendOptions
   extends StoreBackend.BackendOptions,
     StoreBackend.OutageOptions,
-    MemcachedOptions {}
+    MemcachedOptions {
+  /**
+   * Until an operation without an answer fails with `Timeout`. Time in which this process is too busy to read answers does not
+   * count. Default 500 milliseconds.
+   */
+  readonly timeout?: Duration.DurationInput
+}
 
 /**
- * Connects in the background, so it does not fail when no server answers: then `cached` computes, and the direct operations fail
- * with `Unavailable`. Fails with `InvalidOption` for an option out of its range.
+ * Needs servers that speak memcached's binary protocol (`-B auto`, their default, or `-B binary`) and keep compare-and-set numbers
+ * (no `-C`).
+ *
+ * Waits until each server has answered or is known to be down, for `connectTimeout` and `timeout` at most. It does not fail when no
+ * server answers: then `cached` computes, and the direct operations fail with `Unavailable` and the reason. It fails with
+ * `StoreFailed` when a server answers that was started with `-C`, and with `InvalidOption` for an option out of its range.
  *
  * `clear` takes one write to each server, whatever the number of entries, and clears no other namespace. It fails if a server can't
  * be reached; the others are cleared all the same.
@@ -51,7 +64,8 @@ export const layer = (options: MemcachedBackendOptions): Layer.Layer<CacheBacken
 const fromEnvironment = {
   servers: Config.string("MEMCACHED_SERVERS"),
   username: Config.withDefault(Config.string("MEMCACHED_USERNAME"), undefined),
-  password: Config.withDefault(Config.redacted("MEMCACHED_PASSWORD"), undefined)
+  password: Config.withDefault(Config.redacted("MEMCACHED_PASSWORD"), undefined),
+  tls: Config.withDefault(Config.boolean("MEMCACHED_TLS"), undefined)
 }
 
 /**
@@ -66,7 +80,8 @@ export type MemcachedBackendConfig = {
 
 /**
  * The same layer, its options from `Config`. By default `servers` comes from `MEMCACHED_SERVERS`, `username` from
- * `MEMCACHED_USERNAME` and `password` from `MEMCACHED_PASSWORD`; the last two may be unset. Fails with `ConfigError` as well.
+ * `MEMCACHED_USERNAME`, `password` from `MEMCACHED_PASSWORD` and `tls` from `MEMCACHED_TLS` (`true` or `false`); the last three may be
+ * unset. Fails with `ConfigError` as well.
  *
  * @example
  * import { Config } from "effect"

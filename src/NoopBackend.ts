@@ -36,4 +36,7 @@ const store: CacheStore = {
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<CacheBackend> = Layer.orDie(backendLayer(Effect.succeed(fromPlain(store)), {}, false))
+export const layer: Layer.Layer<CacheBackend> = Layer.orDie(
+  // It keeps nothing that a transaction could make untrue.
+  backendLayer(Effect.succeed({ ...fromPlain(store), joinsTransaction: () => true }), {}, false)
+)

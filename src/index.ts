@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 export * from "./accessors.js"
+export * from "./afterCommit.js"
 export * as ByteStore from "./ByteStore.js"
 export * from "./CacheBackend.js"
 export * from "./CachedFunction.js"

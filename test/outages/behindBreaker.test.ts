@@ -56,7 +56,7 @@ class Server {
         clear: reached("clear", memory.clear)
       }
       return this.answersBy === "callbacks"
-        ? { ...store, local: undefined, read: fusedRead, write: fused(store.write) }
+        ? { ...store, local: undefined, joinsTransaction: undefined, read: fusedRead, write: fused(store.write) }
         : store
     }
   )

@@ -46,6 +46,7 @@ export const pools = (
  * move to one new page would make one of them fail, with a cache or without.
  */
 export const sourceTable = (pool: Pool, name: string, columns: string): Effect.Effect<string, unknown, Scope.Scope> =>
-  Effect.acquireRelease(Effect.as(pool.sql.unsafe(`CREATE TABLE ${name} (${columns}) WITH (fillfactor = 50)`), name), () =>
-    Effect.ignore(pool.sql.unsafe(`DROP TABLE ${name}`))
+  Effect.acquireRelease(
+    Effect.as(pool.sql.unsafe(`CREATE TABLE ${name} (${columns}) WITH (fillfactor = 50)`), name),
+    () => Effect.ignore(pool.sql.unsafe(`DROP TABLE ${name}`))
   )

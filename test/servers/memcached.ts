@@ -33,6 +33,8 @@ export interface MemcachedServerOptions {
   /** Further arguments of memcached, such as `-m 1`. */
   readonly args?: ReadonlyArray<string>
   readonly env?: Readonly<Record<string, string>>
+  /** Default: a free one. */
+  readonly port?: number
 }
 
 const toError = (cause: unknown): Error => (cause instanceof Error ? cause : new Error(String(cause)))
@@ -188,7 +190,7 @@ const signal = (pid: number, name: NodeJS.Signals): void => {
 export const memcached = (options: MemcachedServerOptions = {}): Effect.Effect<MemcachedServer, Error, Scope.Scope> =>
   Effect.gen(function* () {
     yield* available
-    const port = yield* freePort
+    const port = options.port ?? (yield* freePort)
     let running: Running | undefined
     const kill = Effect.suspend(() => (running === undefined ? Effect.void : end(running)))
     const start = Effect.flatMap(launch(port, options), (launched) =>

@@ -63,7 +63,7 @@ export const make = (
     const warnings = new Warnings()
     const reader = new EntryReader(store)
     const flights = new Flights()
-    const invalidation = new Invalidation(reader, flights)
+    const invalidation = new Invalidation(reader, flights, warnings)
     const computation = new Computation(new Leases(reader), flights, invalidation)
     const alone = new Alone(flights)
     const singleFlight = new SingleFlight(computation, flights, alone, store.location === "process")

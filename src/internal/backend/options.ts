@@ -31,6 +31,11 @@ export interface BackendOptions {
  */
 export interface OutageOptions {
   /**
+   * Until an operation of the store without an answer fails with `Timeout`, which counts as an outage. Its caller goes on then, or
+   * at once when it is interrupted. Time in which this process is too busy to read answers does not count. Default 5 seconds.
+   */
+  readonly timeout?: Duration.DurationInput
+  /**
    * The circuit breaker in front of the store. After `failures` outages in a row (default 5), or as many refusals of reads, or of
    * writes under different keys, all calls skip the store. A probe every `retryAfter` (default 1 second) finds out whether the
    * store is back; no caller waits for it. `false`: every call asks the store.

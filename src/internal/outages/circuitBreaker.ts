@@ -6,9 +6,9 @@
 import { Cause, Effect, Option, type Scope } from "effect"
 import { CacheError } from "../../CacheError.js"
 import { backgroundSleep } from "../runtime/eventLoop.js"
-import { withFiber } from "../runtime/fiber.js"
+import { type CallingFiber, withFiber } from "../runtime/fiber.js"
 import { breakerGauge } from "../runtime/metrics.js"
-import { inTransaction, isInTransaction } from "../runtime/transaction.js"
+import { isInTransaction } from "../runtime/transaction.js"
 import { Warnings } from "../runtime/warnings.js"
 import type { Fused, Store } from "../stores/Store.js"
 import { InvalidationQueue } from "./invalidationQueue.js"
@@ -139,6 +139,10 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
       )
     }
 
+    /** A transaction uses the user's own connection, so it bypasses the breaker: its failure reaches the user. */
+    const isInside = (fiber: CallingFiber): boolean =>
+      isInTransaction(fiber) && store.joinsTransaction?.(fiber) !== false
+
     const fusedGuard =
       <Request, Answer>(
         kind: "read" | "write",
@@ -147,8 +151,7 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
         refusalIn: (answer: Answer, requests: ReadonlyArray<Request>) => CacheError | undefined
       ): Fused<Request, Answer> =>
       (fiber, requests, onAnswer, onFailure) => {
-        // A transaction uses the user's own connection, so it bypasses the breaker: its failure reaches the user.
-        if (isInTransaction(fiber)) return operation(fiber, requests, onAnswer, onFailure)
+        if (isInside(fiber)) return operation(fiber, requests, onAnswer, onFailure)
         if (isOpen) return onFailure(open)
         return operation(
           fiber,
@@ -182,7 +185,7 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
       operation: () => Effect.Effect<A, CacheError>
     ): Effect.Effect<A, CacheError> =>
       withFiber((fiber) => {
-        if (isInTransaction(fiber)) return operation()
+        if (isInside(fiber)) return operation()
         if (isOpen) return Effect.fail(open)
         return Effect.matchEffect(operation(), {
           onFailure: (error) => afterFailure("write", key, error, Effect.fail),
@@ -201,8 +204,8 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
     ): Effect.Effect<A, CacheError> =>
       settings.queueInvalidations
         ? Effect.catchIf(operation, isOutage, (error) =>
-            Effect.flatMap(inTransaction, (inside) => {
-              if (inside) return Effect.fail(error)
+            withFiber((fiber) => {
+              if (isInside(fiber)) return Effect.fail(error)
               enqueue()
               probesWanted.unsafeOpen()
               return Effect.succeed(instead)
@@ -222,7 +225,7 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
             items,
             (rejected) => {
               // What a transaction writes may be rolled back: then the queued invalidation must still be replayed.
-              if (!isInTransaction(fiber)) queue.written(items, rejected)
+              if (!isInside(fiber)) queue.written(items, rejected)
               return onWritten(rejected)
             },
             onFailure
@@ -235,6 +238,7 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
       location: store.location,
       payloads: store.payloads,
       local: store.local,
+      joinsTransaction: store.joinsTransaction,
       read,
       write,
       add: (key, entry) => guarded(key, () => store.add(key, entry)),

@@ -28,6 +28,7 @@ export const closable = (store: Store): Closable => {
       location: store.location,
       payloads: store.payloads,
       local: store.local,
+      joinsTransaction: store.joinsTransaction,
       read: fused(store.read),
       write: fused(store.write),
       add: (key, entry) => guarded(() => store.add(key, entry)),

@@ -30,6 +30,7 @@ export const withoutKeys = (store: Store): Store => {
     location: store.location,
     payloads: store.payloads,
     local: store.local,
+    joinsTransaction: store.joinsTransaction,
     read: (fiber, keys, onFound, onFailure) =>
       store.read(fiber, keys, onFound, (error) => onFailure(redacted(error, keys))),
     write: (fiber, items, onWritten, onFailure) => {

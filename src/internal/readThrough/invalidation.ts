@@ -7,24 +7,47 @@ import { newVersion, versionEntry } from "../entries/groupVersions.js"
 import type { Name } from "../entries/keyspace.js"
 import { isOutage } from "../outages/outage.js"
 import { storeFailed } from "../outages/storeFailure.js"
-import type { CallingFiber } from "../runtime/fiber.js"
+import { type CallingFiber, withFiber } from "../runtime/fiber.js"
 import { logAction } from "../runtime/logs.js"
 import { storeSpan } from "../runtime/spans.js"
-import { inTransaction } from "../runtime/transaction.js"
+import { inTransaction, isInTransaction } from "../runtime/transaction.js"
+import type { Warnings } from "../runtime/warnings.js"
 import { traced, unfused } from "../stores/fused.js"
 import type { Store } from "../stores/Store.js"
 import type { Flights } from "./Flights.js"
+import { type Invalidator, type PendingInvalidations, pendingInvalidations } from "./pendingInvalidations.js"
 import type { MemoRequest } from "./request.js"
 
-export class Invalidation {
+export class Invalidation implements Invalidator {
   private readonly store: Store
 
   constructor(
     reader: EntryReader,
-    private readonly flights: Flights
+    private readonly flights: Flights,
+    private readonly warnings: Warnings
   ) {
     this.store = reader.store
   }
+
+  /**
+   * Carries out an invalidation that does not become part of the fiber's transaction, and notes it for `afterCommit`: until the commit
+   * other fibers may store the old rows again.
+   */
+  private notedFor<A, E>(
+    add: Parameters<PendingInvalidations["note"]>[1],
+    invalidation: Effect.Effect<A, E>
+  ): Effect.Effect<A, E> {
+    return withFiber((fiber) => {
+      if (this.store.joinsTransaction?.(fiber) === true) return invalidation
+      const isNoted = pendingInvalidations.of(fiber)?.note(this, add) ?? false
+      if (isNoted || !isInTransaction(fiber)) return invalidation
+      return Effect.zipRight(this.warnings.warn("invalidation in a transaction", this.outsideTransaction), invalidation)
+    })
+  }
+
+  private readonly outsideTransaction = (): string =>
+    `Cache invalidation inside a SQL transaction that the ${this.store.name} cache is no part of: before the commit, others may ` +
+    "store the old values again. Write afterCommit(sql.withTransaction(…)), around the outermost transaction"
 
   /**
    * Removes the entries with their leases, so that the values computed under these leases are not stored. Nobody joins the keys'
@@ -34,16 +57,17 @@ export class Invalidation {
     const keys = names.map((name) => name.finished)
     const removed = storeSpan("remove", this.store.name, keys.length, this.store.remove(keys))
     return Effect.zipLeft(
-      this.detaching(keys, removed),
+      this.notedFor((to) => to.addKeys(names), this.detaching(keys, removed)),
       Effect.forEach(names, (name) => logAction("DELETE", name.printed), { discard: true })
     )
   }
 
   /** Removes the entry of a request. A failure of the store is counted and logged. */
   removeQuietly<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<void> {
-    return Effect.catchAll(Effect.asVoid(this.store.remove([request.key])), (error) =>
+    const removed = Effect.catchAll(Effect.asVoid(this.store.remove([request.key])), (error) =>
       storeFailed(request, "Cache failed removing", request.printed, error)
     )
+    return this.notedFor((to) => to.addKeys([{ finished: request.key, printed: request.printed }]), removed)
   }
 
   /** Writes the items. Afterwards nobody joins the flights without a lease of their keys: those are older than the write. */
@@ -95,11 +119,12 @@ export class Invalidation {
     const written = Effect.catchIf(renewed, isOutage, (error) => Effect.mapError(removed, () => error))
     // Two transactions that write a version can't tell which of them counts; two that remove it need not.
     const invalidated = Effect.flatMap(inTransaction, (inside) => (inside ? removed : written))
+    const detached = Effect.ensuring(
+      storeSpan("invalidateGroup", store.name, 1, invalidated),
+      Effect.sync(() => this.flights.detachGroup(key))
+    )
     return Effect.zipRight(
-      Effect.ensuring(
-        storeSpan("invalidateGroup", store.name, 1, invalidated),
-        Effect.sync(() => this.flights.detachGroup(key))
-      ),
+      this.notedFor((to) => to.addGroup(key, printed), detached),
       logAction("DELETE", `group ${printed}`)
     )
   }
@@ -107,11 +132,12 @@ export class Invalidation {
   /** Removes all entries of the namespace, in one operation of the store. */
   get everything(): Effect.Effect<void, CacheError> {
     const { store } = this
+    const cleared = Effect.ensuring(
+      storeSpan("clear", store.name, 0, store.clear),
+      Effect.sync(() => this.flights.detachAll())
+    )
     return Effect.zipRight(
-      Effect.ensuring(
-        storeSpan("clear", store.name, 0, store.clear),
-        Effect.sync(() => this.flights.detachAll())
-      ),
+      this.notedFor((to) => to.addEverything(), cleared),
       logAction("DELETE", "everything")
     )
   }

@@ -28,3 +28,38 @@ export const backgroundSleep = (duration: Duration.DurationInput): Effect.Effect
   Effect.clockWith((clock) =>
     clock === liveClock ? unreferencedTimer(Duration.toMillis(duration)) : clock.sleep(Duration.decode(duration))
   )
+
+/**
+ * The time that servers take, for a loop that sleeps until the earliest time limit. Time in which this process keeps its event loop
+ * busy does not count: it has the answers in its sockets then, unread. `Watchdog` is the same for callbacks.
+ */
+export class ServerTime {
+  private slept = 0
+  /** The sleep that is under way. */
+  private begunAt = 0
+  private length = 0
+
+  constructor(private readonly clock: Clock.Clock) {}
+
+  /** Milliseconds. */
+  now(): number {
+    const current = Math.max(0, this.clock.unsafeCurrentTimeMillis() - this.begunAt)
+    return this.slept + Math.min(current, this.length)
+  }
+
+  /** However late it wakes, it counts for no more than it was to last. Long sleeps are cut, so that it is noticed between them. */
+  sleep(millis: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const length = Math.min(millis, longestSleep)
+      this.begunAt = this.clock.unsafeCurrentTimeMillis()
+      this.length = length
+      return Effect.map(this.clock.sleep(Duration.millis(length)), () => {
+        this.slept += length
+        this.length = 0
+      })
+    })
+  }
+}
+
+/** Milliseconds. */
+const longestSleep = 250

@@ -71,10 +71,17 @@ export interface Store extends Omit<CacheStore, "read" | "write"> {
   readonly local: LocalPart | undefined
   readonly read: FusedRead<StoredEntry>
   readonly write: FusedWrite<WriteItem>
+  /**
+   * Whether an operation of this fiber becomes part of its SQL transaction: done with the commit, undone by the rollback.
+   * `undefined`: nobody knows that it does.
+   */
+  readonly joinsTransaction: ((fiber: CallingFiber) => boolean) | undefined
 }
 
 /** A driver of bytes with a fused read: the contract of this library's own stores on servers. */
 export interface FusedByteStore extends Omit<ByteStore, "read" | "write"> {
   readonly read: FusedRead<StoredBytes>
   readonly write: FusedWrite<ByteItem>
+  /** As that of `Store`. */
+  readonly joinsTransaction?: ((fiber: CallingFiber) => boolean) | undefined
 }

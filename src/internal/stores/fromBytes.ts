@@ -7,6 +7,7 @@ import type { FusedByteStore, Store } from "./Store.js"
 export const fromBytes = (driver: FusedByteStore): Store => ({
   ...overBytes(driver),
   local: undefined,
+  joinsTransaction: driver.joinsTransaction,
   write: (fiber, items, onWritten, onFailure) =>
     driver.write(fiber, toItems(items, nowMillis(fiber)), onWritten, onFailure),
   read: (fiber, keys, onFound, onFailure) =>

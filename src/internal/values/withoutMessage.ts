@@ -29,7 +29,7 @@ class Redacted extends Error {
 }
 
 /** Messages are left out, because an error of a getter, a transformation or a driver may quote what it met. */
-export const withoutMessage = (thrown: unknown): Error => {
+export const withoutMessage = (thrown: unknown): Error & { readonly code?: string | undefined } => {
   try {
     return new Redacted(thrown, 0)
   } catch {

@@ -1,3 +1,4 @@
+import { stat } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, FiberId, Scope, TestClock } from "effect"
 import * as StatementFibers from "../../../src/internal/stores/sql/StatementFibers.js"
@@ -90,6 +91,25 @@ describe("the fibers of statements", () => {
       yield* settle
       yield* TestClock.adjust("2 seconds")
       expect(yield* Fiber.join(waiting)).toEqual(Exit.fail("timed out"))
+    })
+  )
+
+  it.scopedLive("a statement whose answer came while this process was busy is not overdue", () =>
+    Effect.gen(function* () {
+      const fibers = yield* StatementFibers.make({
+        timeout: 3_000,
+        timedOut: () => "timed out",
+        noConnection: Effect.succeed("no connection"),
+        closed: () => "closed"
+      })
+      // The answer lies in the process, unread, when the time is over: as with a socket, timers have their turn first.
+      const answered = Effect.async<string, string>((resume) => stat(".", () => resume(Effect.succeed("answered"))))
+      const four = [1, 2, 3, 4].map(() => fibers.run(answered))
+      const statements = yield* Effect.fork(Effect.all(four, { concurrency: "unbounded" }))
+      yield* settle
+      const until = performance.now() + 4_000
+      while (performance.now() < until);
+      expect(yield* Fiber.join(statements)).toEqual(four.map(() => "answered"))
     })
   )
 

@@ -15,13 +15,17 @@
  * No arrow runs back up.
  */
 import { Effect, type Scope } from "effect"
-import type { CacheError } from "../../../CacheError.js"
+import { CacheError } from "../../../CacheError.js"
 import type { RejectedItem } from "../../../CacheStore.js"
 import { forkFromCallbacks } from "../../runtime/fork.js"
+import { Warnings } from "../../runtime/warnings.js"
 import type { FusedByteStore } from "../Store.js"
 import { clear } from "./clear.js"
+import type { LogLevel } from "./client/Connection.js"
 import { Pool } from "./client/Pool.js"
-import { storeName } from "./client/Refusal.js"
+import type { PoolSettings } from "./client/PoolSettings.js"
+import { Refusal, storeName } from "./client/Refusal.js"
+import { isLoopback } from "./client/tls.js"
 import type { Problem } from "./commands/Problem.js"
 import { add, replace } from "./compareAndSet.js"
 import { cacheError, invalidKey, type Operation } from "./errors.js"
@@ -62,20 +66,59 @@ const againElsewhere = <A>(
     )
   })
 
+/** Fails if a server has answered, but can't keep what the cache promises. */
+const refuseUnfit = ({ connections }: Pool): Effect.Effect<void, CacheError> =>
+  Effect.suspend(() => {
+    for (const { refusal } of connections) {
+      if (!(refusal instanceof Refusal) || !refusal.isUnfit) continue
+      const { cause, message: description } = refusal
+      return Effect.fail(new CacheError({ reason: "StoreFailed", operation: "connect", description, cause }))
+    }
+    return Effect.void
+  })
+
+/** Waits until each server has answered or is known to be down, which takes two time-outs at most. */
+const firstAttempts = ({ connections }: Pool): Effect.Effect<void> =>
+  Effect.forEach(
+    connections,
+    (connection) => Effect.async<void>((resume) => connection.whenSettled(() => resume(Effect.void))),
+    { concurrency: "unbounded", discard: true }
+  )
+
 /**
- * The connections to the servers, which live as long as the scope. They are made in the background: this does not wait for a
- * server and does not fail without one.
+ * The connections to the servers, which live as long as the scope. This does not fail without a server, but it does if one is
+ * there that can't be used.
  */
 export const connect = (options: MemcachedOptions, namespace: string): Effect.Effect<Pool, CacheError, Scope.Scope> =>
   Effect.gen(function* () {
     const settings = yield* poolSettings(options, namespace)
     const fork = yield* forkFromCallbacks
-    const log = { Debug: Effect.logDebug, Info: Effect.logInfo, Warning: Effect.logWarning }
-    return yield* Effect.acquireRelease(
+    const warnings = new Warnings()
+    const log: Record<LogLevel, (message: string) => Effect.Effect<void>> = {
+      Debug: Effect.logDebug,
+      Info: Effect.logInfo,
+      // While a server is down each attempt to reach it warns: one line a minute reminds of it.
+      Warning: (message) => warnings.warn(message, () => message)
+    }
+    yield* warnOfClearText(settings)
+    const pool = yield* Effect.acquireRelease(
       Effect.sync(() => new Pool(settings, (level, message) => fork(log[level](message)))),
       (pool) => Effect.sync(() => pool.close())
     )
+    yield* firstAttempts(pool)
+    yield* refuseUnfit(pool)
+    return pool
   })
+
+/** Who listens on the way to a server outside of this machine reads the password. */
+const warnOfClearText = ({ credentials, servers, tls }: PoolSettings): Effect.Effect<void> => {
+  const far = credentials === undefined || tls !== undefined ? [] : servers.filter(({ host }) => !isLoopback(host))
+  if (far.length === 0) return Effect.void
+  const names = far.map(({ label }) => label).join(", ")
+  return Effect.logWarning(
+    `memcached: the user and the password are sent to ${names} in clear. Encrypt the connection with the option tls`
+  )
+}
 
 const mapped = <A>(operation: Operation, key: string | undefined, run: Effect.Effect<A, Problem>) =>
   Effect.mapError(run, (problem) => cacheError(operation, problem, key))
@@ -93,6 +136,7 @@ const writeError = (problem: Problem, key?: string): CacheError => cacheError("w
  */
 export const over = (pool: Pool): FusedByteStore => ({
   name: storeName,
+  joinsTransaction: () => false,
   read: (_fiber, keys, onFound, onFailure) => {
     if (keys.length === 0) return onFound([])
     if (!pool.settings.failover && keys.every(isKey)) {

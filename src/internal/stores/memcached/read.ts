@@ -7,7 +7,7 @@ import type { StoredBytes } from "../../../ByteStore.js"
 import type { Found } from "../Store.js"
 import { orDie, prepareStandIn } from "./client/exchange.js"
 import type { Pool, Route } from "./client/Pool.js"
-import { split } from "./client/split.js"
+import { isOnePart, split } from "./client/split.js"
 import type { Listener } from "./commands/Command.js"
 import type { Problem } from "./commands/Problem.js"
 import { ReadCommand } from "./commands/ReadCommand.js"
@@ -71,7 +71,7 @@ const askAll = (
   keys: ReadonlyArray<string>,
   caller: Listener<Records>
 ): Effect.Effect<void> | undefined => {
-  const shared = pool.sharedRoute(keys, self)
+  const shared = isOnePart(keys) ? pool.sharedRoute(keys, self) : undefined
   if (shared !== undefined) return askOne(shared, keys, caller)
   const parts = split(pool, keys, self)
   const assembly = new Assembly(keys.length, parts.length, caller)

@@ -3,6 +3,9 @@ import { Duration, Either, type Redacted } from "effect"
 import { CacheError } from "../../../CacheError.js"
 import type { PoolSettings } from "./client/PoolSettings.js"
 import { parseServers } from "./client/Servers.js"
+import { type MemcachedTlsOptions, tlsSettings } from "./client/tls.js"
+
+export type { MemcachedTlsOptions } from "./client/tls.js"
 
 /**
  * @since 0.1.0
@@ -15,10 +18,21 @@ export interface MemcachedOptions {
    * any order.
    */
   readonly servers: string
-  /** For SASL (PLAIN); sent only when both are given. */
+  /**
+   * Whether connections are encrypted, and how the servers' certificates are verified. `true` verifies them by the authorities
+   * that Node trusts, against the host's name in `servers`. Default false.
+   */
+  readonly tls?: boolean | MemcachedTlsOptions | undefined
+  /**
+   * For SASL (PLAIN); sent only when both are given. Without `tls` they are sent in clear: to any other host than this one
+   * (`localhost`, `127.0.0.1`, `::1`) the layer then warns once.
+   */
   readonly username?: string | undefined
   readonly password?: Redacted.Redacted | undefined
-  /** Until an operation without an answer fails with `Timeout`. Default 500 milliseconds. */
+  /**
+   * Until an operation without an answer fails with `Timeout`. Time in which this process is too busy to read answers does not
+   * count. Default 500 milliseconds.
+   */
   readonly timeout?: Duration.DurationInput | undefined
   /** Until an attempt to connect counts as failed. Default: as `timeout`. */
   readonly connectTimeout?: Duration.DurationInput | undefined
@@ -58,6 +72,7 @@ export const poolSettings = (options: MemcachedOptions, namespace: string): Eith
       connectTimeout: yield* milliseconds("connectTimeout", options.connectTimeout, timeout),
       retryDelay: yield* milliseconds("retryDelay", options.retryDelay, 1000),
       failover: options.failover ?? false,
+      tls: tlsSettings(options.tls),
       credentials: username === undefined || password === undefined ? undefined : { username, password }
     }
   })

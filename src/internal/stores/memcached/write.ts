@@ -5,7 +5,7 @@ import type { CacheError } from "../../../CacheError.js"
 import type { RejectedItem } from "../../../CacheStore.js"
 import { exchange, exchangeUnderGeneration } from "./client/exchange.js"
 import type { Pool, Route } from "./client/Pool.js"
-import { type Part, split } from "./client/split.js"
+import { isOnePart, type Part, split } from "./client/split.js"
 import type { Problem } from "./commands/Problem.js"
 import { RemoveCommand } from "./commands/RemoveCommand.js"
 import { type Rejection, WriteCommand } from "./commands/WriteCommand.js"
@@ -69,6 +69,7 @@ const writeParts = (parts: ReadonlyArray<Part<ByteItem>>, errorOf: ErrorOf): Eff
 }
 
 const keyOf = ({ key }: ByteItem): string => key
+const bytesOf = ({ record }: ByteItem): number => record.bytes.length
 
 /**
  * Writes at least one item, and goes on in the callback of the socket with what the caller makes of the answer. Fails when no
@@ -81,9 +82,9 @@ export const fusedWrite = <A, E, R>(
   onWritten: (rejected: Rejected) => Effect.Effect<A, E, R>,
   onFailure: (error: CacheError) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => {
-  const route = pool.sharedRoute(items, keyOf)
+  const route = isOnePart(items, bytesOf) ? pool.sharedRoute(items, keyOf) : undefined
   if (route === undefined) {
-    const written = writeParts(split(pool, items, keyOf), errorOf)
+    const written = writeParts(split(pool, items, keyOf, bytesOf), errorOf)
     return Effect.matchEffect(written, { onFailure, onSuccess: onWritten })
   }
   const loneKey = items.length === 1 ? items[0]?.key : undefined

@@ -193,6 +193,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
       name: "memory",
       location: "process",
       payloads: copy ? "bytes" : "references",
+      joinsTransaction: undefined,
       local: {
         capacity: maxEntries,
         read,

@@ -54,6 +54,7 @@ export const make = <T extends Token, Id>(database: Database<T, Id>): FusedByteS
 
   return {
     name: database.name,
+    joinsTransaction: (fiber) => transactionOf(fiber, transaction) !== undefined,
     read: (fiber, keys, onFound, onFailure) => {
       if (keys.length === 0) return onFound([])
       const connection = transactionOf(fiber, transaction)

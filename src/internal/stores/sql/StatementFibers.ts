@@ -4,7 +4,8 @@
  *
  * A fiber runs one statement after the other: to start one for each would make a lone read a tenth slower.
  */
-import { Duration, Effect, Exit, Fiber, FiberSet, Scope } from "effect"
+import { Effect, Exit, Fiber, FiberSet, Scope } from "effect"
+import { eventLoopTurn, ServerTime } from "../../runtime/eventLoop.js"
 import type { CallingFiber } from "../../runtime/fiber.js"
 
 /** A healthy server needs less than this to end a statement. */
@@ -61,6 +62,7 @@ export const make = <E>(options: StatementFibersOptions<E>): Effect.Effect<State
   Effect.gen(function* () {
     const { closed, noConnection, timedOut, timeout } = options
     const clock = yield* Effect.clock
+    const time = new ServerTime(clock)
     const running: Array<Running<E>> = []
     const workers = new WeakMap<CallingFiber, Worker<E>>()
     const idle: Array<Worker<E>> = []
@@ -93,10 +95,16 @@ export const make = <E>(options: StatementFibersOptions<E>): Effect.Effect<State
         anyRunning.unsafeClose()
         return Effect.void
       }
-      const left = first.deadline - clock.unsafeCurrentTimeMillis()
-      // no longer than for one that begins meanwhile
-      if (left > 0) return clock.sleep(Duration.millis(Math.min(left, timeout)))
-      return first.awaitsConnection ? Effect.fork(giveUpWaiting(first)) : giveUp(first, timedOut())
+      const left = first.deadline - time.now()
+      if (left > 0) return time.sleep(left)
+      // its answer may lie in the process, unread
+      return Effect.zipRight(
+        eventLoopTurn,
+        Effect.suspend(() => {
+          if (first.deadline > time.now()) return Effect.void
+          return first.awaitsConnection ? Effect.asVoid(Effect.fork(giveUpWaiting(first))) : giveUp(first, timedOut())
+        })
+      )
     })
     // ends after the statements, as scopes close backwards: until then they keep their time limit
     yield* Effect.forkScoped(Effect.forever(Effect.zipRight(anyRunning.await, endFirst)))
@@ -153,7 +161,7 @@ export const make = <E>(options: StatementFibersOptions<E>): Effect.Effect<State
       worker.running = entry
       worker.resume(
         Effect.suspend(() => {
-          entry.deadline = clock.unsafeCurrentTimeMillis() + timeout
+          entry.deadline = time.now() + timeout
           running.push(entry)
           anyRunning.unsafeOpen()
           return Effect.flatMap(Effect.exit(statement), (exit) => {
@@ -181,7 +189,7 @@ export const make = <E>(options: StatementFibersOptions<E>): Effect.Effect<State
       const statement = workers.get(fiber)?.running
       if (statement === undefined) return
       statement.awaitsConnection = awaitsConnection
-      statement.deadline = clock.unsafeCurrentTimeMillis() + timeout
+      statement.deadline = time.now() + timeout
     }
 
     return {

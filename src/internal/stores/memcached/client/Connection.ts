@@ -10,12 +10,14 @@
 import { Effect } from "effect"
 import { PartialOutage } from "../../../outages/outage.js"
 import { breakerGauge } from "../../../runtime/metrics.js"
+import { Watchdog } from "../../../runtime/Watchdog.js"
 import type { Command, Listener } from "../commands/Command.js"
 import { GenerationCommand } from "../commands/GenerationCommand.js"
-import { Problem, problemOf } from "../commands/Problem.js"
+import { Closed, hasNoCas, Problem, problemOf, withoutCas } from "../commands/Problem.js"
 import type { Generations } from "../generation/Generations.js"
 import type { Answer } from "../protocol/AnswerReader.js"
 import { Status } from "../protocol/constants.js"
+import { needsBinary } from "../protocol/foreignAnswer.js"
 import { greeting, isHandshake, login } from "../protocol/handshake.js"
 import { Opaques } from "../protocol/request.js"
 import { Pipeline } from "./Pipeline.js"
@@ -23,17 +25,26 @@ import type { ConnectionSettings } from "./PoolSettings.js"
 import { Refusal, storeName } from "./Refusal.js"
 import type { ServerAddress } from "./Servers.js"
 import { Transport } from "./Transport.js"
-import { Watchdog } from "./Watchdog.js"
+
+export type LogLevel = "Debug" | "Info" | "Warning"
 
 /** What a connection tells its pool, and asks it. */
 export interface Surroundings {
-  readonly log: (level: "Debug" | "Info" | "Warning", message: string) => void
+  readonly log: (level: LogLevel, message: string) => void
   readonly wentDown: (server: Connection) => void
   /** Whether another server of the pool answers. */
   readonly othersAnswer: (server: Connection) => boolean
 }
 
 const never = Number.POSITIVE_INFINITY
+
+/** Bytes of a pipeline. With more in one, its time-out would measure how much was asked at once. */
+const longestPipeline = 65_536
+/** Bytes of requests that wait for their answers. Further commands wait in the queue until some are answered. */
+const mostUnanswered = 8 * longestPipeline
+
+/** That the other side does not speak TLS, and not that its certificate is refused. */
+const isTlsFailure = (problem: Problem): boolean => problem instanceof Closed || /SSL routines/.test(problem.message)
 
 export class Connection {
   /** Why commands are refused, while they are. */
@@ -42,9 +53,13 @@ export class Connection {
   mustRenew = false
   opaques = new Opaques(1)
   private phase: "connecting" | "ready" | "down" | "closed" = "connecting"
+  /** How far an attempt to connect has come, for the error that says what is missing. */
+  private attempt: "opening" | "greeting" | "greeted" = "opening"
   private transport: Transport | undefined
   private readonly queue: Array<Command<unknown>> = []
   private readonly inFlight: Array<Pipeline> = []
+  /** Bytes of the requests in flight. */
+  private unanswered = 0
   private isFlushing = false
   private queueDeadline = never
   private connectDeadline = never
@@ -55,8 +70,11 @@ export class Connection {
   private readonly openBreakers: ReturnType<typeof breakerGauge>
   private readonly watchdog = new Watchdog(
     () => Math.min(this.inFlight[0]?.deadline ?? never, this.queueDeadline, this.connectDeadline),
+    () => this.transport?.heard ?? 0,
     (now) => this.overdue(now)
   )
+  /** Who waits for the end of the first attempt to connect. */
+  private onSettled: (() => void) | undefined
 
   constructor(
     readonly index: number,
@@ -94,6 +112,12 @@ export class Connection {
     return Effect.sync(() => command.abandon())
   }
 
+  /** Calls back once the server is known to answer or to be down. */
+  whenSettled(settled: () => void): void {
+    if (this.phase === "connecting") this.onSettled = settled
+    else settled()
+  }
+
   close(): void {
     if (this.phase === "closed") return
     if (this.refusal !== undefined) this.openBreakers.unsafeModify(-1, [])
@@ -106,7 +130,7 @@ export class Connection {
   }
 
   private startQueue(): void {
-    this.queueDeadline = performance.now() + this.settings.timeout
+    this.queueDeadline = this.watchdog.now() + this.settings.timeout
     this.watchdog.watch()
   }
 
@@ -118,15 +142,17 @@ export class Connection {
 
   private readonly flush = (): void => {
     this.isFlushing = false
-    if (this.phase !== "ready") return
-    const commands = this.takeQueue()
-    if (commands.length > 0) this.send(commands)
+    while (this.phase === "ready" && this.queue.length > 0 && this.unanswered < mostUnanswered) {
+      const commands = this.takeQueue(longestPipeline)
+      if (commands.length > 0) this.send(commands)
+    }
   }
 
   private send(commands: ReadonlyArray<Command<unknown>>): void {
     const pipeline = new Pipeline(commands, this.index, this.generations)
     const request = pipeline.encode(this.opaques)
-    pipeline.deadline = performance.now() + this.settings.timeout
+    pipeline.deadline = this.watchdog.now() + this.settings.timeout
+    this.unanswered += pipeline.length
     this.inFlight.push(pipeline)
     this.transport?.write(request)
     this.watchdog.watch()
@@ -134,9 +160,10 @@ export class Connection {
 
   private open(): void {
     this.openedAt = performance.now()
-    this.connectDeadline = this.openedAt + this.settings.connectTimeout
+    this.attempt = "opening"
+    this.connectDeadline = this.watchdog.now() + this.settings.connectTimeout
     this.watchdog.watch()
-    this.transport = new Transport(this.address, {
+    this.transport = new Transport(this.address, this.settings.tls, {
       opened: () => this.introduce(),
       answered: (answer) => this.answered(answer),
       broke: (problem) => this.broke(problem)
@@ -144,35 +171,51 @@ export class Connection {
   }
 
   private introduce(): void {
-    const { credentials, timeout } = this.settings
-    // Commands would wait for a silent server in vain.
-    this.connectDeadline = Math.min(this.connectDeadline, performance.now() + timeout)
+    const { connectTimeout, credentials, timeout } = this.settings
+    this.attempt = "greeting"
+    // From now on it is an answer that is waited for, and commands wait for a silent server in vain.
+    this.connectDeadline = this.watchdog.now() + Math.min(connectTimeout, timeout)
     this.watchdog.watch()
     this.transport?.write(credentials === undefined ? greeting : login(credentials.username, credentials.password))
   }
 
   private answered(answer: Answer): void {
     if (isHandshake(answer)) {
+      // The transport wakes a server by a further greeting.
+      if (this.attempt !== "greeting") return
       if (answer.status !== Status.success) this.broke(problemOf(answer))
-      else if (this.mustRenew) this.renewGeneration()
-      else this.becomeReady()
+      else this.establishGeneration()
       return
     }
     const pipeline = this.inFlight[0]
     if (pipeline === undefined || !pipeline.answer(answer)) throw new Error("the server answered what was not asked")
     if (!pipeline.endsWith(answer)) return
+    // It is the generation's record, which is there once the connection is ready: so the first such answer tells.
+    if (hasNoCas(answer)) {
+      this.broke(withoutCas())
+      return
+    }
     this.inFlight.shift()
+    this.unanswered -= pipeline.length
     this.breaks = 0
     pipeline.settle()
+    if (this.queue.length > 0) this.flush()
   }
 
-  private renewGeneration(): void {
-    const command = new GenerationCommand(this.index, "renew", this.generations.key(this.index))
+  /** The last step of an attempt: makes sure of the generation's record, whose answer shows whether the server has compare-and-set. */
+  private establishGeneration(): void {
+    this.attempt = "greeted"
+    this.connectDeadline = never
+    const { mustRenew } = this
+    const command = new GenerationCommand(this.index, mustRenew ? "renew" : "ensure", this.generations.key(this.index))
     command.listen({
       done: () => this.becomeReady(),
       failed: (problem) => {
         // Without a transport the connection broke, and knows.
-        if (this.transport !== undefined) this.broke(problem)
+        if (this.transport === undefined) return
+        if (mustRenew) this.broke(problem)
+        // A server without room for the record can still be read, and asked to remove.
+        else this.becomeReady()
       }
     })
     this.send([command])
@@ -187,7 +230,14 @@ export class Connection {
     this.refusal = undefined
     this.mustRenew = false
     this.connectDeadline = never
+    this.settled()
     this.flush()
+  }
+
+  private settled(): void {
+    const { onSettled } = this
+    this.onSettled = undefined
+    onSettled?.()
   }
 
   private overdue(now: number): void {
@@ -195,13 +245,40 @@ export class Connection {
     if ((this.inFlight[0]?.deadline ?? never) <= now) {
       this.broke(new Problem("Timeout", `no answer within ${this.settings.timeout} ms`))
     } else if (this.connectDeadline <= now) {
-      this.broke(new Problem("Timeout", "the server takes too long to connect"))
+      this.broke(new Problem("Timeout", this.whatIsMissing()))
     }
   }
 
+  private whatIsMissing(): string {
+    const { connectTimeout, timeout, tls } = this.settings
+    const noTls = tls === undefined ? "" : ", or it does not speak TLS (option tls)"
+    return this.attempt === "opening"
+      ? `no connection within ${connectTimeout} ms: nobody listens there${noTls}, or its connections are all taken (-c)`
+      : `it took the connection, but did not answer within ${Math.min(connectTimeout, timeout)} ms: it is frozen or ` +
+          `overloaded, or its connections are all taken (-c), or it is no memcached: ${needsBinary}`
+  }
+
+  /** A server that hangs up instead of answering can't say why. */
+  private explained(problem: Problem): Problem {
+    const { credentials, tls } = this.settings
+    if (this.attempt === "opening" && tls !== undefined && isTlsFailure(problem)) {
+      const message = `it does not speak TLS, or not as the option tls has it: ${problem.message}`
+      return new Problem(problem.reason, message, { cause: problem.cause })
+    }
+    if (this.attempt !== "greeting" || !(problem instanceof Closed)) return problem
+    const wants = [
+      ...(tls === undefined ? ["TLS (option tls)"] : ["a certificate of its clients"]),
+      ...(credentials === undefined ? ["a user and a password"] : []),
+      "the text protocol"
+    ]
+    const message = `${problem.message} instead of answering the first request: it may want ${wants.join(" or ")}; ${needsBinary}`
+    return new Problem(problem.reason, message, { cause: problem.cause })
+  }
+
   /** The connection is of no use any more. Every command on it fails, and another connection takes its place. */
-  private broke(problem: Problem): void {
+  private broke(reported: Problem): void {
     if (this.phase === "closed") return
+    const problem = this.explained(reported)
     const wasReady = this.phase === "ready"
     if (wasReady && this.inFlight.length > 0) this.breaks += 1
     const isGivenUp = !wasReady || this.breaks > 1
@@ -224,27 +301,39 @@ export class Connection {
   }
 
   private goDown(problem: Problem): void {
-    if (this.refusal === undefined) {
-      const message = `${this.address.label} is down: ${problem.message}`
-      this.surroundings.log("Warning", message)
+    const message = `${this.address.label} is down: ${problem.message}`
+    const wasUp = this.refusal === undefined
+    this.surroundings.log("Warning", message)
+    // Made once for all commands that it refuses. After a restart there may be another reason.
+    if (this.refusal?.message !== message) this.refusal = new Refusal(message, problem)
+    this.phase = "down"
+    if (wasUp) {
       this.openBreakers.unsafeModify(1, [])
-      this.refusal = new Refusal(message, problem)
-      this.phase = "down"
       this.surroundings.wentDown(this)
     }
+    this.settled()
     this.failQueue(this.refusal)
     const sinceOpened = performance.now() - this.openedAt
     this.retry = setTimeout(() => this.open(), Math.max(0, this.settings.retryDelay - sinceOpened)).unref()
   }
 
   private failQueue(problem: Problem): void {
-    for (const command of this.takeQueue()) command.fail(problem)
+    for (const command of this.takeQueue(never)) command.fail(problem)
   }
 
-  private takeQueue(): ReadonlyArray<Command<unknown>> {
-    const commands = this.queue.filter((command) => !command.isAbandoned)
+  /** Takes commands from the front, until they have so many bytes. */
+  private takeQueue(bytes: number): ReadonlyArray<Command<unknown>> {
+    const commands: Array<Command<unknown>> = []
+    let taken = 0
+    for (let length = 0; taken < this.queue.length && length < bytes; taken++) {
+      const command = this.queue[taken]
+      if (command === undefined || command.isAbandoned) continue
+      commands.push(command)
+      length += command.length
+    }
     // Emptied, not replaced: V8 keeps arrays that are made here for long, and with them the commands that they still hold.
-    this.queue.length = 0
+    if (taken === this.queue.length) this.queue.length = 0
+    else this.queue.splice(0, taken)
     this.queueDeadline = never
     return commands
   }
@@ -253,6 +342,7 @@ export class Connection {
     this.transport?.close()
     this.transport = undefined
     this.connectDeadline = never
+    this.unanswered = 0
     for (const pipeline of this.inFlight.splice(0)) pipeline.fail(problem)
   }
 }

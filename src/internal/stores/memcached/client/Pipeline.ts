@@ -14,8 +14,10 @@ import { noBody, Opaques, requestLength, writeRequest } from "../protocol/reques
 const none: ReadonlyArray<number> = []
 
 export class Pipeline {
-  /** By `performance.now()`. An answer that comes later is not waited for. */
+  /** By the watchdog's clock. An answer that comes later is not waited for. */
   deadline = 0
+  /** How many bytes `encode` wrote. */
+  length = 0
   /** The primary servers that this server stands in for. Their generations are read before its own. */
   private readonly primaries: ReadonlyArray<number>
   private readonly requests: number
@@ -50,6 +52,7 @@ export class Pipeline {
     let length = requestLength(ownKey, noBody)
     for (const primary of this.primaries) length += requestLength(this.generations.key(primary), noBody)
     for (const command of this.commands) length += command.length
+    this.length = length
     const buffer = Buffer.allocUnsafe(length)
     let at = 0
     this.first = opaques.peek()

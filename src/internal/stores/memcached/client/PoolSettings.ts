@@ -1,6 +1,7 @@
 /** What the connections to memcached need to know. */
 import type { Redacted } from "effect"
 import type { ServerAddress } from "./Servers.js"
+import type { TlsSettings } from "./tls.js"
 
 export interface Credentials {
   readonly username: string
@@ -15,6 +16,8 @@ export interface ConnectionSettings {
   /** Milliseconds between two attempts to reach a server that is down. */
   readonly retryDelay: number
   readonly credentials: Credentials | undefined
+  /** Of connections by TLS. */
+  readonly tls: TlsSettings | undefined
 }
 
 export interface PoolSettings extends ConnectionSettings {

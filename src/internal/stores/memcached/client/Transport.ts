@@ -1,8 +1,11 @@
-/** One TCP connection to a server, from its opening to its end: bytes out, answers in. */
-import { connect, type Socket } from "node:net"
-import { Problem } from "../commands/Problem.js"
+/** One connection to a server, by TCP or TLS, from its opening to its end: bytes out, answers in. */
+import { connect, type NetConnectOpts, type Socket } from "node:net"
+import { connect as connectSecurely } from "node:tls"
+import { Closed, Problem } from "../commands/Problem.js"
 import { type Answer, AnswerReader } from "../protocol/AnswerReader.js"
+import { greeting } from "../protocol/handshake.js"
 import type { ServerAddress } from "./Servers.js"
+import type { TlsSettings } from "./tls.js"
 
 /** What a transport tells. Nothing after `close`, nor after `broke`. */
 export interface TransportListener {
@@ -13,41 +16,71 @@ export interface TransportListener {
 }
 
 const keepAliveDelay = 30_000
+/** What memcached reads at once. */
+const serverBuffer = 16_384
 /** How many bytes the socket reads at most at a time. */
 const chunkLength = 65_536
 
+/** Calls `opened` when the first request may be sent: with TLS, once the server's certificate was verified. */
+const open = (options: NetConnectOpts, tls: TlsSettings | undefined, opened: () => void): Socket =>
+  tls === undefined
+    ? connect(options).on("connect", opened)
+    : connectSecurely({ ...options, ...tls.options }).on("secureConnect", opened)
+
+const hangUps: ReadonlyArray<unknown> = ["ECONNRESET", "EPIPE"]
+
+const failure = (cause: NodeJS.ErrnoException): Problem =>
+  hangUps.includes(cause.code)
+    ? new Closed("Unavailable", `the server closed the connection (${cause.code})`, { cause })
+    : new Problem("Unavailable", cause.message, { cause })
+
 export class Transport {
+  /** How many bytes have come. */
+  heard = 0
   private readonly socket: Socket
   private readonly reader: AnswerReader
+  private readonly isEncrypted: boolean
   private isOpen = true
 
   constructor(
     { host, port }: ServerAddress,
+    tls: TlsSettings | undefined,
     private readonly listener: TransportListener
   ) {
     this.reader = new AnswerReader(listener.answered)
-    this.socket = connect({
+    const options: NetConnectOpts = {
       host,
       port,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: keepAliveDelay,
       // Past Node's stream, which would allocate 64 KB a chunk and cost an answer more than reading it does.
       onread: {
         buffer: Buffer.allocUnsafeSlow(chunkLength),
         // The buffer above, so a Buffer.
         callback: (length, chunk) => this.received(chunk as Buffer, length)
       }
-    })
-    this.socket.on("connect", () => {
+    }
+    this.socket = open(options, tls, () => {
       if (this.isOpen) listener.opened()
     })
-    this.socket.on("error", (cause) => this.break(new Problem("Unavailable", cause.message, { cause })))
-    this.socket.on("close", () => this.break(new Problem("Unavailable", "the server closed the connection")))
+    this.socket.setNoDelay(true).setKeepAlive(true, keepAliveDelay)
+    this.isEncrypted = tls !== undefined
+    this.socket.on("error", (cause) => this.break(failure(cause)))
+    this.socket.on("close", () => this.break(new Closed("Unavailable", "the server closed the connection")))
   }
 
   write(request: Buffer): void {
-    this.socket.write(request)
+    if (this.isEncrypted && this.socket.writableLength + request.length > serverBuffer) {
+      this.socket.write(request, this.wake)
+    } else {
+      this.socket.write(request)
+    }
+  }
+
+  /**
+   * memcached (1.6.18) forgets what it has decrypted but not yet read: the end of a long request lies there until more bytes come. So
+   * some do, in a record of their own.
+   */
+  private readonly wake = (): void => {
+    if (this.isOpen) this.socket.write(greeting)
   }
 
   /** Drops the answers that are still to come. */
@@ -65,6 +98,7 @@ export class Transport {
 
   /** Tells the socket to go on reading. */
   private received(chunk: Buffer, length: number): boolean {
+    this.heard += length
     try {
       if (this.isOpen) this.reader.push(chunk, length)
     } catch (cause) {

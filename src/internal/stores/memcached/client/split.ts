@@ -1,4 +1,7 @@
-/** Sorts elements by the server that is asked for them, so that each server gets one write. */
+/**
+ * Sorts elements by the server that is asked for them. Many elements for one server become several commands, so that the time-out
+ * measures the server and not how much it was asked at once.
+ */
 import { isSameRoute, type Pool, type Route } from "./Pool.js"
 
 export interface Part<A> {
@@ -8,20 +11,40 @@ export interface Part<A> {
   readonly positions: Array<number>
 }
 
+/** Elements of one command, and bytes of their values. A command has more bytes only where one value has. */
+const mostElements = 500
+const mostBytes = 262_144
+
+const noBytes = (): number => 0
+
+/** Whether the elements are one command if they have one route. Most calls have one element. */
+export const isOnePart = <A>(elements: ReadonlyArray<A>, bytesOf: (element: A) => number = noBytes): boolean => {
+  if (elements.length > mostElements) return false
+  let bytes = 0
+  if (elements.length > 1) for (const element of elements) bytes += bytesOf(element)
+  return bytes <= mostBytes
+}
+
 export const split = <A>(
   pool: Pool,
   elements: ReadonlyArray<A>,
-  keyOf: (element: A) => string
+  keyOf: (element: A) => string,
+  bytesOf: (element: A) => number = noBytes
 ): ReadonlyArray<Part<A>> => {
-  const parts: Array<Part<A>> = []
+  const full: Array<Part<A>> = []
+  const open: Array<Part<A> & { bytes: number }> = []
   elements.forEach((element, position) => {
     const route = pool.route(keyOf(element))
-    const part = parts.find((other) => isSameRoute(other.route, route))
-    if (part === undefined) parts.push({ route, elements: [element], positions: [position] })
-    else {
-      part.elements.push(element)
-      part.positions.push(position)
+    const at = open.findIndex((other) => isSameRoute(other.route, route))
+    const part = open[at]
+    if (part === undefined) {
+      open.push({ route, elements: [element], positions: [position], bytes: bytesOf(element) })
+      return
     }
+    part.elements.push(element)
+    part.positions.push(position)
+    part.bytes += bytesOf(element)
+    if (part.elements.length >= mostElements || part.bytes >= mostBytes) full.push(...open.splice(at, 1))
   })
-  return parts
+  return [...full, ...open]
 }

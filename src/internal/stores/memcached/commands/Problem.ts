@@ -12,6 +12,26 @@ export class Problem extends Error {
   }
 }
 
+/** The server hung up without a word. */
+export class Closed extends Problem {}
+
+/** The server answers, but can't keep what the cache promises. No other connection mends that. */
+export class Unfit extends Problem {}
+
+/**
+ * Of an item that is there: a server without compare-and-set gives all items the number 0. Every compare-and-set on it succeeds,
+ * so values from before an invalidation would come back.
+ */
+export const hasNoCas = ({ casHigh, casLow, status }: Answer): boolean =>
+  casLow === 0 && casHigh === 0 && status === Status.success
+
+export const withoutCas = (): Unfit =>
+  new Unfit(
+    "StoreFailed",
+    "it keeps no compare-and-set numbers (started with -C or --disable-cas), and without them old values would come back after an " +
+      "invalidation: start it without that flag"
+  )
+
 const texts: Record<number, string> = {
   [Status.notStored]: "the server did not store the item",
   [Status.authenticationFailed]: "the server wants a user and a password, or other ones",

@@ -3,6 +3,7 @@
  * yet with every chunk, which is quadratic in the size of an answer.
  */
 import { answerMagic, headerLength } from "./constants.js"
+import { describeForeign } from "./foreignAnswer.js"
 
 /** More than memcached's largest item. What says that it is longer does not come from memcached. */
 const longestAnswer = 2 ** 30 + 2 ** 20
@@ -74,6 +75,8 @@ export class AnswerReader {
   /** Handles an answer that lies whole in the chunk. Returns its length, or 0 when more bytes have to come. */
   private begin(chunk: Buffer, at: number, end: number): number {
     const available = end - at
+    // A text may be shorter than a header: whoever sent it says no more.
+    if (chunk[at] !== answerMagic) throw new Error(describeForeign(chunk.subarray(at, end)))
     const length = available < headerLength ? headerLength : answerLength(chunk, at)
     if (available >= length) {
       this.emit(chunk, at, true)
@@ -112,8 +115,6 @@ export class AnswerReader {
 
 const answerLength = (buffer: Buffer, at: number): number => {
   const length = headerLength + buffer.readUInt32BE(at + 8)
-  if (buffer[at] !== answerMagic || length > longestAnswer) {
-    throw new Error("what answers on this port does not speak memcached's binary protocol")
-  }
+  if (length > longestAnswer) throw new Error(describeForeign(buffer.subarray(at)))
   return length
 }
