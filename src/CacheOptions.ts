@@ -80,6 +80,12 @@ export interface MemoOptions<A, Args extends ReadonlyArray<unknown> = [], This =
    * so much. A computation may take longer, because its lease is renewed meanwhile. Default 10 seconds.
    */
   readonly lease?: Duration.DurationInput
+  /**
+   * How long a lease is renewed at most, at least 1 millisecond. A computation that takes longer goes on, and its starter waits for
+   * it; but all other callers may compute anew, and then its value is not stored. No lease of another process is believed for
+   * longer either. Choose more if a computation may take longer. Default 10 minutes.
+   */
+  readonly maxLease?: Duration.DurationInput
   /** β of XFetch, 0 to 1000: how eagerly fresh values are recomputed before their end; 1 is usual. Default 0: never. */
   readonly earlyRefresh?: number
   /** A share of the ttl, 0 to 1. Each entry's ttl is shortened by a random part of it, so that entries expire at different times. Default 0. */

@@ -6,10 +6,12 @@
  * - The computation has not begun (`acquiring`, by key): it begins after the call.
  * - The caller has just read the flight's own lease in the store (`computing`, by lease id): nothing invalidated the key up to
  *   that read.
- * While the store can't be read there is no lease to look for. Then callers share by key (`withoutLease`).
+ * While the store can't be read there is no lease to look for. Then callers share by key (`withoutLease`). Callers who waited for
+ * a lease that ended without a value share the flight that begins then (`after`): all their calls are older than it.
  */
 import { randomBytes } from "node:crypto"
 import type { Flight, Outcome } from "./Flight.js"
+import { leaseId } from "./leaseId.js"
 
 /** More leases than can be given back at the same time. */
 const rememberedLeases = 1_000
@@ -21,10 +23,12 @@ export class Flights {
   private readonly acquiringByKey = new Map<string, Flight>()
   private readonly computingByLease = new Map<string, Flight>()
   private readonly withoutLeaseByKey = new Map<string, Flight>()
+  private readonly afterLease = new Map<string, Flight>()
   private readonly abandonedLeases = new Set<string>()
 
-  newId(): string {
-    return `${this.instance}.${++this.count}`
+  /** @param after the lease that ended without a value before */
+  newId(after?: string): string {
+    return leaseId(this.instance, ++this.count, after)
   }
 
   /** Whether the lease is one of this layer's whose computation has ended, whatever the store still says. */
@@ -44,7 +48,12 @@ export class Flights {
     return this.withoutLeaseByKey.get(key)
   }
 
-  /** `true` if the lease's computation runs here, `false` if it was abandoned here, `undefined` if neither is known. */
+  /** The flight without a lease that began after this lease had ended. Whoever waited for the lease may join it. */
+  after(leaseId: string): Flight | undefined {
+    return this.afterLease.get(leaseId)
+  }
+
+  /** `true` if the lease's computation runs here, `false` if it counts no more here, `undefined` if neither is known. */
   runsHere(leaseId: string): boolean | undefined {
     if (this.computingByLease.has(leaseId)) return true
     return this.abandonedLeases.has(leaseId) ? false : undefined
@@ -73,9 +82,26 @@ export class Flights {
     this.computingByLease.set(flight.id, flight)
   }
 
+  /** Another process has the lease: the flight computes without one, for callers who waited for the lease `ended`. */
+  beginsAfter(flight: Flight, ended: string): void {
+    flight.phase = "computing"
+    flight.follows = ended
+    this.afterLease.set(ended, flight)
+  }
+
   /** Its last waiter has left. Its lease counts no more in this process, even before it is given back in the store. */
   abandon(flight: Flight): void {
     flight.abandoned = true
+    this.endLease(flight)
+  }
+
+  /** It has computed for `maxLease`: nobody joins it any more, and those who did read again. Its starter goes on waiting. */
+  expire(flight: Flight): void {
+    this.endLease(flight)
+    flight.expire()
+  }
+
+  private endLease(flight: Flight): void {
     this.remove(flight)
     if (this.abandonedLeases.size >= rememberedLeases) {
       const [oldest = ""] = this.abandonedLeases
@@ -112,6 +138,9 @@ export class Flights {
   private remove(flight: Flight): void {
     if (this.acquiringByKey.get(flight.key) === flight) this.acquiringByKey.delete(flight.key)
     if (this.withoutLeaseByKey.get(flight.key) === flight) this.withoutLeaseByKey.delete(flight.key)
+    if (flight.follows !== undefined && this.afterLease.get(flight.follows) === flight) {
+      this.afterLease.delete(flight.follows)
+    }
     this.computingByLease.delete(flight.id)
   }
 }

@@ -37,16 +37,21 @@ export class SingleFlight {
     })
   }
 
-  /** Starts a flight and waits for it. */
+  /**
+   * Starts a flight and waits for it.
+   *
+   * @param ended the lease that has ended without a value, as the caller has just read
+   */
   start<A, E, R>(
     fiber: CallingFiber,
     request: MemoRequest<A, E, R>,
     mode: Mode,
-    snapshot?: Snapshot
+    snapshot?: Snapshot,
+    ended?: string
   ): Effect.Effect<Outcome<A, E>, never, R> {
     return Effect.uninterruptibleMask((restore) => {
       const callerFlight = currentFlight.of(fiber)
-      const flight = this.prepare(request, mode, callerFlight, false)
+      const flight = this.prepare(request, mode, callerFlight, false, ended)
       if (!(flight instanceof Flight)) return flight
       // First, all other ready fibers have their turn: those that call the same key join this flight. Then the computation runs
       // at once, within this fiber's turn. If it does not suspend it has ended when `launch` returns, after one turn of the
@@ -89,7 +94,7 @@ export class SingleFlight {
         callerFlight?.wait(flight)
         flight.waiters++
         return Effect.flatMap(
-          this.await<A, E>(flight, callerFlight, restore(flight.landing)),
+          this.await<A, E>(flight, callerFlight, restore(flight.joinedLanding)),
           (outcome): Effect.Effect<Outcome<A, E>, never, R> => {
             if (outcome._tag === "Lost") return Effect.succeed(outcome)
             if (!flight.misnamed) return Effect.as(request.counters.count("joined"), outcome)
@@ -125,9 +130,14 @@ export class SingleFlight {
     )
   }
 
-  private flight<A, E, R>(request: MemoRequest<A, E, R>, parent: Flight | undefined, background: boolean): Flight {
+  private flight<A, E, R>(
+    request: MemoRequest<A, E, R>,
+    parent: Flight | undefined,
+    background: boolean,
+    ended?: string
+  ): Flight {
     const { flights } = this
-    return new Flight(flights, request.key, request.printed, flights.newId(), request.groups, background, parent)
+    return new Flight(flights, request.key, request.printed, flights.newId(ended), request.groups, background, parent)
   }
 
   /** A new flight, registered, so the caller must launch it; or the error that the computation needs its own result. */
@@ -135,17 +145,19 @@ export class SingleFlight {
     request: MemoRequest<A, E, R>,
     mode: Mode,
     callerFlight: Flight | undefined,
-    background: boolean
+    background: boolean,
+    ended?: string
   ): Flight | Effect.Effect<never> {
     const path = ancestry(callerFlight, this.flights, request.key)
     if (path !== undefined) return cyclic([...path, request.printed])
-    const flight = this.flight(request, callerFlight, background)
+    const flight = this.flight(request, callerFlight, background, ended)
     flight.forced = mode === "force"
     if (!background) {
       flight.waiters = 1
       callerFlight?.wait(flight)
     }
     if (mode === "withoutStore") this.flights.beginsWithoutLease(flight)
+    else if (mode === "withoutLease") this.flights.beginsAfter(flight, ended ?? "")
     else this.flights.register(flight)
     this.running.add(flight)
     return flight

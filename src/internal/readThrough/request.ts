@@ -13,6 +13,7 @@ export interface Policy<A> {
   readonly background: boolean
   readonly staleOnError: boolean
   readonly lease: number
+  readonly maxLease: number
   readonly earlyRefresh: number
   readonly jitter: number
 }

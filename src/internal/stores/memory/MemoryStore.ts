@@ -1,11 +1,13 @@
 /**
- * The store in this process: an LRU of values, and a table of leases without a value. Leases are few, one for each running
- * computation. They are not in the LRU, so new values can't evict a lease that prevents a stampede.
+ * The store in this process: an LRU of values, one of the versions of groups, and a table of leases without a value. So neither
+ * groups nor leases can push out values, and new values can't evict a lease that prevents a stampede. Leases are few, one for each
+ * running computation. A version that is evicted costs misses only.
  */
 import { Clock, Effect, Either, Option, type Scope } from "effect"
 import { LRUCache } from "lru-cache"
 import { CacheError } from "../../../CacheError.js"
 import { type Entry, expiresAt, type RejectedItem, type StoredEntry, type Token } from "../../../CacheStore.js"
+import { isGroupKey } from "../../keys/finishKey.js"
 import { backgroundSleep, eventLoopTurn } from "../../runtime/eventLoop.js"
 import { nowMillis } from "../../runtime/fiber.js"
 import { evictedFrom } from "../../runtime/metrics.js"
@@ -56,9 +58,11 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
           evicted.unsafeUpdate(1, [])
         }
       })
+    const newGroups = () => new LRUCache<string, MemoryEntry>({ max: maxEntries, dispose: (entry) => release(entry) })
     let values = newLru()
+    let groups = newGroups()
     const leases = new Map<string, MemoryEntry>()
-    /** The entries of `values` and `leases`, for the sweep. */
+    /** All entries, for the sweep. */
     const stored = new Slots<MemoryEntry>()
 
     const release = (entry: MemoryEntry): void => {
@@ -73,9 +77,9 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
       release(lease)
     }
 
-    /** A key has an entry in `values` or in `leases`, never in both. */
+    /** A key has one entry at most. */
     const discard = (key: string): void => {
-      if (!values.delete(key)) endLease(key)
+      if (!values.delete(key) && !groups.delete(key)) endLease(key)
     }
 
     const moveToFront = (key: string): MemoryEntry | undefined => {
@@ -84,8 +88,12 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
       return entry
     }
 
-    /** A lease is read even past its end: its computation may still run here, if a blocked event loop renews it late. */
+    /**
+     * A lease and the version of a group are read even past their end: their computation may still run here, if a blocked event
+     * loop renews them late.
+     */
     const readable = (key: string, now: number): MemoryEntry | undefined => {
+      if (isGroupKey(key)) return groups.get(key)
       const entry = moveToFront(key) ?? leases.get(key)
       if (entry === undefined || now < entry.expiresAt || entry.value === undefined) return entry
       values.delete(key)
@@ -130,7 +138,8 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
 
     const put = (key: string, given: Entry, operation: string): Either.Either<Token, CacheError> => {
       const entry = new MemoryEntry(key, copy ? withOwnMemory(given) : given, 0)
-      if (given.value === undefined) {
+      if (isGroupKey(key)) groups.set(key, entry)
+      else if (given.value === undefined) {
         discard(key)
         leases.set(key, entry)
       } else {
@@ -187,6 +196,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
       local: {
         capacity: maxEntries,
         read,
+        group: (key) => groups.get(key),
         find: (key) => values.peek(key),
         used: (entry) => {
           // All entries that this store returns are `MemoryEntry`s.
@@ -222,6 +232,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
         // A new LRU: `values.clear()` takes several times as long.
         stored.clear((entry) => entry.clear())
         values = newLru()
+        groups = newGroups()
         leases.clear()
       }),
       size: Effect.sync(() => ({
