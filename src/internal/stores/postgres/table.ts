@@ -1,8 +1,15 @@
 /** The table on PostgreSQL: its definition, and what an older one lacks. */
+import { groupMark } from "../../keys/finishKey.js"
 import type { Table } from "../sql/table.js"
 
 /** The nil uuid stands in the column `change` of a record. Any other value marks a change that a transaction left. */
 export const noChange = "'00000000-0000-0000-0000-000000000000'::uuid"
+
+/** The records of groups, and those of values and leases. Each kind has an index for the purge, and is limited by itself. */
+export const kinds = {
+  values: `change = ${noChange} AND strpos(key, '${groupMark}') = 0`,
+  groups: `change = ${noChange} AND strpos(key, '${groupMark}') > 0`
+}
 
 /**
  * One table holds the records and, beside them, the changes of user transactions that are not yet folded into a record. Each
@@ -30,7 +37,8 @@ export const definition = (table: Table, unlogged: boolean, unless = "IF NOT EXI
 ) WITH (fillfactor = 90, vacuum_truncate = false)`,
   `ALTER TABLE ${table.quoted} REPLICA IDENTITY FULL`,
   `CREATE UNIQUE INDEX ${unless}"${table.name}_record" ON ${table.quoted} (key) WHERE change = ${noChange}`,
-  `CREATE INDEX ${unless}"${table.name}_purge_at" ON ${table.quoted} (purge_at) WHERE change = ${noChange}`,
+  `CREATE INDEX ${unless}"${table.name}_purge_at" ON ${table.quoted} (purge_at) WHERE ${kinds.values}`,
+  `CREATE INDEX ${unless}"${table.name}_purge_groups" ON ${table.quoted} (purge_at) WHERE ${kinds.groups}`,
   `CREATE INDEX ${unless}"${table.name}_changes" ON ${table.quoted} (key) WHERE change <> ${noChange}`
 ]
 
