@@ -142,7 +142,8 @@ export class Leases {
     if (renewal === undefined) return write
     return Effect.zip(
       write,
-      Effect.catchAll(renewal, (error) => this.failed(request, "renewing the groups of", error)),
+      // Not awaited where the write fails.
+      Effect.catchAll(Effect.interruptible(renewal), (error) => this.failed(request, "renewing the groups of", error)),
       { concurrent: this.reader.store.location === "network" }
     ).pipe(Effect.map(([written]) => written))
   }

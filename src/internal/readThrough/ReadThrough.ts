@@ -42,11 +42,16 @@ interface Progress {
   readonly waited: number
   /** The lease of another process that it has waited for last, as it has read it last. */
   readonly awaited: Lease | undefined
+  /** Whether that lease was gone before its end, and without a trace, when it read last. */
+  readonly vanished: boolean
   /** How often in a row it found the key free, and did not get the lease. */
   readonly lost: number
 }
 
-const atFirst: Progress = { tries: 0, waited: 0, awaited: undefined, lost: 0 }
+const atFirst: Progress = { tries: 0, waited: 0, awaited: undefined, vanished: false, lost: 0 }
+
+/** Milliseconds. memcached deletes a lease over which it was to write too large a value; then its holder writes a tombstone. */
+const untilTombstone = 20
 
 /** After so many tries in a row what stands there can't be replaced, or changes all the time. */
 const mostLost = 10
@@ -237,12 +242,10 @@ export class ReadThrough {
     progress: Progress
   ): Effect.Effect<A, E, R> {
     const time = nowMillis(fiber)
-    const { awaited, lost, tries } = progress
+    const { lost, tries } = progress
     // A lease that ran out is no sign that there is nothing to store: its process was killed or frozen.
-    const ended =
-      awaited !== undefined && time < awaited.until && saysEnded(snapshot.stored, awaited.id, time)
-        ? awaited.id
-        : undefined
+    const awaited = progress.awaited !== undefined && time < progress.awaited.until ? progress.awaited.id : undefined
+    const ended = awaited !== undefined && saysEnded(snapshot.stored, awaited, time) ? awaited : undefined
     const again = (delay: number, next: Partial<Progress>) =>
       Effect.zipRight(
         delay === 0 ? Effect.void : Effect.sleep(delay),
@@ -266,6 +269,9 @@ export class ReadThrough {
           : Effect.flatMap(this.withoutLease(fiber, request, ended), settle)
       }
     } else if (lost >= mostLost) return this.withoutStore.start(fiber, request)
+    if (awaited !== undefined && snapshot.stored === undefined && !progress.vanished) {
+      return again(untilTombstone, { vanished: true })
+    }
     const flight = this.flights.acquiring(request.key)
     return Effect.flatMap(
       flight === undefined
@@ -307,7 +313,7 @@ export class ReadThrough {
       }
       return Effect.flatMap(Effect.zip(now, pollDelay(tries)), ([time, polling]) => {
         const delay = Math.min(polling, Math.max(1, lease.until - time))
-        return again(delay, { waited: waited + delay, awaited: lease, lost: 0 })
+        return again(delay, { waited: waited + delay, awaited: lease, vanished: false, lost: 0 })
       })
     })
   }

@@ -1,7 +1,7 @@
 /**
- * The store in this process: an LRU of values, one of the versions of groups, and a table of leases without a value. So neither
+ * The store in this process: an LRU of values, the versions of groups, and a table of leases without a value. So neither
  * groups nor leases can push out values, and new values can't evict a lease that prevents a stampede. Leases are few, one for each
- * running computation. A version that is evicted costs misses only.
+ * running computation.
  */
 import { Clock, Effect, Either, Option, type Scope } from "effect"
 import { LRUCache } from "lru-cache"
@@ -14,6 +14,7 @@ import { evictedFrom } from "../../runtime/metrics.js"
 import { withoutMessage } from "../../values/withoutMessage.js"
 import type { Store } from "../Store.js"
 import { approximateBytes } from "./approximateBytes.js"
+import { Groups } from "./Groups.js"
 import { MemoryEntry } from "./MemoryEntry.js"
 import { Slots } from "./Slots.js"
 
@@ -58,8 +59,8 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
           evicted.unsafeUpdate(1, [])
         }
       })
-    const newGroups = () => new LRUCache<string, MemoryEntry>({ max: maxEntries, dispose: (entry) => release(entry) })
     let values = newLru()
+    const newGroups = () => new Groups(maxEntries, (entry) => release(entry))
     let groups = newGroups()
     const leases = new Map<string, MemoryEntry>()
     /** All entries, for the sweep. */
@@ -136,9 +137,9 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
       }
     }
 
-    const put = (key: string, given: Entry, operation: string): Either.Either<Token, CacheError> => {
+    const put = (key: string, given: Entry, now: number, operation: string): Either.Either<Token, CacheError> => {
       const entry = new MemoryEntry(key, copy ? withOwnMemory(given) : given, 0)
-      if (isGroupKey(key)) groups.set(key, entry)
+      if (isGroupKey(key)) groups.set(key, entry, now)
       else if (given.value === undefined) {
         discard(key)
         leases.set(key, entry)
@@ -170,7 +171,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
           discard(key)
           return Effect.succeedSome({})
         }
-        return Either.map(put(key, entry, operation), Option.some)
+        return Either.map(put(key, entry, now, operation), Option.some)
       })
 
     /** Removes expired entries, in slices: a walk over a million entries in one turn would block the event loop. */
@@ -208,10 +209,11 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
         const now = nowMillis(fiber)
         return onFound(keys.map((key) => read(key, now)))
       },
-      write: (_fiber, items, onWritten) => {
+      write: (fiber, items, onWritten) => {
+        const now = nowMillis(fiber)
         const rejected: Array<RejectedItem> = []
         for (const { key, entry } of items) {
-          const written = put(key, entry, "write")
+          const written = put(key, entry, now, "write")
           if (Either.isLeft(written)) rejected.push({ key, error: written.left })
         }
         return onWritten(rejected)

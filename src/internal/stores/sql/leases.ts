@@ -1,6 +1,7 @@
 /**
  * What SQL knows of the records of leases: a running computation, or a tombstone. They are short-lived and small, and there are as
- * many as computations have begun in this time. So `maxEntries` does not count them, or they would push out values.
+ * many as computations have begun in this time. So `maxEntries` does not count them, or they would push out values. The same
+ * holds for the versions of groups that no value has prolonged.
  */
 import { bareLease } from "../../records/entryCodec.js"
 

@@ -78,12 +78,14 @@ WHERE key = ${literal(key)} AND token = ${literal(old)} AND expires_at > ${now}`
 )`
     },
 
-    /** Removes the versions of groups that are over `most`, at most `atOnce`: those that expire next. */
-    evictGroups: (most: number, atOnce: number) =>
-      `DELETE FROM ${t} WHERE key IN (
-  SELECT key FROM ${t} WHERE NOT ${isValue} ORDER BY expires_at
-  LIMIT (SELECT min(${atOnce}, max(0, count(*) - ${most})) FROM ${t} WHERE NOT ${isValue})
-)`,
+    /** Removes the groups that are over `most`, at most `atOnce`: those that expire next, but none that is short-lived. */
+    evictGroups: (most: number, atOnce: number) => {
+      const lasting = `expires_at > ${now} + ${shortLived} AND NOT ${isValue}`
+      return `DELETE FROM ${t} WHERE key IN (
+  SELECT key FROM ${t} WHERE ${lasting} ORDER BY expires_at
+  LIMIT (SELECT min(${atOnce}, max(0, count(*) - ${most})) FROM ${t} WHERE ${lasting})
+)`
+    },
 
     count: `SELECT count(*) AS n FROM ${t}`
   }

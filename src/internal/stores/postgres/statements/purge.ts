@@ -45,6 +45,9 @@ export const purgeStatements = (table: Table) => {
   const longestFirst = (condition: string) =>
     `(SELECT 1 FROM ${t} WHERE ${condition} ORDER BY purge_at DESC LIMIT $1::bigint + $2::bigint)`
 
+  const soon = inSeconds(shortLived / 1_000)
+  const lastingGroups = `${kinds.groups} AND purge_at > ${soon}`
+
   return {
     removeExpired: removeExpired("values"),
     removeExpiredGroups: removeExpired("groups"),
@@ -56,14 +59,14 @@ export const purgeStatements = (table: Table) => {
      * seconds, and those that have expired and would be purged later. It walks through `$1 + $2` entries of an index at most.
      */
     evict: evict(
-      `${longestFirst(`${kinds.values} AND purge_at > ${inSeconds(shortLived / 1_000)}`)}
-UNION ALL ${longestFirst(`${kinds.values} AND purge_at <= ${inSeconds(shortLived / 1_000)} AND ${isNoLease}`)}`,
+      `${longestFirst(`${kinds.values} AND purge_at > ${soon}`)}
+UNION ALL ${longestFirst(`${kinds.values} AND purge_at <= ${soon} AND ${isNoLease}`)}`,
       `SELECT key FROM ${t} WHERE ${kinds.values} AND purge_at > ${inSeconds("$3")}
     AND (expires_at > ${inSeconds("$3")} OR expires_at <= (SELECT clock_timestamp())) AND ${isNoLease}`
     ),
 
-    /** Of the groups beyond the `$1` that live longest, removes those that expire next, at most `$2`. */
-    evictGroups: evict(longestFirst(kinds.groups), `SELECT key FROM ${t} WHERE ${kinds.groups}`),
+    /** Of the groups beyond the `$1` that live longest, removes those that expire next, at most `$2`; none that is short-lived. */
+    evictGroups: evict(longestFirst(lastingGroups), `SELECT key FROM ${t} WHERE ${lastingGroups}`),
 
     tableSize: `SELECT pg_relation_size('${t}'::regclass)::float8 AS bytes`
   }
