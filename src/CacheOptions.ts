@@ -102,7 +102,8 @@ export interface GetOrSetOptions<A> extends MemoOptions<A>, VersionOption {}
 
 /**
  * Counts since the layer was built, and the size of the store as far as it knows it: `entries` and `bytes` now, `evictions` for want
- * of room since the layer was built.
+ * of room since the layer was built. The memory backend counts values only; a database counts all rows, so leases and the versions
+ * of groups too. Evicted versions of groups are not counted.
  *
  * @since 0.1.0
  * @category models

@@ -6,7 +6,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Option } from "effect"
 import { cached } from "effect-cached"
 import { engine } from "../../src/internal/backend/engine.js"
-import { versionIn } from "../../src/internal/entries/groupVersions.js"
+import { versionEntry, versionIn } from "../../src/internal/entries/groupVersions.js"
+import { encodeEntry } from "../../src/internal/records/entryCodec.js"
 import { asyncStore, type Operation } from "../support/asyncStore.js"
 import { exitIn, rigIn, runIn } from "../support/backend.js"
 import { byteServer } from "../support/byteServer.js"
@@ -151,9 +152,10 @@ describe("the version of a group", () => {
   })
 
   it("that no release of this library wrote, is overwritten", () => {
-    for (const bytes of [70_000, 3]) {
+    const tooLong = encodeEntry(versionEntry("x".repeat(70_000), "bytes", Number.POSITIVE_INFINITY))
+    for (const bytes of [tooLong, new Uint8Array(70_000), new Uint8Array(3)]) {
       const { group, rig, run, server, simulation } = world()
-      server.put(group, { bytes: new Uint8Array(bytes), lifetime: hour }, simulation.time)
+      server.put(group, { bytes, lifetime: hour }, simulation.time)
       let begun = 0
       const value = rig.provide(
         cached(
