@@ -94,10 +94,14 @@ export class Leases {
       const kept = keepsValue && (state._tag === "Fresh" || state._tag === "Stale") ? state.value : undefined
       const entry = leasedEntry(kept, { id: flight.id, until: time + request.policy.lease }, versions)
       const { store } = this.reader
-      const written =
-        stored === undefined ? store.add(request.key, entry) : store.replace(request.key, stored.token, entry)
       return Effect.flatMap(
-        this.outliving(request, captured, time, lifeWhileLeased(request.policy.lease), written),
+        this.outliving(
+          request,
+          captured,
+          stored === undefined ? store.add(request.key, entry) : store.replace(request.key, stored.token, entry),
+          time,
+          lifeWhileLeased(request.policy.lease)
+        ),
         (token): Effect.Effect<Acquired> => {
           if (Option.isSome(token)) {
             return Effect.succeed({
@@ -124,7 +128,7 @@ export class Leases {
         lease: { id: lease.id, until: Math.min(time + policy.lease, end) }
       })
       return Effect.catchAll(
-        Effect.asVoid(this.outliving(request, own.captured, time, lifeWhileLeased(policy.lease), renewed)),
+        Effect.asVoid(this.outliving(request, own.captured, renewed, time, lifeWhileLeased(policy.lease))),
         (error) => this.failed(request, "renewing the lease of", error)
       )
     })
@@ -134,9 +138,9 @@ export class Leases {
   private outliving<A, E, R, B>(
     request: MemoRequest<A, E, R>,
     captured: CapturedVersions,
+    write: Effect.Effect<B, CacheError>,
     time: number,
-    life: VersionLife,
-    write: Effect.Effect<B, CacheError>
+    life: VersionLife
   ): Effect.Effect<B, CacheError> {
     const renewal = captured.outlive(time, life)
     if (renewal === undefined) return write
@@ -216,7 +220,7 @@ export class Leases {
         const entry = valueEntry({ payload, computeMillis, ...times }, own.entry.groups)
         const time = nowMillis(fiber)
         const life = lifeFor(times.staleUntil - time)
-        const written = this.outliving(request, own.captured, time, life, this.rewrite(request, own, entry))
+        const written = this.outliving(request, own.captured, this.rewrite(request, own, entry), time, life)
         return Effect.flatMap(written, (stored) => {
           counters.countOn(fiber, stored ? "stored" : "discarded")
           return Effect.as(logAction(stored ? "SET" : "DISCARD", printed), stored)
