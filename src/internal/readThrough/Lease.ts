@@ -157,14 +157,11 @@ export class Leases {
    * does.
    */
   giveBack<A, E, R>(request: MemoRequest<A, E, R>, own: OwnLease | undefined): Effect.Effect<void> {
-    return own === undefined ? Effect.void : Effect.asVoid(this.end(request, own, ""))
-  }
-
-  private end<A, E, R>(request: MemoRequest<A, E, R>, own: OwnLease, id: string): Effect.Effect<boolean> {
+    if (own === undefined) return Effect.void
     const { value, groups } = own.entry
-    return value === undefined
-      ? this.drop(request, own, id)
-      : this.rewriteQuietly(request, own, valueEntry(value, groups))
+    return Effect.asVoid(
+      value === undefined ? this.drop(request, own, "") : this.rewriteQuietly(request, own, valueEntry(value, groups))
+    )
   }
 
   /**
@@ -180,9 +177,8 @@ export class Leases {
     if (own === undefined) return Effect.void
     return Effect.flatMap(now, (time) => {
       const { groups, lease, value } = own.entry
-      if (flight.forced || value === undefined || value.staleUntil <= time) {
-        return Effect.asVoid(this.end(request, own, lease?.id ?? ""))
-      }
+      if (value === undefined || value.staleUntil <= time) return Effect.asVoid(this.drop(request, own))
+      if (flight.forced) return this.giveBack(request, own)
       const shorter =
         lease !== undefined && lease.until > value.staleUntil
           ? this.rewriteQuietly(request, own, leasedEntry(value, { id: lease.id, until: value.staleUntil }, groups))
