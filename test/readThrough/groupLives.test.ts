@@ -152,7 +152,7 @@ describe("the version of a group", () => {
   })
 
   it("that no release of this library wrote, is overwritten", () => {
-    const tooLong = encodeEntry(versionEntry("x".repeat(70_000), "bytes", Number.POSITIVE_INFINITY))
+    const tooLong = encodeEntry("group", versionEntry("x".repeat(70_000), "bytes", Number.POSITIVE_INFINITY))
     for (const bytes of [tooLong, new Uint8Array(70_000), new Uint8Array(3)]) {
       const { group, rig, run, server, simulation } = world()
       server.put(group, { bytes, lifetime: hour }, simulation.time)

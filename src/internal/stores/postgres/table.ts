@@ -56,7 +56,8 @@ export const upgrades = (table: Table): ReadonlyArray<Upgrade> => [
     column: "purge_at",
     statements: [
       `ALTER TABLE ${table.quoted} ADD COLUMN IF NOT EXISTS purge_at timestamptz NOT NULL DEFAULT '-infinity'`,
-      `CREATE INDEX IF NOT EXISTS "${table.name}_purge_at" ON ${table.quoted} (purge_at) WHERE change = ${noChange}`
+      `CREATE INDEX IF NOT EXISTS "${table.name}_purge_at" ON ${table.quoted} (purge_at) WHERE ${kinds.values}`,
+      `CREATE INDEX IF NOT EXISTS "${table.name}_purge_groups" ON ${table.quoted} (purge_at) WHERE ${kinds.groups}`
     ]
   }
 ]
