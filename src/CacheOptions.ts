@@ -89,6 +89,12 @@ export interface MemoOptions<A, Args extends ReadonlyArray<unknown> = [], This =
    * so much. A computation may take longer, because its lease is renewed meanwhile. Default 10 seconds.
    */
   readonly lease?: Duration.DurationInput
+  /**
+   * How long a lease is renewed at most, at least 1 millisecond. A computation that takes longer goes on, and its starter waits for
+   * it; but all other callers may compute anew, and then its value is not stored. No lease of another process is believed for
+   * longer either. Choose more if a computation may take longer. Default 10 minutes.
+   */
+  readonly maxLease?: Duration.DurationInput
   /** β of XFetch, 0 to 1000: how eagerly fresh values are recomputed before their end; 1 is usual. Default 0: never. */
   readonly earlyRefresh?: number
   /** A share of the ttl, 0 to 1. Each entry's ttl is shortened by a random part of it, so that entries expire at different times. Default 0. */
@@ -121,7 +127,8 @@ export type Unscoped<R> =
 
 /**
  * Counts since the layer was built, and the size of the store as far as it knows it: `entries` and `bytes` now, `evictions` for want
- * of room since the layer was built.
+ * of room since the layer was built. The memory backend counts values only; a database counts all rows, so leases and the versions
+ * of groups too. Evicted versions of groups are not counted.
  *
  * @since 0.1.0
  * @category models

@@ -18,7 +18,10 @@ import type * as StoreBackend from "./StoreBackend.js"
  * @category models
  */
 export interface MemoryBackendOptions extends StoreBackend.BackendOptions {
-  /** How many values are kept at most; the least recently used is dropped first. Default 10 000. */
+  /**
+   * How many values are kept at most; the least recently used is dropped first. The versions of groups do not count: there may be
+   * as many again, but at least 10 000 of them for a minute. Default 10 000.
+   */
   readonly maxEntries?: number
   /**
    * How many bytes all values may take, by an estimate of their size in the heap. Estimating costs a walk over each value that is

@@ -41,8 +41,8 @@ export interface SqlBackendOptions extends StoreBackend.BackendOptions, StoreBac
   /** `name` or `schema.name`, where on SQLite the only schema is `main`. Default `effect_cache`. */
   readonly table?: string
   /**
-   * How many entries the table keeps, of all its namespaces together, within 10 %. Roughly, those that expire first are removed
-   * first. Default: no bound.
+   * How many values the table keeps, of all its namespaces together, within 10 %. Roughly, those that expire first are removed
+   * first. As many versions of groups may be there beside them, and leases and versions that end within a minute. Default: no bound.
    */
   readonly maxEntries?: number
   /**

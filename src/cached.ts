@@ -67,7 +67,7 @@ export type Lift<A, Args extends ReadonlyArray<unknown>, Self = unknown, Kept = 
  * MintCache: the others are served the stale value meanwhile). The callers in one process wait for one computation, which none of
  * them owns: it is interrupted when its last caller is. A value that is invalidated while it is computed is not stored. When the
  * store fails, it computes without it. Inside a SQL transaction it reads the cache and stores nothing. 1 round trip on a hit, 3 for
- * the caller that computes.
+ * the caller that computes, 4 where a group has no version yet.
  *
  * @example
  * import { Effect } from "effect"

@@ -46,7 +46,7 @@ export const mutations: ReadonlyArray<Mutation> = [
     file: "internal/readThrough/Lease.ts",
     original: "return Effect.flatMap(Effect.zip(codec.encode(value), jitterOf(policy)), ([payload, random]) => {",
     broken:
-      "return Effect.flatMap(Effect.zipLeft(Effect.zip(codec.encode(value), jitterOf(policy)), Effect.map(this.reader.capture(request.groups), (groups) => { own.entry = { ...own.entry, groups } })), ([payload, random]) => {",
+      "return Effect.flatMap(Effect.zipLeft(Effect.zip(codec.encode(value), jitterOf(policy)), Effect.map(this.reader.capture(request.groups, lifeFor(60_000)), (groups) => { own.entry = { ...own.entry, groups } })), ([payload, random]) => {",
     promise: outlives
   }
 ]

@@ -1,14 +1,14 @@
 /** Reads an entry together with the versions that its groups have now, in one round trip where the groups are known. */
-import { Effect, Either, Option } from "effect"
+import { Effect, Either } from "effect"
 import { CacheError } from "../../CacheError.js"
 import type { GroupVersion, StoredEntry } from "../../CacheStore.js"
 import type { Counters } from "../runtime/counters.js"
 import { type CallingFiber, debugIsOn, hasTracer, nowMillis, withFiber } from "../runtime/fiber.js"
-import { isInTransaction } from "../runtime/transaction.js"
 import { traced } from "../stores/fused.js"
 import type { Found, Store } from "../stores/Store.js"
+import { CapturedVersions, type VersionLife } from "./CapturedVersions.js"
 import { isFresh, madeUnder } from "./entryState.js"
-import { newVersion, noVersions, versionEntry, versionIn, versionsIn } from "./groupVersions.js"
+import { noVersions, versionsIn } from "./groupVersions.js"
 import type { ValueCodec } from "./ValueCodec.js"
 
 /** An entry and the current versions of its groups, read in one round trip. */
@@ -16,13 +16,16 @@ export interface Snapshot {
   readonly stored: StoredEntry | undefined
   /** Sorted by the groups' keys; `undefined` when a version is missing. */
   readonly versions: ReadonlyArray<GroupVersion> | undefined
+  /** What was read: the entry, then those of its groups. */
+  readonly found: Found<StoredEntry>
 }
 
-export const nothing: Snapshot = { stored: undefined, versions: undefined }
+export const nothing: Snapshot = { stored: undefined, versions: undefined, found: [] }
 
 export const snapshotOf = (groups: ReadonlyArray<string>, found: Found<StoredEntry>): Snapshot => ({
   stored: found[0],
-  versions: groups.length === 0 ? noVersions : versionsIn(groups, found, 1)
+  versions: groups.length === 0 ? noVersions : versionsIn(groups, found, 1),
+  found
 })
 
 /**
@@ -31,7 +34,7 @@ export const snapshotOf = (groups: ReadonlyArray<string>, found: Found<StoredEnt
  */
 export const plainHit = <A>(
   fiber: CallingFiber,
-  { stored, versions }: Snapshot,
+  { stored, versions }: Omit<Snapshot, "found">,
   codec: ValueCodec<A>,
   counters: Counters
 ): Either.Right<unknown, A> | undefined => {
@@ -92,61 +95,31 @@ export class EntryReader {
     for (const stored of found) {
       for (const group of stored?.entry?.groups ?? []) groups.add(group.key)
     }
-    if (groups.size === 0) return Effect.succeed(found.map((stored) => ({ stored, versions: noVersions })))
+    if (groups.size === 0) {
+      return Effect.succeed(found.map((stored) => ({ stored, versions: noVersions, found: [stored] })))
+    }
     const asked = [...groups]
     return Effect.map(this.readMany(asked), (versionsFound) => {
-      const current = new Map(asked.map((group, index) => [group, versionIn(versionsFound[index])]))
+      const current = new Map(asked.map((group, index) => [group, versionsFound[index]]))
       return found.map((stored) => {
-        const versions: Array<GroupVersion> = []
-        for (const { key } of stored?.entry?.groups ?? []) {
-          const version = current.get(key)
-          if (version === undefined) return { stored, versions: undefined }
-          versions.push({ key, version })
-        }
-        return { stored, versions }
+        const own = (stored?.entry?.groups ?? []).map(({ key }) => key)
+        return snapshotOf(own, [stored, ...own.map((key) => current.get(key))])
       })
     })
   }
 
-  /** The current versions of the groups, to be read before a computation or a write begins. Creates those that are missing. */
-  capture(groups: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<GroupVersion>, CacheError> {
-    if (groups.length === 0) return Effect.succeed(noVersions)
+  /**
+   * The current versions of the groups, to be read before a write begins. Those that are missing are created; those that would
+   * end too early are renewed. One round trip, one more each for creating and renewing.
+   */
+  capture(groups: ReadonlyArray<string>, life: VersionLife): Effect.Effect<ReadonlyArray<GroupVersion>, CacheError> {
+    if (groups.length === 0 || life.granted <= 0) return Effect.succeed(noVersions)
+    const { store } = this
     return Effect.flatMap(this.readMany(groups), (found) =>
-      Effect.forEach(groups, (key, index) =>
-        Effect.map(this.versionOf(key, found[index]), (version) => ({ key, version }))
+      Effect.flatMap(CapturedVersions.create(store, groups, found, 0, life), (captured) =>
+        withFiber((fiber) => Effect.as(captured.outlive(nowMillis(fiber), life) ?? Effect.void, captured.versions))
       )
     )
-  }
-
-  private versionOf(
-    group: string,
-    stored: StoredEntry | undefined,
-    attempts = maxAttempts
-  ): Effect.Effect<string, CacheError> {
-    const version = versionIn(stored)
-    if (version !== undefined) return Effect.succeed(version)
-    if (attempts === 0) return Effect.fail(neverReplaced("read"))
-    const { store } = this
-    const created = newVersion()
-    const entry = versionEntry(created, store.payloads)
-    return withFiber((fiber) => {
-      // written, not added: `add` would hold the group for all others until the commit
-      if (isInTransaction(fiber)) {
-        return store.write(
-          fiber,
-          [{ key: group, entry }],
-          ([rejected]) => (rejected === undefined ? Effect.succeed(created) : Effect.fail(rejected.error)),
-          Effect.fail
-        )
-      }
-      return Effect.flatMap(
-        stored === undefined ? store.add(group, entry) : store.replace(group, stored.token, entry),
-        Option.match({
-          onSome: () => Effect.succeed(created),
-          onNone: () => Effect.flatMap(this.readMany([group]), (found) => this.versionOf(group, found[0], attempts - 1))
-        })
-      )
-    })
   }
 }
 

@@ -56,13 +56,13 @@ export const freshUnder = <Source>(
   groups: ReadonlyArray<string>,
   now: number,
   source: Source,
-  versionOf: (source: Source, group: string, now: number) => string | undefined
+  versionOf: (source: Source, group: string) => string | undefined
 ): CachedValue | undefined => {
   if (value === undefined || !isFresh(value, now) || own.length !== groups.length) return undefined
   for (let index = 0; index < groups.length; index++) {
     const group = own[index]
     if (group === undefined || group.key !== groups[index]) return undefined
-    if (versionOf(source, group.key, now) !== group.version) return undefined
+    if (versionOf(source, group.key) !== group.version) return undefined
   }
   return value
 }

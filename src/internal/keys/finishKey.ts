@@ -95,4 +95,9 @@ export const finishKey = (prefix: string, printed: string): string => {
 export const groupKey = (prefix: string, name: string): string | CacheError =>
   name === ""
     ? new CacheError({ reason: "InvalidKey", operation: "group", description: "the name of the group is empty" })
-    : finishKey(`${prefix}%group:`, name)
+    : finishKey(`${prefix}${groupMark}`, name)
+
+/** Stands in the key of every group, and in no other key. */
+export const groupMark = "%group:"
+
+export const isGroupKey = (key: string): boolean => key.includes(groupMark)

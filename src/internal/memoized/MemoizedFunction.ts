@@ -112,8 +112,7 @@ const keyIsEmpty = new CacheError({
   description: "the option key must be a text that is not empty"
 })
 
-const localVersion = (local: LocalPart, group: string, now: number): string | undefined =>
-  versionIn(local.read(group, now))
+const localVersion = (local: LocalPart, group: string): string | undefined => versionIn(local.group(group))
 
 const tooManyNames = ({ warnings }: Pick<MemoRequest<unknown, unknown, unknown>, "warnings">): Effect.Effect<void> =>
   warnings.warn(

@@ -3,6 +3,7 @@ import { Effect, Either } from "effect"
 import { CacheError } from "../../CacheError.js"
 import type { Key, SetOptions, VersionOption } from "../../CacheOptions.js"
 import type { CachedValue } from "../../CacheStore.js"
+import { lifeFor, type VersionLife } from "../entries/CapturedVersions.js"
 import { type EntryReader, nothing, type Snapshot } from "../entries/EntryReader.js"
 import { stateOf } from "../entries/entryState.js"
 import { type Keyspace, type Name, withContext } from "../entries/keyspace.js"
@@ -18,6 +19,9 @@ export interface Times {
   readonly ttl: number
   readonly stale: number
 }
+
+/** How long the versions of an entry's groups live. */
+export const versionLife = ({ stale, ttl }: Times): VersionLife => lifeFor(ttl + stale)
 
 /** An entry as it was read, its fresh value if it has one, and the time of the read. */
 export interface FreshEntry {

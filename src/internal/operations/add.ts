@@ -5,7 +5,7 @@ import type { CacheError } from "../../CacheError.js"
 import { maxAttempts, neverReplaced } from "../entries/EntryReader.js"
 import type { Name } from "../entries/keyspace.js"
 import { withFiber } from "../runtime/fiber.js"
-import type { Access, Times } from "./access.js"
+import { type Access, type Times, versionLife } from "./access.js"
 import { countStored, newEntry } from "./newEntry.js"
 
 export const additions = (access: Access): Pick<CacheBackendService, "add"> => {
@@ -23,7 +23,7 @@ export const additions = (access: Access): Pick<CacheBackendService, "add"> => {
     Effect.flatMap(access.readFresh(name), ({ snapshot, value: present }) => {
       // A value that can't be decoded is none to `get` either.
       if (present !== undefined && Either.isRight(access.codec.decode(present.payload))) return Effect.succeed(false)
-      return Effect.flatMap(reader.capture(groups), (versions) =>
+      return Effect.flatMap(reader.capture(groups, versionLife(times)), (versions) =>
         withFiber((fiber) =>
           Effect.flatMap(newEntry(access, fiber, value, times, versions), (entry) => {
             if (times.ttl <= 0) return Effect.succeed(true)

@@ -7,7 +7,7 @@ import type { Entry, WriteItem } from "../../CacheStore.js"
 import { type Name, withContext } from "../entries/keyspace.js"
 import { logFailure } from "../outages/storeFailure.js"
 import { type CallingFiber, withFiber } from "../runtime/fiber.js"
-import type { Access, Times } from "./access.js"
+import { type Access, type Times, versionLife } from "./access.js"
 import { countStored, newEntry } from "./newEntry.js"
 
 type Writes = Pick<CacheBackendService, "set" | "setMany">
@@ -92,7 +92,7 @@ export const writes = (access: Access): Writes => {
         const groups = keyspace.groups("set", options?.groups ?? [])
         if (Either.isLeft(groups)) return failed(groups.left)
         if (groups.right.length === 0) return setting(access, fiber, name, value, times.right, [], failed)
-        return Effect.matchEffect(reader.capture(groups.right), {
+        return Effect.matchEffect(reader.capture(groups.right, versionLife(times.right)), {
           onFailure: failed,
           onSuccess: (versions) => setting(access, fiber, name, value, times.right, versions, failed)
         })
@@ -107,7 +107,7 @@ export const writes = (access: Access): Writes => {
           const groups = yield* keyspace.groups("setMany", options?.groups ?? [])
           const names = yield* Either.all(values.map(([key]) => keyspace.name("setMany", key)))
           if (values.length === 0) return []
-          const versions = yield* reader.capture(groups)
+          const versions = yield* reader.capture(groups, versionLife(times))
           const sorted = yield* withFiber((fiber) =>
             Effect.succeed(sort(access, fiber, values, names, times, versions))
           )

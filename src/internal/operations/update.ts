@@ -3,10 +3,12 @@ import { Effect, Option, Random } from "effect"
 import type { CacheBackendService } from "../../CacheBackend.js"
 import { CacheError, NoCachedValue } from "../../CacheError.js"
 import type { CachedValue, Entry } from "../../CacheStore.js"
+import { CapturedVersions, lifeFor } from "../entries/CapturedVersions.js"
+import type { Snapshot } from "../entries/EntryReader.js"
 import { lifespan, tombstone } from "../entries/entryState.js"
 import type { Name } from "../entries/keyspace.js"
 import { logAction } from "../runtime/logs.js"
-import type { Access } from "./access.js"
+import type { Access, FreshEntry } from "./access.js"
 
 const refused = (reason: "NotNumeric" | "InvalidOption", description: string) =>
   Effect.fail(new CacheError({ reason, operation: "increment", description }))
@@ -24,18 +26,26 @@ export const updates = (access: Access): Pick<CacheBackendService, "touch" | "in
   /** Changes a fresh value; tries again when another write came between. `None`: there is no fresh value. */
   const rewrite = <A, E>(
     name: Name,
-    change: (entry: Entry, value: CachedValue, time: number) => Effect.Effect<readonly [Entry, A], E>
+    change: (entry: Entry, value: CachedValue, read: FreshEntry) => Effect.Effect<readonly [Entry, A], E>
   ): Effect.Effect<Option.Option<A>, E | CacheError> => {
     const attempt = (tries: number): Effect.Effect<Option.Option<A>, E | CacheError> =>
-      Effect.flatMap(access.readFresh(name), ({ snapshot: { stored }, value, time }) => {
+      Effect.flatMap(access.readFresh(name), (read) => {
+        const { snapshot, value } = read
+        const { stored } = snapshot
         if (stored?.entry === undefined || value === undefined) return Effect.succeedNone
-        return Effect.flatMap(change(stored.entry, value, time), ([entry, result]) =>
+        return Effect.flatMap(change(stored.entry, value, read), ([entry, result]) =>
           Effect.flatMap(store.replace(name.finished, stored.token, entry), (token) =>
             Option.isSome(token) ? Effect.succeedSome(result) : Effect.zipRight(pause(tries), attempt(tries + 1))
           )
         )
       })
     return attempt(0)
+  }
+
+  /** Lets the versions of the entry's groups live as long as the entry will. */
+  const outlived = ({ found, stored }: Snapshot, time: number, millis: number): Effect.Effect<void, CacheError> => {
+    const groups = (stored?.entry?.groups ?? []).map(({ key }) => key)
+    return CapturedVersions.from(store, groups, found, 1)?.outlive(time, lifeFor(millis)) ?? Effect.void
   }
 
   const adding =
@@ -58,15 +68,12 @@ export const updates = (access: Access): Pick<CacheBackendService, "touch" | "in
       access.named("touch", key, options, (name) =>
         Effect.flatMap(access.times("touch", ttl === undefined ? undefined : { ttl }), (lasting) =>
           Effect.map(
-            rewrite(name, (entry, value, time) => {
+            rewrite(name, (entry, value, { snapshot, time }) => {
+              if (lasting.ttl <= 0) return Effect.succeed([tombstone("", time), true])
               // `Infinity - Infinity` is NaN.
               const stale = value.staleUntil === value.freshUntil ? 0 : value.staleUntil - value.freshUntil
-              return Effect.succeed([
-                lasting.ttl <= 0
-                  ? tombstone("", time)
-                  : { ...entry, value: { ...value, ...lifespan(time, lasting.ttl, stale) } },
-                true
-              ])
+              const touched = { ...entry, value: { ...value, ...lifespan(time, lasting.ttl, stale) } }
+              return Effect.as(outlived(snapshot, time, lasting.ttl + stale), [touched, true])
             }),
             Option.isSome
           )

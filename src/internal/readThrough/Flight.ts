@@ -31,8 +31,13 @@ export class Flight {
   /** The flight's own fiber, and the one that computes. */
   fiber: Fiber.RuntimeFiber<void> | undefined
   computation: Fiber.RuntimeFiber<unknown, unknown> | undefined
+  /** When it began to compute, in milliseconds on the Clock. */
+  begun: number | undefined
   private outcome: Outcome<unknown, unknown> | undefined
   private shared: Deferred.Deferred<Outcome<unknown, unknown>> | undefined
+  private joined: Deferred.Deferred<Outcome<unknown, unknown>> | undefined
+  /** The lease, now ended, that its callers waited for before. */
+  follows: string | undefined
   /** The flights that this computation waits for, each with the number of its fibers that do. */
   private waitsFor: Map<Flight, number> | undefined
 
@@ -73,6 +78,13 @@ export class Flight {
     return Deferred.await(this.shared)
   }
 
+  /** The same for callers that joined it: they do not wait longer than until nobody may join any more. */
+  get joinedLanding(): Effect.Effect<Outcome<unknown, unknown>> {
+    if (this.outcome !== undefined) return Effect.succeed(this.outcome)
+    this.joined ??= Deferred.unsafeMake(FiberId.none)
+    return Deferred.await(this.joined)
+  }
+
   get hasLanded(): boolean {
     return this.outcome !== undefined
   }
@@ -84,6 +96,17 @@ export class Flight {
     this.wasDeserted = this.isDeserted
     this.startedBy = undefined
     if (this.shared !== undefined) Deferred.unsafeDone(this.shared, Effect.succeed(outcome))
+    if (this.joined !== undefined) Deferred.unsafeDone(this.joined, Effect.succeed(outcome))
+  }
+
+  isOlderThan(millis: number, now: number): boolean {
+    return this.begun !== undefined && now - this.begun >= millis
+  }
+
+  /** Those who joined it read again. */
+  expire(): void {
+    if (this.joined !== undefined) Deferred.unsafeDone(this.joined, Effect.succeed(lost))
+    this.joined = undefined
   }
 
   wait(target: Flight): void {

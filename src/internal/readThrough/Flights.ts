@@ -6,10 +6,12 @@
  * - The computation has not begun (`acquiring`, by key): it begins after the call.
  * - The caller has just read the flight's own lease in the store (`computing`, by lease id): nothing invalidated the key up to
  *   that read.
- * While the store can't be read there is no lease to look for. Then callers share by key (`withoutLease`).
+ * While the store can't be read there is no lease to look for. Then callers share by key (`withoutLease`). Callers who waited for
+ * a lease that ended without a value share the flight that begins then (`after`): all their calls are older than it.
  */
 import { randomBytes } from "node:crypto"
 import { Flight, type Outcome } from "./Flight.js"
+import { leaseId } from "./leaseId.js"
 import type { MemoRequest } from "./request.js"
 
 /** More leases than can be given back at the same time. */
@@ -33,15 +35,25 @@ export class Flights {
   private readonly acquiringByKey = new Map<string, Flight>()
   private readonly computingByLease = new Map<string, Flight>()
   private readonly withoutLeaseByKey = new Map<string, Flight>()
+  private readonly afterLease = new Map<string, Flight>()
   private readonly abandonedLeases = new Set<string>()
   /** How many flights of each key run, those of callers who compute alone included. */
   private readonly runningByKey = new Map<string, number>()
   /** Keys whose refresh in the background failed after its starter had left. */
   private readonly refreshedByCallers = new Set<string>()
 
-  /** A new flight, which nobody knows yet. */
-  make<A, E, R>({ groups, key, printed }: MemoRequest<A, E, R>, parent: Flight | undefined, goesOn: boolean): Flight {
-    return new Flight(this, key, printed, `${this.instance}.${++this.count}`, groups, goesOn, parent)
+  /**
+   * A new flight, which nobody knows yet.
+   *
+   * @param after the lease that ended without a value before
+   */
+  make<A, E, R>(
+    { groups, key, printed }: MemoRequest<A, E, R>,
+    parent: Flight | undefined,
+    goesOn: boolean,
+    after?: string
+  ): Flight {
+    return new Flight(this, key, printed, leaseId(this.instance, ++this.count, after), groups, goesOn, parent)
   }
 
   /** Whether the lease is one of this layer's whose computation has ended, whatever the store still says. */
@@ -61,7 +73,12 @@ export class Flights {
     return this.withoutLeaseByKey.get(key)
   }
 
-  /** `true` if the lease's computation runs here, `false` if it was abandoned here, `undefined` if neither is known. */
+  /** The flight without a lease that began after this lease had ended. Whoever waited for the lease may join it. */
+  after(leaseId: string): Flight | undefined {
+    return this.afterLease.get(leaseId)
+  }
+
+  /** `true` if the lease's computation runs here, `false` if it counts no more here, `undefined` if neither is known. */
   runsHere(leaseId: string): boolean | undefined {
     if (this.computingByLease.has(leaseId)) return true
     return this.abandonedLeases.has(leaseId) ? false : undefined
@@ -90,9 +107,26 @@ export class Flights {
     this.computingByLease.set(flight.id, flight)
   }
 
+  /** Another process has the lease: the flight computes without one, for callers who waited for the lease `ended`. */
+  beginsAfter(flight: Flight, ended: string): void {
+    flight.phase = "computing"
+    flight.follows = ended
+    this.afterLease.set(ended, flight)
+  }
+
   /** Its last waiter has left. Its lease counts no more in this process, even before it is given back in the store. */
   abandon(flight: Flight): void {
     flight.abandoned = true
+    this.endLease(flight)
+  }
+
+  /** It has computed for `maxLease`: nobody joins it any more, and those who did read again. Its starter goes on waiting. */
+  expire(flight: Flight): void {
+    this.endLease(flight)
+    flight.expire()
+  }
+
+  private endLease(flight: Flight): void {
     this.remove(flight)
     remember(this.abandonedLeases, flight.id, rememberedLeases)
   }
@@ -156,6 +190,9 @@ export class Flights {
   private remove(flight: Flight): void {
     if (this.acquiringByKey.get(flight.key) === flight) this.acquiringByKey.delete(flight.key)
     if (this.withoutLeaseByKey.get(flight.key) === flight) this.withoutLeaseByKey.delete(flight.key)
+    if (flight.follows !== undefined && this.afterLease.get(flight.follows) === flight) {
+      this.afterLease.delete(flight.follows)
+    }
     this.computingByLease.delete(flight.id)
   }
 }

@@ -5,7 +5,8 @@
  */
 import { Cause, Effect, Either, Option, Random } from "effect"
 import type { CacheError } from "../../CacheError.js"
-import type { Entry, GroupVersion, StoredEntry, Token } from "../../CacheStore.js"
+import type { Entry, StoredEntry, Token } from "../../CacheStore.js"
+import { CapturedVersions, lifeFor, lifeWhileLeased, type VersionLife } from "../entries/CapturedVersions.js"
 import type { EntryReader, Snapshot } from "../entries/EntryReader.js"
 import { leasedEntry, lifespan, stateOf, tombstone, valueEntry } from "../entries/entryState.js"
 import { isOutage } from "../outages/outage.js"
@@ -19,6 +20,9 @@ import type { MemoRequest, Policy } from "./request.js"
 export interface OwnLease {
   token: Token | undefined
   entry: Entry
+  /** When it was acquired. */
+  readonly since: number
+  readonly captured: CapturedVersions
 }
 
 export type Acquired =
@@ -53,17 +57,20 @@ export class Leases {
     known: Snapshot | undefined
   ): Effect.Effect<Acquired> {
     const snapshot = known === undefined ? this.reader.snapshot(request.key, request.groups) : Effect.succeed(known)
-    const attempt = Effect.flatMap(snapshot, ({ stored, versions }) =>
-      versions === undefined
-        ? Effect.flatMap(Effect.zip(this.reader.capture(request.groups), now), ([captured, time]) =>
-            // The read met two moments, as one of several servers can: first the group without a version, then an entry that was
-            // made under the version which another process has created in between. That entry counts.
-            !insists && stateOf(stored?.entry, captured, time)._tag !== "Gone"
-              ? Effect.succeed(lost)
-              : this.acquireOver(request, flight, keepsValue, insists, stored, captured)
-          )
-        : this.acquireOver(request, flight, keepsValue, insists, stored, versions)
-    )
+    const { groups, policy } = request
+    const { store } = this.reader
+    const attempt = Effect.flatMap(snapshot, ({ found, stored }) => {
+      const captured = CapturedVersions.from(store, groups, found, 1)
+      if (captured !== undefined) return this.acquireOver(request, flight, keepsValue, insists, stored, captured)
+      const created = CapturedVersions.create(store, groups, found, 1, lifeWhileLeased(policy.lease))
+      return Effect.flatMap(Effect.zip(created, now), ([versions, time]) =>
+        // The read met two moments, as one of several servers can: first the group without a version, then an entry that was
+        // made under the version which another process has created in between. That entry counts.
+        !insists && stateOf(stored?.entry, versions.versions, time)._tag !== "Gone"
+          ? Effect.succeed(lost)
+          : this.acquireOver(request, flight, keepsValue, insists, stored, versions)
+      )
+    })
     return Effect.catchAll(attempt, (error) =>
       Effect.as(
         storeFailed(request, "Cache unavailable, computing without a lease", request.printed, error),
@@ -78,44 +85,82 @@ export class Leases {
     keepsValue: boolean,
     insists: boolean,
     stored: StoredEntry | undefined,
-    versions: ReadonlyArray<GroupVersion>
+    captured: CapturedVersions
   ): Effect.Effect<Acquired, CacheError> {
     return withFiber((fiber) => {
       const time = nowMillis(fiber)
+      const { versions } = captured
       const state = stateOf(stored?.entry, versions, time)
       const kept = keepsValue && (state._tag === "Fresh" || state._tag === "Stale") ? state.value : undefined
       const entry = leasedEntry(kept, { id: flight.id, until: time + request.policy.lease }, versions)
       const { store } = this.reader
       return Effect.flatMap(
-        stored === undefined ? store.add(request.key, entry) : store.replace(request.key, stored.token, entry),
+        this.outliving(
+          request,
+          captured,
+          stored === undefined ? store.add(request.key, entry) : store.replace(request.key, stored.token, entry),
+          time,
+          lifeWhileLeased(request.policy.lease)
+        ),
         (token): Effect.Effect<Acquired> => {
-          if (Option.isSome(token)) return Effect.succeed({ _tag: "Acquired", lease: { token: token.value, entry } })
+          if (Option.isSome(token)) {
+            return Effect.succeed({
+              _tag: "Acquired",
+              lease: { token: token.value, entry, since: time, captured }
+            })
+          }
           return insists ? this.acquire(request, flight, keepsValue, insists, undefined) : Effect.succeed(lost)
         }
       )
     })
   }
 
+  /** Prolongs the lease and the versions of the groups, but not beyond `maxLease`. */
   renew<A, E, R>(request: MemoRequest<A, E, R>, own: OwnLease): Effect.Effect<void> {
     const { lease } = own.entry
-    if (lease === undefined) return Effect.void
-    return Effect.flatMap(now, (time) =>
-      Effect.catchAll(
-        this.rewrite(request, own, {
-          ...own.entry,
-          lease: { id: lease.id, until: time + request.policy.lease }
-        }),
+    const { policy } = request
+    if (lease === undefined || own.token === undefined) return Effect.void
+    return Effect.flatMap(now, (time) => {
+      const end = own.since + policy.maxLease
+      if (time >= end) return Effect.void
+      const renewed = this.rewrite(request, own, {
+        ...own.entry,
+        lease: { id: lease.id, until: Math.min(time + policy.lease, end) }
+      })
+      return Effect.catchAll(
+        Effect.asVoid(this.outliving(request, own.captured, renewed, time, lifeWhileLeased(policy.lease))),
         (error) => this.failed(request, "renewing the lease of", error)
       )
-    )
+    })
   }
 
-  /** Ends the lease without a new value. Another caller can lease the key again at once. */
+  /** Writes, and at the same time renews the versions of the groups that would not live long enough. */
+  private outliving<A, E, R, B>(
+    request: MemoRequest<A, E, R>,
+    captured: CapturedVersions,
+    write: Effect.Effect<B, CacheError>,
+    time: number,
+    life: VersionLife
+  ): Effect.Effect<B, CacheError> {
+    const renewal = captured.outlive(time, life)
+    if (renewal === undefined) return write
+    return Effect.zip(
+      write,
+      // Not awaited where the write fails.
+      Effect.catchAll(Effect.interruptible(renewal), (error) => this.failed(request, "renewing the groups of", error)),
+      { concurrent: this.reader.store.location === "network" }
+    ).pipe(Effect.map(([written]) => written))
+  }
+
+  /**
+   * Ends the lease of a computation that was interrupted. Another caller can lease the key again at once; of all who wait, one
+   * does.
+   */
   giveBack<A, E, R>(request: MemoRequest<A, E, R>, own: OwnLease | undefined): Effect.Effect<void> {
     if (own === undefined) return Effect.void
     const { value, groups } = own.entry
     return Effect.asVoid(
-      value === undefined ? this.drop(request, own) : this.rewriteQuietly(request, own, valueEntry(value, groups))
+      value === undefined ? this.drop(request, own, "") : this.rewriteQuietly(request, own, valueEntry(value, groups))
     )
   }
 
@@ -132,7 +177,8 @@ export class Leases {
     if (own === undefined) return Effect.void
     return Effect.flatMap(now, (time) => {
       const { groups, lease, value } = own.entry
-      if (flight.forced || value === undefined || value.staleUntil <= time) return this.giveBack(request, own)
+      if (value === undefined || value.staleUntil <= time) return Effect.asVoid(this.drop(request, own))
+      if (flight.forced) return this.giveBack(request, own)
       const shorter =
         lease !== undefined && lease.until > value.staleUntil
           ? this.rewriteQuietly(request, own, leasedEntry(value, { id: lease.id, until: value.staleUntil }, groups))
@@ -168,7 +214,10 @@ export class Leases {
       return Effect.flatMap(Effect.zip(codec.encode(value), jitterOf(policy)), ([payload, random]) => {
         const times = lifespan(nowMillis(fiber), ttl.right, policy.stale, policy.jitter, random)
         const entry = valueEntry({ payload, computeMillis, ...times }, own.entry.groups)
-        return Effect.flatMap(this.rewrite(request, own, entry), (stored) => {
+        const time = nowMillis(fiber)
+        const life = lifeFor(times.staleUntil - time)
+        const written = this.outliving(request, own.captured, this.rewrite(request, own, entry), time, life)
+        return Effect.flatMap(written, (stored) => {
           counters.countOn(fiber, stored ? "stored" : "discarded")
           return Effect.as(logAction(stored ? "SET" : "DISCARD", printed), stored)
         })
@@ -178,7 +227,7 @@ export class Leases {
       Effect.zipRight(
         notStored(request, cause),
         // A store that can't be reached is not asked again: the lease runs out by itself.
-        Option.exists(Cause.failureOption(cause), isOutage) ? Effect.succeed(false) : this.drop(request, own)
+        Option.exists(Cause.failureOption(cause), isOutage) ? Effect.succeed(false) : this.notStored(request, own)
       )
     )
   }
@@ -197,9 +246,33 @@ export class Leases {
     })
   }
 
-  /** Ends the lease, and removes the old value if there is one. */
-  private drop<A, E, R>(request: MemoRequest<A, E, R>, own: OwnLease): Effect.Effect<boolean> {
-    return Effect.flatMap(now, (time) => this.rewriteQuietly(request, own, tombstone(own.entry.lease?.id ?? "", time)))
+  /** The store has refused the value. memcached then has deleted the lease, too; those who wait must still see how it ended. */
+  private notStored<A, E, R>(request: MemoRequest<A, E, R>, own: OwnLease): Effect.Effect<boolean> {
+    const held = own.token !== undefined
+    return Effect.flatMap(this.drop(request, own), (dropped) =>
+      dropped || !held
+        ? Effect.succeed(dropped)
+        : Effect.flatMap(now, (time) =>
+            Effect.catchAll(
+              Effect.as(this.reader.store.add(request.key, tombstone(own.entry.lease?.id ?? "", time)), false),
+              (error) => Effect.as(this.failed(request, "giving back the lease of", error), false)
+            )
+          )
+    )
+  }
+
+  /**
+   * Ends the lease, and removes the old value if there is one. The tombstone tells those who wait in other processes that this
+   * lease ended without a value: they compute at once.
+   *
+   * @param id in the tombstone; empty if those who wait should not compute all at once
+   */
+  private drop<A, E, R>(
+    request: MemoRequest<A, E, R>,
+    own: OwnLease,
+    id: string = own.entry.lease?.id ?? ""
+  ): Effect.Effect<boolean> {
+    return Effect.flatMap(now, (time) => this.rewriteQuietly(request, own, tombstone(id, time)))
   }
 
   private rewriteQuietly<A, E, R>(request: MemoRequest<A, E, R>, own: OwnLease, entry: Entry): Effect.Effect<boolean> {

@@ -5,9 +5,16 @@
  */
 import { Effect, Exit, Random } from "effect"
 import { type CacheError, NoCachedValue } from "../../CacheError.js"
-import type { Lease, StoredEntry } from "../../CacheStore.js"
+import type { Entry, Lease, StoredEntry } from "../../CacheStore.js"
 import { type EntryReader, keysOf, plainHit, type Snapshot, snapshotOf } from "../entries/EntryReader.js"
-import { refreshesEarly, type Servable, stateOf, type Unservable, withoutValue } from "../entries/entryState.js"
+import {
+  type EntryState,
+  refreshesEarly,
+  type Servable,
+  stateOf,
+  type Unservable,
+  withoutValue
+} from "../entries/entryState.js"
 import { storeFailed } from "../outages/storeFailure.js"
 import { captureAsyncContext } from "../runtime/asyncContext.js"
 import { type CallingFiber, debugIsOn, now, nowMillis, withFiber } from "../runtime/fiber.js"
@@ -18,7 +25,9 @@ import type { Alone } from "./Alone.js"
 import { currentFlight, type Outcome } from "./Flight.js"
 import type { Flights } from "./Flights.js"
 import type { Invalidation } from "./invalidation.js"
+import { endedWithoutValue, saysEnded } from "./leaseId.js"
 import type { Lookups, MemoRequest } from "./request.js"
+import { SeenLeases } from "./SeenLeases.js"
 import type { SingleFlight } from "./SingleFlight.js"
 import { unavailable, type WithoutStore } from "./WithoutStore.js"
 
@@ -26,6 +35,28 @@ import { unavailable, type WithoutStore } from "./WithoutStore.js"
 type ReadResult<A> =
   | { readonly snapshot: Snapshot; readonly state: Servable; readonly found: { readonly value: A } }
   | { readonly snapshot: Snapshot; readonly state: Unservable; readonly found: undefined }
+
+/** What a call knows from its earlier reads of the key. */
+interface Progress {
+  /** How often it has read the key. */
+  readonly tries: number
+  /** How many milliseconds it has waited for other processes. */
+  readonly waited: number
+  /** The lease of another process that it has waited for last, as it has read it last. */
+  readonly awaited: Lease | undefined
+  /** Whether that lease was gone before its end, and without a trace, when it read last. */
+  readonly vanished: boolean
+  /** How often in a row it found the key free, and did not get the lease. */
+  readonly lost: number
+}
+
+const atFirst: Progress = { tries: 0, waited: 0, awaited: undefined, vanished: false, lost: 0 }
+
+/** Milliseconds. memcached deletes a lease over which it was to write too large a value; then its holder writes a tombstone. */
+const untilTombstone = 20
+
+/** After so many tries in a row what stands there can't be replaced, or changes all the time. */
+const mostLost = 10
 
 /** Milliseconds between two reads of a key that another process computes. */
 const firstPoll = 2
@@ -46,6 +77,7 @@ export class ReadThrough implements Lookups {
     private readonly invalidation: Invalidation
   ) {}
 
+  private readonly seen = new SeenLeases()
   private readonly runsHere = (leaseId: string): boolean | undefined => this.flights.runsHere(leaseId)
 
   /** The value, from the cache or computed. */
@@ -53,7 +85,7 @@ export class ReadThrough implements Lookups {
     if (isInTransaction(fiber)) return this.withinTransaction(request)
     // Before the call waits for a server: the server's answer is told in another caller's async context.
     if (this.reader.store.local === undefined) request.asyncContext = captureAsyncContext()
-    return this.attempt(fiber, request, 0, 0)
+    return this.attempt(fiber, request, atFirst)
   }
 
   /** Computes now, stores and returns; joins a computation only if that has not begun yet. */
@@ -106,7 +138,7 @@ export class ReadThrough implements Lookups {
   private examine<A, E, R>(request: MemoRequest<A, E, R>, snapshot: Snapshot): Effect.Effect<ReadResult<A>> {
     return withFiber<ReadResult<A>>((fiber) => {
       const { stored, versions } = snapshot
-      const state = stateOf(stored?.entry, versions, nowMillis(fiber), this.runsHere)
+      const state = this.stateOf(request, stored?.entry, versions, nowMillis(fiber))
       if (state._tag === "Leased" || state._tag === "Gone") {
         if (stored !== undefined && stored.entry === undefined) request.counters.countOn(fiber, "undecodable")
         return Effect.succeed({ snapshot, state, found: undefined })
@@ -121,20 +153,29 @@ export class ReadThrough implements Lookups {
     })
   }
 
-  /**
-   * @param tries how often this call has read the key before
-   * @param waited how many milliseconds this call has waited for another process
-   */
+  /** The entry's state, without the lease if that is not believed any more. */
+  private stateOf<A, E, R>(
+    request: MemoRequest<A, E, R>,
+    entry: Entry | undefined,
+    versions: Snapshot["versions"],
+    time: number
+  ): EntryState {
+    const state = stateOf(entry, versions, time, this.runsHere)
+    if (state._tag === "Gone" || state.lease === undefined) return state
+    if (this.flights.computing(state.lease.id) !== undefined) return state
+    if (this.seen.believes(state.lease, time, request.policy.maxLease)) return state
+    return state._tag === "Leased" ? withoutValue(undefined) : { ...state, lease: undefined }
+  }
+
   private attempt<A, E, R>(
     fiber: CallingFiber,
     request: MemoRequest<A, E, R>,
-    tries: number,
-    waited: number
+    progress: Progress
   ): Effect.Effect<A, E, R> {
     return this.reader.read(
       fiber,
       keysOf(request.key, request.groups),
-      (found) => this.found(fiber, request, found, tries, waited),
+      (found) => this.found(fiber, request, found, progress),
       (error) => this.withoutStore.afterFailure(fiber, request, error)
     )
   }
@@ -143,14 +184,13 @@ export class ReadThrough implements Lookups {
     fiber: CallingFiber,
     request: MemoRequest<A, E, R>,
     found: Found<StoredEntry>,
-    tries: number,
-    waited: number
+    progress: Progress
   ): Effect.Effect<A, E, R> {
     const snapshot = snapshotOf(request.groups, found)
     const hit =
       request.policy.earlyRefresh === 0 ? plainHit(fiber, snapshot, request.codec, request.counters) : undefined
     return hit === undefined
-      ? Effect.flatMap(this.examine(request, snapshot), (result) => this.answer(fiber, request, result, tries, waited))
+      ? Effect.flatMap(this.examine(request, snapshot), (result) => this.answer(fiber, request, result, progress))
       : Effect.succeed(hit.right)
   }
 
@@ -158,13 +198,12 @@ export class ReadThrough implements Lookups {
     fiber: CallingFiber,
     request: MemoRequest<A, E, R>,
     result: ReadResult<A>,
-    tries: number,
-    waited: number
+    progress: Progress
   ): Effect.Effect<A, E, R> {
     if (result.found !== undefined)
       return this.serveOrRefresh(fiber, request, result.snapshot, result.state, result.found.value)
-    const missing = this.miss(fiber, request, result.snapshot, result.state, tries, waited)
-    return tries === 0 ? this.missed(request, missing) : missing
+    const missing = this.miss(fiber, request, result.snapshot, result.state, progress)
+    return progress.tries === 0 ? this.missed(request, missing) : missing
   }
 
   private serveOrRefresh<A, E, R>(
@@ -207,17 +246,24 @@ export class ReadThrough implements Lookups {
     request: MemoRequest<A, E, R>,
     snapshot: Snapshot,
     state: Unservable,
-    tries: number,
-    waited: number
+    progress: Progress
   ): Effect.Effect<A, E, R> {
-    const again = (delay: number) =>
+    const time = nowMillis(fiber)
+    const { lost, tries } = progress
+    // A lease that ran out is no sign that there is nothing to store: its process was killed or frozen.
+    const awaited = progress.awaited !== undefined && time < progress.awaited.until ? progress.awaited.id : undefined
+    const ended = awaited !== undefined && saysEnded(snapshot.stored, awaited, time) ? awaited : undefined
+    const again = (delay: number, next: Partial<Progress>) =>
       Effect.zipRight(
         delay === 0 ? Effect.void : Effect.sleep(delay),
-        Effect.suspend(() => this.attempt(fiber, request, tries + 1, waited + delay))
+        Effect.suspend(() => this.attempt(fiber, request, { ...progress, ...next, tries: tries + 1 }))
       )
     const settle = (outcome: Outcome<A, E>): Effect.Effect<A, E, R> => {
       if (outcome._tag === "Done") return outcome.exit
-      return tries === 0 ? again(0) : Effect.flatMap(pollDelay(tries), again)
+      const next = { lost: state._tag === "Gone" ? lost + 1 : 0 }
+      return tries === 0 || ended !== undefined
+        ? again(0, next)
+        : Effect.flatMap(pollDelay(tries), (delay) => again(delay, next))
     }
     if (state._tag === "Leased") {
       const flight = this.flights.computing(state.lease.id)
@@ -225,16 +271,36 @@ export class ReadThrough implements Lookups {
       // The lease is of this layer and its computation has ended: it has stored the value meanwhile, or has failed to. This
       // caller tries to lease the key; if the value is there, the compare-and-set fails and it reads again.
       if (!this.flights.hasEnded(state.lease.id)) {
-        return this.awaitOther(fiber, request, state.lease, tries, waited, again)
+        return ended === undefined
+          ? this.awaitOther(fiber, request, state.lease, progress, again)
+          : Effect.flatMap(this.withoutLease(fiber, request, ended), settle)
       }
+    } else if (lost >= mostLost) return this.withoutStore.start(fiber, request)
+    if (awaited !== undefined && snapshot.stored === undefined && !progress.vanished) {
+      return again(untilTombstone, { vanished: true })
     }
     const flight = this.flights.acquiring(request.key)
     return Effect.flatMap(
       flight === undefined
-        ? this.singleFlight.start(fiber, request, "miss", snapshot)
+        ? this.singleFlight.start(fiber, request, "miss", snapshot, endedWithoutValue(snapshot.stored?.entry, time))
         : this.singleFlight.join(request, flight),
       settle
     )
+  }
+
+  /**
+   * Who waited for another process's lease that ended without a value computes at once, in one flight a process: it acquires the
+   * lease if that is free, else it computes without one and stores nothing. So nobody waits for more than one such computation.
+   */
+  private withoutLease<A, E, R>(
+    fiber: CallingFiber,
+    request: MemoRequest<A, E, R>,
+    ended: string
+  ): Effect.Effect<Outcome<A, E>, never, R> {
+    const flight = this.flights.after(ended)
+    return flight === undefined || flight.isOlderThan(request.policy.maxLease, nowMillis(fiber))
+      ? this.singleFlight.start(fiber, request, "withoutLease", undefined, ended)
+      : this.singleFlight.join(request, flight)
   }
 
   /** Another process computes: polls until its value is there or its lease ends. */
@@ -242,9 +308,8 @@ export class ReadThrough implements Lookups {
     fiber: CallingFiber,
     request: MemoRequest<A, E, R>,
     lease: Lease,
-    tries: number,
-    waited: number,
-    again: (delay: number) => Effect.Effect<A, E, R>
+    { tries, waited }: Progress,
+    again: (delay: number, next: Partial<Progress>) => Effect.Effect<A, E, R>
   ): Effect.Effect<A, E, R> {
     return Effect.suspend(() => {
       // Two computations in two processes may need each other's result. Both leases are renewed, so both would wait for ever.
@@ -253,9 +318,10 @@ export class ReadThrough implements Lookups {
       if (currentFlight.of(fiber) !== undefined && waited > request.policy.lease) {
         return this.withoutStore.start(fiber, request)
       }
-      return Effect.flatMap(Effect.zip(now, pollDelay(tries)), ([time, delay]) =>
-        again(Math.min(delay, Math.max(1, lease.until - time)))
-      )
+      return Effect.flatMap(Effect.zip(now, pollDelay(tries)), ([time, polling]) => {
+        const delay = Math.min(polling, Math.max(1, lease.until - time))
+        return again(delay, { waited: waited + delay, awaited: lease, vanished: false, lost: 0 })
+      })
     })
   }
 

@@ -44,17 +44,22 @@ export class SingleFlight {
     })
   }
 
-  /** Starts a flight and waits for it. */
+  /**
+   * Starts a flight and waits for it.
+   *
+   * @param ended the lease that has ended without a value, as the caller has just read
+   */
   start<A, E, R>(
     fiber: CallingFiber,
     request: MemoRequest<A, E, R>,
     mode: Mode,
-    snapshot?: Snapshot
+    snapshot?: Snapshot,
+    ended?: string
   ): Effect.Effect<Outcome<A, E>, never, R> {
     return Effect.uninterruptibleMask((restore) => {
       if (this.flights.closed) return restore(this.computeAlone(request))
       const callerFlight = currentFlight.of(fiber)
-      const flight = this.prepare(request, mode, callerFlight, false)
+      const flight = this.prepare(request, mode, callerFlight, false, ended)
       if (!(flight instanceof Flight)) return flight
       request.asyncContext ??= captureAsyncContext()
       // First, all other ready fibers have their turn: those that call the same key join this flight. Then the computation runs
@@ -102,7 +107,7 @@ export class SingleFlight {
         // This caller may have to compute after all.
         request.asyncContext ??= captureAsyncContext()
         return Effect.flatMap(
-          this.await<A, E>(flight, callerFlight, false, restore(flight.landing)),
+          this.await<A, E>(flight, callerFlight, false, restore(flight.joinedLanding)),
           (outcome): Effect.Effect<Outcome<A, E>, never, R> => {
             if (outcome._tag === "Lost") return Effect.succeed(outcome)
             if (!flight.misnamed) {
@@ -126,19 +131,21 @@ export class SingleFlight {
     request: MemoRequest<A, E, R>,
     mode: Mode,
     callerFlight: Flight | undefined,
-    background: boolean
+    background: boolean,
+    ended?: string
   ): Flight | Effect.Effect<never> {
     const cycle = cycleOfStart(this.flights, callerFlight, request)
     if (cycle !== undefined) return cycle
     // A value that can't be stored is of no use to anybody once all callers have left.
     const finishes = request.policy.finish && mode !== "withoutStore"
-    const flight = this.flights.make(request, callerFlight, background || finishes)
+    const flight = this.flights.make(request, callerFlight, background || finishes, ended)
     flight.forced = mode === "force"
     if (!background) {
       flight.waiters = 1
       callerFlight?.wait(flight)
     }
     if (mode === "withoutStore") this.flights.beginsWithoutLease(flight)
+    else if (mode === "withoutLease") this.flights.beginsAfter(flight, ended ?? "")
     else this.flights.register(flight)
     this.flights.begins(flight)
     this.running.add(flight)

@@ -5,7 +5,7 @@
 import { Effect, Exit, Fiber, Option } from "effect"
 import type { Snapshot } from "../entries/EntryReader.js"
 import { forkInAsyncContext } from "../runtime/asyncContext.js"
-import { nowMillis, withFiber } from "../runtime/fiber.js"
+import { now, nowMillis, withFiber } from "../runtime/fiber.js"
 import { computeSpan } from "../runtime/spans.js"
 import { type Flight, lost, type Outcome } from "./Flight.js"
 import type { Flights } from "./Flights.js"
@@ -20,8 +20,9 @@ import type { MemoRequest } from "./request.js"
  * - `refresh`: there is one, which is served meanwhile.
  * - `force`: the caller wants a new one, whatever is there and whoever has the lease.
  * - `withoutStore`: the store can't be reached.
+ * - `withoutLease`: another process has the lease, but the caller has waited for one that ended without a value.
  */
-export type Mode = "miss" | "refresh" | "force" | "withoutStore"
+export type Mode = "miss" | "refresh" | "force" | "withoutStore" | "withoutLease"
 
 /** A lease is renewed so many times in its own length, so that a late renewal or a skewed clock does no harm. */
 const renewalsPerLease = 3
@@ -46,7 +47,7 @@ export class Computation {
     onEnd: (outcome: Outcome<A, E>) => void
   ): Effect.Effect<void, never, R> {
     const ended =
-      mode === "withoutStore"
+      mode === "withoutStore" || mode === "withoutLease"
         ? this.compute(request, flight, undefined)
         : Effect.flatMap(
             this.leases.acquire(request, flight, mode !== "miss", mode === "force", snapshot),
@@ -66,11 +67,12 @@ export class Computation {
   ): Effect.Effect<Outcome<A, E>, never, R> {
     return withFiber((fiber) => {
       if (flight.abandoned) return Effect.zipRight(this.leases.giveBack(request, lease), Effect.interrupt)
-      if (lease === undefined) this.flights.beginsWithoutLease(flight)
-      else this.flights.beginsWithLease(flight)
+      if (lease !== undefined) this.flights.beginsWithLease(flight)
+      else if (flight.follows === undefined) this.flights.beginsWithoutLease(flight)
       const computing = Effect.interruptible(this.begin(request, flight))
       const begun = nowMillis(fiber)
-      return Effect.flatMap(this.supervised(request, lease, computing), (exit) => {
+      flight.begun = begun
+      return Effect.flatMap(this.supervised(request, flight, lease, computing), (exit) => {
         if (Exit.isSuccess(exit)) request.counters.computedOn(fiber, nowMillis(fiber) - begun)
         else if (!flight.abandoned) request.counters.countOn(fiber, "failed")
         return Effect.as(this.settle(request, flight, lease, exit, nowMillis(fiber) - begun), { _tag: "Done", exit })
@@ -95,30 +97,41 @@ export class Computation {
    */
   private supervised<A, E, R>(
     request: MemoRequest<A, E, R>,
+    flight: Flight,
     lease: OwnLease | undefined,
     computing: Effect.Effect<A, E, R>
   ): Effect.Effect<Exit.Exit<A, E>, never, R> {
     return Effect.flatMap(forkInAsyncContext(request.asyncContext, computing), (child) =>
-      Effect.onInterrupt(this.supervise(request, child, lease), () =>
+      Effect.onInterrupt(this.supervise(request, flight, child, lease), () =>
         Effect.zipRight(this.leases.giveBack(request, lease), Fiber.interrupt(child))
       )
     )
   }
 
-  /** Waits for the computation and renews the lease meanwhile. */
+  /** Waits for the computation and renews the lease meanwhile, for `maxLease` at most. */
   private supervise<A, E, R>(
     request: MemoRequest<A, E, R>,
+    flight: Flight,
     child: Fiber.Fiber<A, E>,
     lease: OwnLease | undefined
   ): Effect.Effect<Exit.Exit<A, E>> {
-    if (lease?.token === undefined) return Effect.interruptible(Fiber.await(child))
-    return Effect.flatMap(
-      Effect.interruptible(Effect.timeoutOption(Fiber.await(child), request.policy.lease / renewalsPerLease)),
-      Option.match({
-        onSome: Effect.succeed,
-        onNone: () => Effect.zipRight(this.leases.renew(request, lease), this.supervise(request, child, lease))
-      })
-    )
+    if (lease === undefined) return Effect.interruptible(Fiber.await(child))
+    return Effect.flatMap(now, (time) => {
+      const left = lease.since + request.policy.maxLease - time
+      if (left <= 0) {
+        this.flights.expire(flight)
+        return Effect.interruptible(Fiber.await(child))
+      }
+      const pause = lease.token === undefined ? left : Math.min(left, request.policy.lease / renewalsPerLease)
+      return Effect.flatMap(
+        Effect.interruptible(Effect.timeoutOption(Fiber.await(child), pause)),
+        Option.match({
+          onSome: Effect.succeed,
+          onNone: () =>
+            Effect.zipRight(this.leases.renew(request, lease), this.supervise(request, flight, child, lease))
+        })
+      )
+    })
   }
 
   private settle<A, E, R>(

@@ -7,7 +7,7 @@ import { newVersion, versionEntry } from "../entries/groupVersions.js"
 import type { Name } from "../entries/keyspace.js"
 import { isOutage } from "../outages/outage.js"
 import { storeFailed } from "../outages/storeFailure.js"
-import { type CallingFiber, withFiber } from "../runtime/fiber.js"
+import { type CallingFiber, nowMillis, withFiber } from "../runtime/fiber.js"
 import { logAction } from "../runtime/logs.js"
 import { storeSpan } from "../runtime/spans.js"
 import { inTransaction, isInTransaction } from "../runtime/transaction.js"
@@ -17,6 +17,9 @@ import type { Store } from "../stores/Store.js"
 import type { Flights } from "./Flights.js"
 import { type Invalidator, type PendingInvalidations, pendingInvalidations } from "./pendingInvalidations.js"
 import type { MemoRequest } from "./request.js"
+
+/** Milliseconds that the version lives which an invalidation writes. Whoever computes under it renews it. */
+const lifeOfNewVersion = 10_000
 
 export class Invalidation implements Invalidator {
   private readonly store: Store
@@ -107,18 +110,22 @@ export class Invalidation implements Invalidator {
     )
   }
 
-  /** Writes a new version of the group, or removes it: entries made under another version are invalid from now on. */
+  /**
+   * Gives the group a new version: entries made under another one are invalid from now on. To remove the version invalidates as
+   * well, but then the next computation must create one. It is removed inside a transaction, which can't hold the group until its
+   * commit, and during an outage, because a removal can be queued.
+   */
   group(key: string, printed: string): Effect.Effect<void, CacheError> {
     const { store } = this
-    const renewed = Effect.flatMap(
-      unfused(store.write)([{ key, entry: versionEntry(newVersion(), store.payloads) }]),
-      ([rejected]) => (rejected === undefined ? Effect.void : Effect.fail(rejected.error))
-    )
     const removed = Effect.asVoid(store.remove([key]))
-    // Removing the version invalidates as well, and a removal can be queued during an outage. A write can't.
-    const written = Effect.catchIf(renewed, isOutage, (error) => Effect.mapError(removed, () => error))
-    // Two transactions that write a version can't tell which of them counts; two that remove it need not.
-    const invalidated = Effect.flatMap(inTransaction, (inside) => (inside ? removed : written))
+    const written = withFiber((fiber) => {
+      const entry = versionEntry(newVersion(), store.payloads, nowMillis(fiber) + lifeOfNewVersion)
+      return Effect.flatMap(unfused(store.write)([{ key, entry }]), ([rejected]) =>
+        rejected === undefined ? Effect.void : Effect.fail(rejected.error)
+      )
+    })
+    const renewed = Effect.catchIf(written, isOutage, (error) => Effect.mapError(removed, () => error))
+    const invalidated = Effect.flatMap(inTransaction, (inside) => (inside ? removed : renewed))
     const detached = Effect.ensuring(
       storeSpan("invalidateGroup", store.name, 1, invalidated),
       Effect.sync(() => this.flights.detachGroup(key))

@@ -19,6 +19,7 @@ export interface Definition<A, Args extends ReadonlyArray<unknown>> {
 
 const defaultStale = Duration.seconds(30)
 const defaultLease = Duration.seconds(10)
+const defaultMaxLease = Duration.minutes(10)
 
 const worthKeeping = (value: unknown): boolean =>
   value !== undefined && value !== null && !(Option.isOption(value) && Option.isNone(value))
@@ -32,12 +33,15 @@ export const define = <A, Args extends ReadonlyArray<unknown>>(
     const stale = yield* durationMillis(operation, "stale", options.stale ?? defaultStale)
     const lease = yield* durationMillis(operation, "lease", options.lease ?? defaultLease)
     yield* boundedNumber(operation, "lease in milliseconds", lease, 1, Number.MAX_SAFE_INTEGER)
+    const maxLease = yield* durationMillis(operation, "maxLease", options.maxLease ?? defaultMaxLease)
+    yield* boundedNumber(operation, "maxLease in milliseconds", maxLease, 1, Number.POSITIVE_INFINITY)
     const fixedTtl =
       ttl === undefined || typeof ttl === "function" ? undefined : yield* durationMillis(operation, "ttl", ttl)
     return {
       policy: {
         stale,
-        lease,
+        lease: Math.min(lease, maxLease),
+        maxLease,
         earlyRefresh: yield* boundedNumber(operation, "earlyRefresh", options.earlyRefresh ?? 0, 0, 1_000),
         jitter: yield* boundedNumber(operation, "jitter", options.jitter ?? 0, 0, 1),
         cacheWhen: options.cacheWhen ?? worthKeeping,

@@ -16,6 +16,7 @@ export interface Policy<A> {
   readonly finish: boolean
   readonly staleOnError: boolean
   readonly lease: number
+  readonly maxLease: number
   readonly earlyRefresh: number
   readonly jitter: number
 }

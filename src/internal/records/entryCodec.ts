@@ -30,6 +30,9 @@ const formatVersion = 2
 const hasValue = 1
 const hasLease = 2
 
+/** Where a record has its flags, and the flags of a lease without a value: a driver may tell such records from values. */
+export const bareLease = { flagsAt: 2, flags: hasLease }
+
 const headerSize = 11
 const valueSize = 24
 const leaseSize = 8

@@ -26,10 +26,18 @@ interface ByteWrites extends Pick<CacheStore, "name" | "remove" | "clear" | "siz
 
 /** Milliseconds. An entry that has expired is still written, and a store may take a lifetime of 0 for ever. */
 const shortestLifetime = 1
+/** A tombstone stays long enough to be seen by those who poll the key, ten times a second at least. */
+const lifetimeOfTombstone = 1_000
+
+const lifetimeOf = (entry: Entry, now: number): number => {
+  const left = Math.ceil(expiresAt(entry) - now)
+  if (left > 0) return left
+  return entry.value === undefined ? lifetimeOfTombstone : shortestLifetime
+}
 
 const toRecord = (key: string, entry: Entry, now: number): EncodedEntry => ({
   bytes: encodeEntry(key, entry),
-  lifetime: Math.max(shortestLifetime, Math.ceil(expiresAt(entry) - now))
+  lifetime: lifetimeOf(entry, now)
 })
 
 export const toItems = (items: ReadonlyArray<WriteItem>, now: number): ReadonlyArray<EncodedItem> =>

@@ -55,8 +55,10 @@ export interface LocalEntry extends StoredEntry {
 export interface LocalPart {
   /** How many values are kept at most. */
   readonly capacity: number
-  /** Reads the entry, which counts as a use. A lease is returned even past its end. */
+  /** Reads the entry, which counts as a use. A lease or a group is returned even past its end. */
   readonly read: (key: string, now: number) => StoredEntry | undefined
+  /** The entry of a group, which counts as a use. A hit asks for it, so it is found with one look-up. */
+  readonly group: (key: string) => StoredEntry | undefined
   /** The entry if it has a value, expired or not. Does not count as a use. */
   readonly find: (key: string) => LocalEntry | undefined
   /** Counts a use of an entry that this store returned. */

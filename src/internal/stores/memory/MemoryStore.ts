@@ -1,17 +1,20 @@
 /**
- * The store in this process: an LRU of values, and a table of leases without a value. Leases are few, one for each running
- * computation. They are not in the LRU, so new values can't evict a lease that prevents a stampede.
+ * The store in this process: an LRU of values, the versions of groups, and a table of leases without a value. So neither
+ * groups nor leases can push out values, and new values can't evict a lease that prevents a stampede. Leases are few, one for each
+ * running computation.
  */
 import { Clock, Effect, Either, Option, type Scope } from "effect"
 import { LRUCache } from "lru-cache"
 import { CacheError } from "../../../CacheError.js"
 import { type Entry, expiresAt, type RejectedItem, type StoredEntry, type Token } from "../../../CacheStore.js"
+import { isGroupKey } from "../../keys/finishKey.js"
 import { backgroundSleep, eventLoopTurn } from "../../runtime/eventLoop.js"
 import { nowMillis } from "../../runtime/fiber.js"
 import { evictedFrom } from "../../runtime/metrics.js"
 import { withoutMessage } from "../../values/withoutMessage.js"
 import type { Store } from "../Store.js"
 import { approximateBytes } from "./approximateBytes.js"
+import { Groups } from "./Groups.js"
 import { MemoryEntry } from "./MemoryEntry.js"
 import { Slots } from "./Slots.js"
 
@@ -57,8 +60,10 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
         }
       })
     let values = newLru()
+    const newGroups = () => new Groups(maxEntries, (entry) => release(entry))
+    let groups = newGroups()
     const leases = new Map<string, MemoryEntry>()
-    /** The entries of `values` and `leases`, for the sweep. */
+    /** All entries, for the sweep. */
     const stored = new Slots<MemoryEntry>()
 
     const release = (entry: MemoryEntry): void => {
@@ -73,9 +78,9 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
       release(lease)
     }
 
-    /** A key has an entry in `values` or in `leases`, never in both. */
+    /** A key has one entry at most. */
     const discard = (key: string): void => {
-      if (!values.delete(key)) endLease(key)
+      if (!values.delete(key) && !groups.delete(key)) endLease(key)
     }
 
     const moveToFront = (key: string): MemoryEntry | undefined => {
@@ -84,8 +89,12 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
       return entry
     }
 
-    /** A lease is read even past its end: its computation may still run here, if a blocked event loop renews it late. */
+    /**
+     * A lease and the version of a group are read even past their end: their computation may still run here, if a blocked event
+     * loop renews them late.
+     */
     const readable = (key: string, now: number): MemoryEntry | undefined => {
+      if (isGroupKey(key)) return groups.get(key)
       const entry = moveToFront(key) ?? leases.get(key)
       if (entry === undefined || now < entry.expiresAt || entry.value === undefined) return entry
       values.delete(key)
@@ -128,9 +137,10 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
       }
     }
 
-    const put = (key: string, given: Entry, operation: string): Either.Either<Token, CacheError> => {
+    const put = (key: string, given: Entry, now: number, operation: string): Either.Either<Token, CacheError> => {
       const entry = new MemoryEntry(key, copy ? withOwnMemory(given) : given, 0)
-      if (given.value === undefined) {
+      if (isGroupKey(key)) groups.set(key, entry, now)
+      else if (given.value === undefined) {
         discard(key)
         leases.set(key, entry)
       } else {
@@ -161,7 +171,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
           discard(key)
           return Effect.succeedSome({})
         }
-        return Either.map(put(key, entry, operation), Option.some)
+        return Either.map(put(key, entry, now, operation), Option.some)
       })
 
     /** Removes expired entries, in slices: a walk over a million entries in one turn would block the event loop. */
@@ -184,6 +194,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
       // A new LRU: `values.clear()` takes several times as long.
       stored.clear((entry) => entry.clear())
       values = newLru()
+      groups = newGroups()
       leases.clear()
     })
     // Whoever remembers an entry reads it without asking the store: after the end of the layer it must find nothing.
@@ -197,6 +208,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
       local: {
         capacity: maxEntries,
         read,
+        group: (key) => groups.get(key),
         find: (key) => values.peek(key),
         used: (entry) => {
           // All entries that this store returns are `MemoryEntry`s.
@@ -208,10 +220,11 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
         const now = nowMillis(fiber)
         return onFound(keys.map((key) => read(key, now)))
       },
-      write: (_fiber, items, onWritten) => {
+      write: (fiber, items, onWritten) => {
+        const now = nowMillis(fiber)
         const rejected: Array<RejectedItem> = []
         for (const { key, entry } of items) {
-          const written = put(key, entry, "write")
+          const written = put(key, entry, now, "write")
           if (Either.isLeft(written)) rejected.push({ key, error: written.left })
         }
         return onWritten(rejected)

@@ -5,6 +5,7 @@
 import { Duration, Effect, Metric, Option, type Scope } from "effect"
 import type { CacheError } from "../../../CacheError.js"
 import { evictedFrom } from "../../runtime/metrics.js"
+import { shortLived } from "../sql/leases.js"
 import { type Purge, schedulePurge } from "../sql/purgeSchedule.js"
 import type { Run } from "./connection.js"
 import { foldAll } from "./fold.js"
@@ -21,8 +22,8 @@ export interface PurgeOptions {
 }
 
 const atOnce = 1_000
-/** What expires sooner is as good as gone, or a lease, without which everyone would compute. */
-const spared = Duration.seconds(60)
+/** What expires sooner is as good as gone: it is removed only where the rest is too few. */
+const spared = Duration.millis(shortLived)
 /** While another process evicts. */
 const whileBusy = Duration.millis(5)
 const evicted = evictedFrom("postgresql")
@@ -37,27 +38,36 @@ export const purge = (options: PurgeOptions): Effect.Effect<Purge, never, Scope.
         Number(done?.rows) === atOnce ? untilDone(statement) : Effect.void
       )
 
+    /** How many of the kind are removed at once. */
+    const together = (most: number) => Math.min(10_000, Math.max(100, Math.ceil(most / 20)))
+
+    const once = (statement: Statement, parameters: ReadonlyArray<number>) =>
+      Effect.map(run<{ readonly removed: string; readonly excess: string | null }>(statement, parameters), ([row]) => ({
+        removed: Number(row?.removed ?? 0),
+        /** Null while another process evicts. */
+        excess: row?.excess === null ? null : Number(row?.excess ?? 0)
+      }))
+
     const evict = (most: number): Effect.Effect<void, CacheError> => {
-      const atOnce = Math.min(10_000, Math.max(100, Math.ceil(most / 20)))
-      const once = (sparing: Duration.Duration) =>
-        Effect.map(
-          run<{ readonly removed: string; readonly excess: string | null }>(statements.evict, [
-            most,
-            atOnce,
-            Duration.toSeconds(sparing)
-          ]),
-          ([row]) => ({
-            removed: Number(row?.removed ?? 0),
-            excess: row === undefined ? 0 : row.excess === null ? null : Number(row.excess)
-          })
-        )
+      const atOnce = together(most)
+      const sparing = (duration: Duration.Duration) =>
+        once(statements.evict, [most, atOnce, Duration.toSeconds(duration)])
       return Effect.gen(function* () {
-        let { excess, removed } = yield* once(spared)
+        let { excess, removed } = yield* sparing(spared)
         if (excess === null) return yield* Effect.delay(evict(most), whileBusy)
-        if (removed < excess) removed += (yield* once(Duration.zero)).removed
+        if (removed < excess) removed += (yield* sparing(Duration.zero)).removed
         evictions += removed
         yield* Metric.incrementBy(evicted, removed)
         if (excess === atOnce && removed > 0) yield* evict(most)
+      })
+    }
+
+    /** The versions of groups, apart from the values: a lost one costs misses only. */
+    const evictGroups = (most: number): Effect.Effect<void, CacheError> => {
+      const atOnce = together(most)
+      return Effect.flatMap(once(statements.evictGroups, [most, atOnce]), ({ excess, removed }) => {
+        if (excess === null) return Effect.delay(evictGroups(most), whileBusy)
+        return excess === atOnce && removed > 0 ? evictGroups(most) : Effect.void
       })
     }
 
@@ -68,13 +78,23 @@ export const purge = (options: PurgeOptions): Effect.Effect<Purge, never, Scope.
     const throttle = yield* schedulePurge({
       maxEntries,
       purgeEvery: options.purgeEvery,
-      sweep: Effect.zipRight(
-        untilDone(statements.removeExpired),
-        maxEntries === undefined ? Effect.void : evict(maxEntries)
+      sweep: Effect.all(
+        [
+          untilDone(statements.removeExpired),
+          untilDone(statements.removeExpiredGroups),
+          ...(maxEntries === undefined ? [] : [evict(maxEntries), evictGroups(maxEntries)])
+        ],
+        { discard: true }
       ),
-      maintenance: Effect.all([noteTableSize, untilDone(statements.fillMissingPurgeTimes), foldAll(run, statements)], {
-        discard: true
-      })
+      maintenance: Effect.all(
+        [
+          noteTableSize,
+          untilDone(statements.fillMissingPurgeTimes),
+          untilDone(statements.fillMissingPurgeTimesOfGroups),
+          foldAll(run, statements)
+        ],
+        { discard: true }
+      )
     })
 
     return {

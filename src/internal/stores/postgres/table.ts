@@ -1,4 +1,5 @@
 /** The table on PostgreSQL: its definition, and what an older one lacks. */
+import { groupMark } from "../../keys/finishKey.js"
 import type { Table } from "../sql/table.js"
 
 /** The nil uuid stands in the column `change` of a record. Any other value marks a change that a transaction left. */
@@ -17,6 +18,17 @@ export const sharedKeyOf = (namespace: string): string => `'${sharedPrefix}' || 
  * and of a record beside a change to the whole namespace, the snapshot that it was made in.
  */
 const added = ["xid xid8", "step int", "snapshot pg_snapshot"]
+
+/** The records of groups, and those of values and leases. Each kind has an index for the purge, and is limited by itself. */
+export const kinds = {
+  values: `change = ${noChange} AND strpos(key, '${groupMark}') = 0`,
+  groups: `change = ${noChange} AND strpos(key, '${groupMark}') > 0`
+}
+
+const purgeIndexes = (table: Table, unless: string): ReadonlyArray<string> => [
+  `CREATE INDEX ${unless}"${table.name}_purge_at" ON ${table.quoted} (purge_at) WHERE ${kinds.values}`,
+  `CREATE INDEX ${unless}"${table.name}_purge_groups" ON ${table.quoted} (purge_at) WHERE ${kinds.groups}`
+]
 
 /**
  * One table holds the records and, beside them, the changes of user transactions that are not yet folded into a record. Each
@@ -44,7 +56,7 @@ export const definition = (table: Table, unlogged: boolean, unless = "IF NOT EXI
 ) WITH (fillfactor = 90, vacuum_truncate = false)`,
   `ALTER TABLE ${table.quoted} REPLICA IDENTITY FULL`,
   `CREATE UNIQUE INDEX ${unless}"${table.name}_record" ON ${table.quoted} (key) WHERE change = ${noChange}`,
-  `CREATE INDEX ${unless}"${table.name}_purge_at" ON ${table.quoted} (purge_at) WHERE change = ${noChange}`,
+  ...purgeIndexes(table, unless),
   `CREATE INDEX ${unless}"${table.name}_changes" ON ${table.quoted} (key) WHERE change <> ${noChange}`
 ]
 
@@ -64,14 +76,16 @@ export const upgrades = (table: Table): ReadonlyArray<Upgrade> => [
   {
     column: "purge_at",
     statements: [
-      `ALTER TABLE ${table.quoted} ADD COLUMN IF NOT EXISTS purge_at timestamptz NOT NULL DEFAULT '-infinity'`,
-      `CREATE INDEX IF NOT EXISTS "${table.name}_purge_at" ON ${table.quoted} (purge_at) WHERE change = ${noChange}`
+      `ALTER TABLE ${table.quoted} ADD COLUMN IF NOT EXISTS purge_at timestamptz NOT NULL DEFAULT '-infinity'`
     ]
   },
   {
     column: "snapshot",
     statements: [
-      `ALTER TABLE ${table.quoted} ${added.map((column) => `ADD COLUMN IF NOT EXISTS ${column}`).join(", ")}`
+      `ALTER TABLE ${table.quoted} ${added.map((column) => `ADD COLUMN IF NOT EXISTS ${column}`).join(", ")}`,
+      // the index of an older table has the groups in it as well
+      `DROP INDEX IF EXISTS ${table.quoted.replace(/"[^"]*"$/, `"${table.name}_purge_at"`)}`,
+      ...purgeIndexes(table, "IF NOT EXISTS ")
     ]
   }
 ]

@@ -5,6 +5,7 @@
 import { type Duration, Effect, Metric, Option, type Scope } from "effect"
 import type { CacheError } from "../../../CacheError.js"
 import { evictedFrom } from "../../runtime/metrics.js"
+import { shortLived } from "../sql/leases.js"
 import { type Purge, schedulePurge } from "../sql/purgeSchedule.js"
 import type { SqliteStatements } from "./statements.js"
 import type { Statements } from "./statementsOf.js"
@@ -17,8 +18,6 @@ export interface PurgeOptions {
 }
 
 const atOnce = 1_000
-/** What expires sooner is as good as gone, or a lease, without which everyone would compute. */
-const spared = 60_000
 
 const evicted = evictedFrom("sqlite")
 
@@ -31,14 +30,24 @@ export const purge = ({ maxEntries, own, purgeEvery, texts }: PurgeOptions): Eff
       removed < atOnce ? Effect.void : Effect.zipRight(own.pause, expired)
     )
 
+    const togetherOf = (most: number) => Math.min(atOnce, Math.max(100, Math.ceil(most / 20)))
+
     const evict = (most: number): Effect.Effect<void, CacheError> => {
-      const together = Math.min(atOnce, Math.max(100, Math.ceil(most / 20)))
+      const together = togetherOf(most)
       return Effect.gen(function* () {
-        const removed = yield* own.change(texts.evict(most, together, spared))
+        const removed = yield* own.change(texts.evict(most, together, shortLived))
         evictions += removed
         yield* Metric.incrementBy(evicted, removed)
         if (removed === together) yield* Effect.zipRight(own.pause, evict(most))
       })
+    }
+
+    /** The versions of groups, apart from the values: a lost one costs misses only. */
+    const evictGroups = (most: number): Effect.Effect<void, CacheError> => {
+      const together = togetherOf(most)
+      return Effect.flatMap(own.change(texts.evictGroups(most, together)), (removed) =>
+        removed < together ? Effect.void : Effect.zipRight(own.pause, evictGroups(most))
+      )
     }
 
     const count = Effect.map(own.rows<{ readonly n: unknown }>(texts.count, []), ([row]) => {
@@ -48,7 +57,10 @@ export const purge = ({ maxEntries, own, purgeEvery, texts }: PurgeOptions): Eff
     const throttle = yield* schedulePurge({
       maxEntries,
       purgeEvery,
-      sweep: Effect.zipRight(expired, maxEntries === undefined ? Effect.void : evict(maxEntries)),
+      sweep: Effect.zipRight(
+        expired,
+        maxEntries === undefined ? Effect.void : Effect.zipRight(evict(maxEntries), evictGroups(maxEntries))
+      ),
       maintenance: count
     })
 

@@ -1,5 +1,7 @@
 /** The statements for SQLite. Their values are literals: `executeMultiple` of the driver takes no parameters. */
 import type { ByteItem } from "../../../ByteStore.js"
+import { groupMark } from "../../keys/finishKey.js"
+import { isLease, shortLived } from "../sql/leases.js"
 import type { Table } from "../sql/table.js"
 
 export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
@@ -18,6 +20,9 @@ const expiry = (lifetime: number): string => (lifetime < forEver / 2 ? `${now} +
 /** The keys of a namespace: it stands between the first two colons. Keys are ASCII, so characters are bytes. */
 const isOf = (namespace: string): string =>
   `substr(key, instr(key, ':') + 1, ${namespace.length + 1}) = ${literal(`${namespace}:`)}`
+
+const isValue = `(instr(key, '${groupMark}') = 0)`
+const lease = isLease("length", (hex) => `x'${hex}'`)
 
 export interface NewRow extends ByteItem {
   readonly token: string
@@ -59,16 +64,26 @@ WHERE key = ${literal(key)} AND token = ${literal(old)} AND expires_at > ${now}`
       `DELETE FROM ${t} WHERE key IN (SELECT key FROM ${t} WHERE expires_at <= ${now} ORDER BY expires_at LIMIT ${batch})`,
 
     /**
-     * Removes what is over `most` records, at most `atOnce`: those that expire next, but later than in `spared` milliseconds;
-     * the others only where these are too few. It counts and removes in one statement: so several processes never remove the
-     * same excess, and a write in between costs no lease.
+     * Removes the values that are over `most`, at most `atOnce`: those that expire next, but later than in `spared`
+     * milliseconds; the others only where these are too few. It counts and removes in one statement: so several processes never remove the same excess,
+     * and a write in between costs no lease.
      */
     evict: (most: number, atOnce: number, spared: number) => {
       const next = (which: ">" | "<=") =>
-        `SELECT key FROM (SELECT key FROM ${t} WHERE expires_at ${which} ${now} + ${spared} ORDER BY expires_at LIMIT (SELECT n FROM excess))`
+        `SELECT key FROM (SELECT key FROM ${t} WHERE expires_at ${which} ${now} + ${spared} AND ${isValue} AND NOT ${lease} ORDER BY expires_at LIMIT (SELECT n FROM excess))`
       return `DELETE FROM ${t} WHERE key IN (
-  WITH excess AS MATERIALIZED (SELECT min(${atOnce}, max(0, (SELECT count(*) FROM ${t}) - ${most})) AS n)
+  WITH excess AS MATERIALIZED (SELECT min(${atOnce}, max(0, (SELECT count(*) FROM ${t} WHERE ${isValue})
+    - (SELECT count(*) FROM ${t} WHERE expires_at <= ${now} + ${shortLived} AND ${lease}) - ${most})) AS n)
   SELECT key FROM (${next(">")} UNION ALL ${next("<=")}) LIMIT (SELECT n FROM excess)
+)`
+    },
+
+    /** Removes the groups that are over `most`, at most `atOnce`: those that expire next, but none that is short-lived. */
+    evictGroups: (most: number, atOnce: number) => {
+      const lasting = `expires_at > ${now} + ${shortLived} AND NOT ${isValue}`
+      return `DELETE FROM ${t} WHERE key IN (
+  SELECT key FROM ${t} WHERE ${lasting} ORDER BY expires_at
+  LIMIT (SELECT min(${atOnce}, max(0, count(*) - ${most})) FROM ${t} WHERE ${lasting})
 )`
     },
 

@@ -1,0 +1,85 @@
+/**
+ * One of several processes that call the same memoized function. It says `ready`, waits for the signal in the store, calls, and
+ * reports what it was told, how long that took, and how often it computed itself.
+ */
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { Effect, Layer, Option, Redacted } from "effect"
+import { CacheBackend, cached } from "effect-cached"
+import * as MemcachedBackend from "effect-cached/MemcachedBackend"
+import * as SqlBackend from "effect-cached/SqlBackend"
+
+export type Place =
+  | { readonly kind: "PostgreSQL"; readonly url: string; readonly table: string }
+  | { readonly kind: "memcached"; readonly servers: string; readonly namespace: string }
+
+export interface Task {
+  readonly place: Place
+  readonly ending: "None" | "error" | "too large" | "hangs in the background"
+  /** Milliseconds. */
+  readonly computing: number
+  readonly maxLease: number
+}
+
+export interface Report {
+  readonly told: string
+  readonly took: number
+  readonly computed: number
+}
+
+export const backendAt = (place: Place): Layer.Layer<CacheBackend, unknown> =>
+  place.kind === "memcached"
+    ? MemcachedBackend.layer({ servers: place.servers, namespace: place.namespace, timeout: "1 minute" })
+    : SqlBackend.layer({ table: place.table, timeout: "1 minute" }).pipe(
+        Layer.provide(PgClient.layer({ url: Redacted.make(place.url), maxConnections: 2 }))
+      )
+
+const program = ({ computing, ending, maxLease }: Task) =>
+  Effect.gen(function* () {
+    const cache = yield* CacheBackend
+    let computed = 0
+    const results: Record<Task["ending"], Effect.Effect<unknown, unknown>> = {
+      None: Effect.succeed(Option.none()),
+      error: Effect.fail("down"),
+      // memcached takes a megabyte
+      "too large": Effect.sync(() => "x".repeat(2_000_000)),
+      "hangs in the background": Effect.flatMap(cache.increment("computations"), (count) =>
+        count === 2 ? Effect.never : Effect.succeed(count)
+      )
+    }
+    const call = cached(
+      Effect.suspend(() => {
+        computed++
+        return Effect.delay(results[ending], computing)
+      }),
+      ending === "hangs in the background"
+        ? { key: "value", ttl: "100 millis", stale: "1 hour", lease: "1 second", maxLease, revalidate: "background" }
+        : { key: "value", groups: ["group"] }
+    )
+    const told = Effect.map(Effect.either(call), (result) => {
+      const text = String(result._tag === "Left" ? result.left : result.right)
+      return text.length > 100 ? "much" : text
+    })
+    // Until something newer than what the hung computation was to replace.
+    const toldAtLast: typeof told = Effect.flatMap(told, (text) =>
+      ending !== "hangs in the background" || Number(text) > 2 ? Effect.succeed(text) : Effect.delay(toldAtLast, 50)
+    )
+    process.stdout.write("ready\n")
+    while (!(yield* cache.has("start"))) yield* Effect.sleep(5)
+    const began = performance.now()
+    const report: Report = { told: yield* toldAtLast, took: performance.now() - began, computed }
+    process.stdout.write(`${JSON.stringify(report)}\n`)
+  })
+
+const [given] = process.argv.slice(2)
+if (given?.startsWith("{")) {
+  // The test that starts the processes has written it.
+  const task = JSON.parse(given) as Task
+  Effect.runPromise(Effect.provide(program(task), backendAt(task.place))).then(
+    // A computation that never ends would keep the process.
+    () => process.exit(0),
+    (error: unknown) => {
+      process.stderr.write(`${String(error)}\n`)
+      process.exit(1)
+    }
+  )
+}

@@ -1,0 +1,74 @@
+/** Eight processes on a real server: what is not kept holds up nobody twice, and a computation that never ends wedges no key. */
+import { fileURLToPath } from "node:url"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Option, type Scope } from "effect"
+import { CacheBackend } from "effect-cached"
+import { inject } from "vitest"
+import { memcachedServers } from "../servers/memcached.js"
+import { freshNamespace } from "../stores/memcached/support.js"
+import { freshTable } from "../stores/postgres/support.js"
+import { bundled, contestant } from "../support/program.js"
+import { backendAt, type Place, type Report, type Task } from "./caller.js"
+
+const processes = 8
+const computing = 2_000
+const file = bundled(fileURLToPath(new URL("caller.ts", import.meta.url)))
+
+const places: Record<string, Effect.Effect<Place, Error, Scope.Scope>> = {
+  PostgreSQL: Effect.sync(() => ({ kind: "PostgreSQL", url: inject("postgresUrl"), table: freshTable() })),
+  memcached: Effect.map(memcachedServers(1), (servers) => ({
+    kind: "memcached",
+    servers,
+    namespace: freshNamespace()
+  }))
+}
+
+const reports = (task: Task) =>
+  Effect.gen(function* () {
+    const cache = yield* CacheBackend
+    yield* cache.set("computations", 0, { ttl: "1 hour" })
+    const callers = yield* Effect.all(
+      Array.from({ length: processes }, () => contestant<Report>(file(), [JSON.stringify(task)]))
+    )
+    yield* Effect.all(
+      callers.map(({ ready }) => ready),
+      { concurrency: "unbounded" }
+    )
+    yield* cache.set("start", true, { ttl: "1 hour" })
+    const found = yield* Effect.all(
+      callers.map(({ result }) => result),
+      { concurrency: "unbounded" }
+    )
+    return { found, computations: Option.getOrElse(yield* cache.get("computations"), () => 0) }
+  }).pipe(Effect.provide(backendAt(task.place)))
+
+for (const [name, where] of Object.entries(places)) {
+  describe(`${processes} processes on ${name}`, () => {
+    const endings = name === "memcached" ? (["None", "too large"] as const) : (["None", "error"] as const)
+    for (const ending of endings) {
+      it.scopedLive(`${ending}: each waits for one computation at most, and computes once`, () =>
+        Effect.gen(function* () {
+          const { found } = yield* reports({ place: yield* where, ending, computing, maxLease: 600_000 })
+          assert.deepStrictEqual(
+            found.map(({ computed }) => computed),
+            found.map(() => 1)
+          )
+          // One after the other they would take eight times as long as one.
+          assert.isBelow(Math.max(...found.map(({ took }) => took)), 3 * computing)
+        })
+      )
+    }
+
+    it.scopedLive("a refresh in the background that never ends is replaced after maxLease", () =>
+      Effect.gen(function* () {
+        const maxLease = 3_000
+        const task = { place: yield* where, ending: "hangs in the background", computing: 50, maxLease } as const
+        const { found } = yield* reports(task)
+        for (const { told, took } of found) {
+          assert.isAbove(Number(told), 2)
+          assert.isBelow(took, 30_000)
+        }
+      })
+    )
+  })
+}

@@ -1,0 +1,218 @@
+/**
+ * A group's version lives as long as what is made under it: a look-up that stores nothing leaves nothing that outlives its lease,
+ * and no entry ends because its group's version did.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Exit, Option } from "effect"
+import { cached } from "effect-cached"
+import { engine } from "../../src/internal/backend/engine.js"
+import { versionEntry, versionIn } from "../../src/internal/entries/groupVersions.js"
+import { encodeEntry } from "../../src/internal/records/entryCodec.js"
+import { asyncStore, type Operation } from "../support/asyncStore.js"
+import { exitIn, rigIn, runIn } from "../support/backend.js"
+import { byteServer } from "../support/byteServer.js"
+import { Simulation } from "../support/simulation.js"
+
+const lease = 1_000
+const hour = 3_600_000
+
+const world = () => {
+  const simulation = new Simulation()
+  const process = simulation.process()
+  const server = byteServer()
+  const operations: Array<Operation> = []
+  const rig = rigIn(
+    simulation,
+    process,
+    asyncStore(server.store, (operation) => {
+      operations.push(operation)
+      return { there: 1, back: 1 }
+    })
+  )
+  const { service } = rig
+  const run = <A, E>(effect: Effect.Effect<A, E>) => runIn(simulation, process, Effect.orDie(effect))
+  const group = Effect.runSync(service[engine].keyspace.group("test", "group"))
+  const version = () => Effect.map(server.store.read([group]), ([stored]) => versionIn(stored))
+  /** Milliseconds that the group's version still lives. */
+  const left = () => (server.get(group)?.endsAt ?? simulation.time) - simulation.time
+  /** The round trips that the effect takes, and how many operations they are. */
+  const cost = <A, E>(effect: Effect.Effect<A, E>) => {
+    operations.length = 0
+    const begun = simulation.time
+    run(effect)
+    return { trips: (simulation.time - begun) / 2, operations: operations.join(" ") }
+  }
+  return { simulation, process, server, rig, service, run, group, version, left, cost }
+}
+
+describe("the version of a group", () => {
+  it("is gone with the lease of a look-up that stored nothing", () => {
+    const { rig, run, server, simulation } = world()
+    const look = cached((_id: number) => Effect.succeed(Option.none()), {
+      key: "look",
+      groups: (id) => [`a:${id}`, "all"],
+      lease
+    })
+    for (let id = 0; id < 100; id++) run(rig.provide(look(id)))
+    simulation.pass(lease + 1)
+    assert.deepStrictEqual(server.keys(simulation.time), [])
+  })
+
+  it("is renewed while its computation runs, and then lives twice as long as the value", () => {
+    const { left, rig, run, simulation } = world()
+    const value = cached(Effect.delay(Effect.succeed(1), 10 * lease), {
+      key: "value",
+      groups: ["group"],
+      lease,
+      ttl: hour,
+      stale: hour
+    })
+    run(rig.provide(value))
+    assert.isAtMost(Math.abs(left() - 4 * hour), 10)
+    simulation.pass(2 * hour - 100)
+    assert.strictEqual(run(rig.provide(value.requireCache)), 1)
+  })
+
+  it("is not renewed by a value that it outlives", () => {
+    const { left, rig, run, simulation } = world()
+    let begun = 0
+    const value = (ttl: number) =>
+      cached(
+        Effect.sync(() => ++begun),
+        { key: `value ${ttl}`, groups: ["group"], ttl, stale: 0 }
+      )
+    run(rig.provide(value(hour)))
+    simulation.pass(hour)
+    const before = left()
+    run(rig.provide(value(hour / 2)))
+    assert.isBelow(left(), before)
+    assert.isAtLeast(left(), hour / 2)
+  })
+
+  it("lives for ever under a value that does", () => {
+    const { left, rig, run } = world()
+    run(rig.provide(cached(Effect.succeed(1), { key: "value", groups: ["group"], ttl: Duration.infinity })))
+    assert.strictEqual(left(), Number.POSITIVE_INFINITY)
+  })
+
+  it("outlives what is set, added and touched", () => {
+    const { left, run, service, simulation } = world()
+    run(service.set("a", 1, { ttl: "1 hour", stale: "1 hour", groups: ["group"] }))
+    assert.isAtLeast(left(), 4 * hour - 10)
+    run(service.setMany([["b", 1]], { ttl: "10 hours", groups: ["group"] }))
+    assert.isAtLeast(left(), 20 * hour - 10)
+    run(service.add("c", 1, { ttl: "100 hours", groups: ["group"] }))
+    assert.isAtLeast(left(), 200 * hour - 10)
+    run(service.touch("c", "1000 hours"))
+    assert.isAtLeast(left(), 2_000 * hour - 10)
+    simulation.pass(999 * hour)
+    assert.deepStrictEqual(run(service.get("c")), Option.some(1))
+  })
+
+  it("is renewed as it was: what was made under it before still counts", () => {
+    const { run, service, version } = world()
+    run(service.set("short", 1, { ttl: "1 minute", groups: ["group"] }))
+    const before = run(version())
+    run(service.set("long", 1, { ttl: "1 day", groups: ["group"] }))
+    assert.strictEqual(run(version()), before)
+    assert.deepStrictEqual(run(service.get("short")), Option.some(1))
+  })
+
+  it("is not created again under its old text: a value computed under one that has ended does not count", () => {
+    for (const end of ["invalidated", "lost"]) {
+      const { group, rig, run, server, service, simulation, version } = world()
+      let begun = 0
+      const value = rig.provide(
+        cached(
+          Effect.suspend(() => Effect.delay(Effect.succeed(++begun), 100)),
+          { key: "value", groups: ["group"], ttl: hour, lease }
+        )
+      )
+      run(
+        Effect.gen(function* () {
+          const computing = yield* Effect.fork(value)
+          yield* Effect.sleep(50)
+          const before = yield* version()
+          yield* end === "lost" ? server.store.remove([group]) : service.invalidateGroup("group")
+          assert.strictEqual(yield* computing, 1)
+          assert.notStrictEqual(yield* version(), before)
+        })
+      )
+      assert.strictEqual(run(value), 2)
+      assert.strictEqual(run(value), 2)
+      simulation.pass(1)
+    }
+  })
+
+  it("after an invalidation ends too, if nobody computes", () => {
+    const { run, server, service, simulation } = world()
+    run(service.invalidateGroup("group"))
+    simulation.pass(60_000)
+    assert.deepStrictEqual(server.keys(simulation.time), [])
+  })
+
+  it("that no release of this library wrote, is overwritten", () => {
+    const tooLong = encodeEntry("group", versionEntry("x".repeat(70_000), "bytes", Number.POSITIVE_INFINITY))
+    for (const bytes of [tooLong, new Uint8Array(70_000), new Uint8Array(3)]) {
+      const { group, rig, run, server, simulation } = world()
+      server.put(group, { bytes, lifetime: hour }, simulation.time)
+      let begun = 0
+      const value = rig.provide(
+        cached(
+          Effect.sync(() => ++begun),
+          { key: "value", groups: ["group"] }
+        )
+      )
+      assert.strictEqual(run(value), 1)
+      assert.strictEqual(run(value), 1)
+    }
+  })
+})
+
+describe("the round trips with a group", () => {
+  it("are 1 for a hit, 3 for a miss, and one more where its version is missing", () => {
+    const { cost, rig, run, service } = world()
+    const value = rig.provide(cached((id: number) => Effect.succeed(id), { key: "value", groups: ["group"] })(1))
+    assert.deepStrictEqual(cost(value), { trips: 4, operations: "read add add replace replace" })
+    assert.deepStrictEqual(cost(value), { trips: 1, operations: "read" })
+    run(service.delete("value(1)"))
+    assert.deepStrictEqual(cost(value), { trips: 3, operations: "read add replace" })
+    // After an invalidation the version is there, but lives too short: it is renewed while the value is stored.
+    run(service.invalidateGroup("group"))
+    assert.deepStrictEqual(cost(value), { trips: 3, operations: "read replace replace replace" })
+    assert.deepStrictEqual(cost(value), { trips: 1, operations: "read" })
+  })
+
+  it("are 4 for what stores nothing", () => {
+    const { cost, rig } = world()
+    const look = rig.provide(cached(Effect.succeed(null), { key: "look", groups: ["group"] }))
+    assert.deepStrictEqual(cost(look), { trips: 4, operations: "read add add replace" })
+  })
+})
+
+it("a version that can't be replaced is written over", () => {
+  const simulation = new Simulation()
+  const process = simulation.process()
+  const server = byteServer()
+  const damaged = (key: string) => key.includes("group")
+  const rig = rigIn(
+    simulation,
+    process,
+    asyncStore({
+      ...server.store,
+      add: (key, entry) => (damaged(key) ? Effect.succeedNone : server.store.add(key, entry)),
+      replace: (key, token, entry) => (damaged(key) ? Effect.succeedNone : server.store.replace(key, token, entry))
+    })
+  )
+  const group = Effect.runSync(rig.service[engine].keyspace.group("test", "group"))
+  server.put(group, { bytes: new Uint8Array(3), lifetime: hour }, 0)
+  let begun = 0
+  const value = rig.provide(
+    cached(
+      Effect.sync(() => ++begun),
+      { key: "value", groups: ["group"] }
+    )
+  )
+  assert.deepStrictEqual(exitIn(simulation, process, value), Exit.succeed(1))
+  assert.deepStrictEqual(exitIn(simulation, process, value), Exit.succeed(1))
+})
