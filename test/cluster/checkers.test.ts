@@ -108,6 +108,16 @@ describe("one computation per window", () => {
     const { judged, violations } = oneComputationPerWindow(history({ computations, ...more }), plan)
     return { judged, violations: violations.length }
   }
+
+  it("lets each process compute once whose callers waited for a computation that failed in another one", () => {
+    const failed = computation("failed", 100, 150, { how: "error" })
+    const next = computation("next", 152, 180, { process: "1.1", asked: 120 })
+    const third = computation("third", 153, 185, { process: "2.1", asked: 130 })
+    expect(check([failed, next, third]).violations).toBe(0)
+    expect(check([failed, next, { ...third, asked: 151 }]).violations).toBe(1)
+    expect(check([failed, next, { ...third, process: "1.1" }]).violations).toBe(1)
+    expect(check([{ ...failed, how: "value" }, next, third]).violations).toBeGreaterThan(0)
+  })
   const first = computation("a", 10_000, 10_050)
 
   it("finds two at once, and one while the value is fresh", () => {
