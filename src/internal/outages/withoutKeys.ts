@@ -3,12 +3,13 @@ import { Effect } from "effect"
 import { CacheError } from "../../CacheError.js"
 import type { Store } from "../stores/Store.js"
 import { withoutMessage } from "../values/withoutMessage.js"
-import { CircuitOpen, PartialOutage } from "./outage.js"
+import { CircuitOpen, NoFreeConnection, PartialOutage } from "./outage.js"
 
-/** The two causes that the breaker and the logs recognise; of any other the kind and the code. */
+/** The causes that the breaker and the logs recognise; of any other the kind and the code. */
 const withoutText = (cause: unknown): unknown => {
   if (cause instanceof CircuitOpen) return new CircuitOpen({ store: cause.store })
   if (cause instanceof PartialOutage) return new PartialOutage({ store: cause.store })
+  if (cause instanceof NoFreeConnection) return new NoFreeConnection({ store: cause.store })
   return cause === undefined ? undefined : withoutMessage(cause)
 }
 

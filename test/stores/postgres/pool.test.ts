@@ -78,23 +78,25 @@ describe("a pool of one connection", () => {
       })
   )
 
-  it.scopedLive("whose client has a connectTimeout of its own: no outage either", () =>
-    Effect.gen(function* () {
-      const context = yield* Layer.build(
-        PgClient.layer({ url: Redacted.make(url()), maxConnections: 1, connectTimeout: "200 millis" })
-      )
-      const sql = Context.get(context, SqlClient)
-      const cache = yield* backendOn(context, { table: freshTable(), breaker: { failures: 2 } })
-      const before = yield* openBreakers
-      const held = yield* heldTransaction(sql, Effect.void)
-      for (let round = 0; round < 4; round++) {
-        expect((yield* Effect.flip(cache.get("a"))).message).toContain("no free connection in the pool")
-      }
-      expect(yield* openBreakers).toBe(before)
-      yield* held.end
-      expect(yield* cache.get("a")).toEqual(Option.none())
-    })
-  )
+  for (const redactKeys of [false, true]) {
+    it.scopedLive(`whose client has a connectTimeout of its own, redactKeys: ${redactKeys}: no outage either`, () =>
+      Effect.gen(function* () {
+        const context = yield* Layer.build(
+          PgClient.layer({ url: Redacted.make(url()), maxConnections: 1, connectTimeout: "200 millis" })
+        )
+        const sql = Context.get(context, SqlClient)
+        const cache = yield* backendOn(context, { table: freshTable(), breaker: { failures: 2 }, redactKeys })
+        const before = yield* openBreakers
+        const held = yield* heldTransaction(sql, Effect.void)
+        for (let round = 0; round < 4; round++) {
+          expect((yield* Effect.flip(cache.get("a"))).message).toContain("no free connection in the pool")
+        }
+        expect(yield* openBreakers).toBe(before)
+        yield* held.end
+        expect(yield* cache.get("a")).toEqual(Option.none())
+      })
+    )
+  }
 
   it.scopedLive("does not shorten a statement's own time: it counts from when the statement has the connection", () =>
     Effect.gen(function* () {
