@@ -20,7 +20,7 @@ export type Key = string | ReadonlyArray<unknown>
  * @category models
  */
 export interface VersionOption {
-  /** The key version to use instead of the layer's. */
+  /** The key version to use instead of the layer's. Default: the layer's `version`. */
   readonly version?: string | number
 }
 
@@ -41,7 +41,7 @@ export interface SetOptions extends VersionOption {
    * The direct operations see a value up to its `ttl` only.
    */
   readonly stale?: Duration.DurationInput
-  /** Names of groups: invalidating any of them invalidates the entry. */
+  /** Names of groups: invalidating any of them invalidates the entry. At most 1,000. Default: none. */
   readonly groups?: ReadonlyArray<string>
 }
 
@@ -60,7 +60,7 @@ export interface MemoOptions<A, Args extends ReadonlyArray<unknown> = [], This =
   readonly ttl?: Duration.DurationInput | ((this: This, value: A, ...args: Args) => Duration.DurationInput)
   /** How long past `ttl` a value may be served while one caller recomputes. Default 30 seconds. */
   readonly stale?: Duration.DurationInput
-  /** Names of groups, or a function of the arguments: invalidating any of them invalidates the entry. */
+  /** Names of groups, or a function of the arguments: invalidating any of them invalidates the entry. At most 1,000. Default: none. */
   readonly groups?: ReadonlyArray<string> | ((this: This, ...args: Args) => ReadonlyArray<string>)
   /** Encodes and decodes the value where the store keeps bytes. Without it, only plain data can be stored there. */
   // The encoded side is the schema's own affair, and Schema is invariant in it: no narrower type accepts them all.

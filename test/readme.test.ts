@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url"
 import { assert, it } from "@effect/vitest"
 import * as root from "effect-cached"
 import ts from "typescript"
+import { complaintsAbout } from "./support/compile.js"
 
 const project = fileURLToPath(new URL("..", import.meta.url))
 const text = (path: string) => readFileSync(`${project}${path}`, "utf8")
@@ -59,34 +60,27 @@ const moduleOf = (block: string): string => {
   return `${named.map(([, line]) => line).join("\n")}\n${body}\nexport {}\n`
 }
 
-it("every block of TypeScript in the README and in docs/ compiles", () => {
-  const blocks = new Map(
-    pages.flatMap((page) =>
-      Array.from(text(page).matchAll(/^```ts\n([\s\S]*?)^```/gm), ([, block = ""], index) => [
-        `${project}${page}.${index + 1}.ts`,
-        moduleOf(block)
-      ])
+const blocks = pages.flatMap((page) =>
+  Array.from(
+    text(page).matchAll(/^```ts\n([\s\S]*?)^```/gm),
+    ([, block = ""], index) => [`${page}.${index + 1}`, moduleOf(block)] as const
+  )
+)
+
+const examples = readdirSync(`${project}src`)
+  .filter((name) => name.endsWith(".ts"))
+  .flatMap((name) =>
+    Array.from(
+      text(`src/${name}`).matchAll(/^ *\* @example\n((?: *\*(?! @|\/).*\n)+)/gm),
+      ([, lines = ""], index) =>
+        [`src/${name}.${index + 1}`, lines.replace(/^ *\* ?/gm, "").replaceAll("\\@", "@")] as const
     )
   )
-  assert.isAtLeast(blocks.size, 7)
-  const { config } = ts.readConfigFile(`${project}tsconfig.json`, ts.sys.readFile)
-  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, project)
-  const host = ts.createCompilerHost(options)
-  const { fileExists, readFile } = host
-  host.fileExists = (path) => blocks.has(path) || fileExists(path)
-  host.readFile = (path) => blocks.get(path) ?? readFile(path)
-  const compiled = ts.createProgram([...blocks.keys()], { ...options, noEmit: true, noUnusedLocals: false }, host)
-  const problems = compiled
-    .getSourceFiles()
-    .flatMap((file) =>
-      blocks.has(file.fileName)
-        ? [...compiled.getSyntacticDiagnostics(file), ...compiled.getSemanticDiagnostics(file)].map(
-            ({ messageText }) =>
-              `${file.fileName.slice(project.length)}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}\n${file.text}`
-          )
-        : []
-    )
-  assert.deepStrictEqual(problems, [])
+
+it("every block of TypeScript in the README and in docs/ compiles, and every example in a doc comment", () => {
+  assert.isAtLeast(blocks.length, 7)
+  assert.isAtLeast(examples.length, 20)
+  assert.deepStrictEqual(complaintsAbout(new Map([...blocks, ...examples])), [])
 })
 
 it("the README says of each module where it is imported from, and names what the root has", () => {
