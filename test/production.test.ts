@@ -57,7 +57,9 @@ it("the texts that docs/production.md quotes are in the source", () => {
   assert.isAtLeast(quoted.length, 40)
   // Between these parts the source has an expression.
   const parts = quoted
-    .flatMap((line) => line.split(/^Cache (?:failed )?|…|<\w+>|[(:]|(?:ttl|purge|maintenance)(?= returned| failed)|5 times|connect ECONNREFUSED/))
+    .flatMap((line) =>
+      line.split(/^Cache (?:failed |purge |maintenance )?|…|<\w+>|[(:]|ttl(?= returned)|5 times|connect ECONN\w+/)
+    )
     .map((part) => words(part).trim())
   // What the database says is not ours.
   const foreign =
