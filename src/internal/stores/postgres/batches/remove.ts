@@ -26,8 +26,13 @@ interface Removed {
 const nothing: Removed = { alive: new Set(), locked: new Set() }
 
 const removedOf = (rows: ReadonlyArray<RemovedRow>): Removed => ({
-  locked: new Set(rows.map(({ key }) => key)),
+  locked: new Set(rows.filter(({ kept }) => kept === null).map(({ key }) => key)),
   alive: new Set(rows.filter(({ lived }) => isTrue(lived)).map(({ key }) => key))
+})
+
+const both = (one: Removed, other: Removed): Removed => ({
+  locked: new Set([...one.locked, ...other.locked]),
+  alive: new Set([...one.alive, ...other.alive])
 })
 
 const sum = (numbers: ReadonlyArray<number>) => numbers.reduce((total, number) => total + number, 0)
@@ -37,16 +42,22 @@ export const batchRemove = (options: BatchOptions) =>
   Effect.gen(function* () {
     const { direct, fibers, run, sharedKey, statements } = options
 
-    const removeWith = (run: Run, statement: Statement, keys: ReadonlyArray<string>) =>
+    /** @param before the ids of what an attempt before has kept */
+    const removeWith = (
+      run: Run,
+      statement: Statement,
+      keys: ReadonlyArray<string>,
+      before: ReadonlySet<string> = new Set()
+    ): Effect.Effect<Removed, CacheError> =>
       Effect.flatMap(run<RemovedRow>(statement, [keys, sharedKey]), (rows) => {
         const kept = rows.filter((row) => row.kept !== null)
         if (kept.length === 0) return Effect.succeed(removedOf(rows))
-        // most often another removal came first
         const ids = kept.flatMap((row) => row.kept?.split(" ") ?? [])
-        const standing = run<{ readonly key: string }>(statements.standing, [kept.map(({ key }) => key), ids])
-        return Effect.flatMap(standing, (left) =>
-          left.length === 0 ? Effect.succeed(removedOf(rows)) : Effect.fail(notRemoved(left.length))
-        )
+        const still = ids.filter((id) => before.has(id))
+        if (still.length > 0) return Effect.fail(notRemoved(still.length))
+        // most often another statement came first; what that one has written is visible to the next attempt only
+        const keptKeys = kept.map(({ key }) => key)
+        return Effect.map(removeWith(run, statement, keptKeys, new Set(ids)), (again) => both(removedOf(rows), again))
       })
 
     const batcher = yield* Batcher.make({
@@ -76,7 +87,10 @@ export const batchRemove = (options: BatchOptions) =>
 
     /** Only the key's own caller may have to wait for a user transaction. */
     const alone = (key: string) =>
-      Effect.map(removeWith(run, statements.removeWaiting, [key]), ({ alive }) => alive.size)
+      run(statements.awaitKey, [key]).pipe(
+        Effect.zipRight(removeWith(run, statements.removeWaiting, [key])),
+        Effect.map(({ alive }) => alive.size)
+      )
 
     const page = (keys: ReadonlyArray<string>): Effect.Effect<number, CacheError> =>
       Effect.flatMap(batcher.request(keys), ({ count, left }) =>

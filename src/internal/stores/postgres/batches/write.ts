@@ -62,7 +62,8 @@ export const batchWrite = (options: BatchOptions) =>
      * the batch fail.
      */
     const alone = (item: ByteItem) =>
-      run(statements.writeWaiting, [...packed([item]), sharedKey]).pipe(
+      run(statements.awaitKey, [item.key]).pipe(
+        Effect.zipRight(run(statements.writeWaiting, [...packed([item]), sharedKey])),
         Effect.as([]),
         Effect.catchAll((error) => Effect.succeed([{ key: item.key, error }]))
       )

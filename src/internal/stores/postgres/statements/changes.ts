@@ -23,10 +23,21 @@ export const changesOf = ({ quoted }: Table, keys: string) =>
   `old AS MATERIALIZED (SELECT ${columns} FROM ${quoted} c WHERE c.key = ${keys} AND c.change <> ${noChange})`
 
 /** The same for the keys of the relation `item`, and locked. What another statement took first is not among them. */
-export const lockedChanges = ({ quoted }: Table) => `old AS MATERIALIZED (
+export const lockedChanges = ({ quoted }: Table, relation = "old") => `${relation} AS MATERIALIZED (
   SELECT ${columns} FROM ${quoted} c
   WHERE c.key = ${anyIn("item")} AND c.change <> ${noChange} ORDER BY c.change FOR UPDATE
 )`
+
+/**
+ * The same without the keys of which another statement took some: the record that it has written is not yet visible here, so its
+ * key must not lose the tombstones that are left.
+ */
+export const untornChanges = (table: Table) => `${lockedChanges(table, "locked")},
+torn AS MATERIALIZED (
+  SELECT c.key FROM ${table.quoted} c
+  WHERE c.key = ${anyIn("item")} AND c.change <> ${noChange} AND (c.change IN (SELECT change FROM locked)) IS NOT TRUE
+),
+old AS MATERIALIZED (SELECT * FROM locked WHERE (key IN (SELECT key FROM torn)) IS NOT TRUE)`
 
 /** The changes to whole namespaces that stand under `keys`, as the relation `shared`. */
 export const sharedChanges = ({ quoted }: Table, keys: string) =>

@@ -7,10 +7,10 @@ import { noChange, sharedKeyOf } from "../table.js"
 import {
   deletedChanges,
   isHidden,
-  lockedChanges,
   needsTombstone,
   sharedChanges,
   snapshotBeside,
+  untornChanges,
   winners
 } from "./changes.js"
 import { anyIn, keysOfText, onRecord, put, tryKeyLock } from "./fragments.js"
@@ -41,11 +41,14 @@ victim AS MATERIALIZED (
     /** The keys under which changes to whole namespaces stand. */
     sharedKeys: `SELECT DISTINCT key FROM ${t} WHERE change <> ${noChange} AND position(' ' IN key) > 0 ORDER BY key`,
 
-    /** Of the keys `$1`: the value row that counts becomes the record, its id the token; all other records go, and all changes. */
+    /**
+     * Of the keys `$1`: the value row that counts becomes the record, its id the token; all other records go, and all changes. A
+     * key that another statement works on is left to the next purge.
+     */
     fold: `WITH item AS MATERIALIZED (
   SELECT i.key FROM unnest(${keysOfText}) AS i(key) WHERE ${tryKeyLock(table, "i.key")}
 ),
-${lockedChanges(table)},
+${untornChanges(table)},
 ${sharedChanges(table, `ANY(ARRAY(SELECT ${sharedKeyOf(namespaceOf("key"))} FROM old))`)},
 ${winners(`s.key = ${sharedKeyOf(namespaceOf("v.key"))}`)},
 held AS MATERIALIZED (

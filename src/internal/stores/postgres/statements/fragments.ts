@@ -66,7 +66,8 @@ export const keyLock = ({ quoted }: Table, key: string) => `hashtextextended('${
 
 export const tryKeyLock = (table: Table, key: string) => `pg_try_advisory_xact_lock_shared(${keyLock(table, key)})`
 
-const awaitKeyLock = (table: Table, key: string) => `pg_advisory_xact_lock_shared(${keyLock(table, key)})::text = ''`
+export const awaitKeyLock = (table: Table, key: string) =>
+  `pg_advisory_xact_lock_shared(${keyLock(table, key)})::text = ''`
 
 /** The items that the statement may write. It waits for key locks before it holds anything else. */
 export const lockedItems = (table: Table, mode: Mode, source: string) => `item AS MATERIALIZED (

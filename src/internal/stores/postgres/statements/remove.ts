@@ -9,7 +9,7 @@ export const removeStatements = (table: Table) => {
 
   /**
    * Gives a row for each key that it could lock: whether something lived there, and the ids of records and value rows that it saw
-   * but did not delete. Another removal has deleted those, or row level security or a trigger has kept them: see `standing`.
+   * but did not delete. Another statement has removed or replaced those, or row level security or a trigger has kept them.
    */
   const remove = (mode: Mode) => `WITH ${lockedItems(table, mode, arrayItem("key", "text[]"))},
 ${lockedChanges(table)},
@@ -23,21 +23,17 @@ record AS MATERIALIZED (
 removed AS (DELETE FROM ${t} r WHERE r.key = ${anyIn("record")} AND r.change = ${noChange} RETURNING r.key),
 ${deletedChanges(table)},
 kept AS MATERIALIZED (
-  SELECT r.key, r.token AS id FROM ${t} r WHERE r.key = ${anyIn("item")} AND r.change = ${noChange} AND ${alive("r")}
+  SELECT r.key, 'record:' || r.token AS id FROM ${t} r WHERE r.key = ${anyIn("item")} AND r.change = ${noChange} AND ${alive("r")}
     AND (r.key IN (SELECT key FROM removed)) IS NOT TRUE
-  UNION ALL SELECT c.key, c.change FROM ${t} c WHERE c.key = ${anyIn("item")} AND c.change <> ${noChange} AND c.value IS NOT NULL
+  UNION ALL SELECT c.key, 'change:' || c.change FROM ${t} c WHERE c.key = ${anyIn("item")} AND c.change <> ${noChange} AND c.value IS NOT NULL
     AND (c.change IN (SELECT change FROM gone)) IS NOT TRUE
 )
 SELECT i.key, (i.key IN (SELECT key FROM record WHERE lives UNION ALL SELECT key FROM winner WHERE lives)) IS TRUE AS lived,
-  (SELECT string_agg(k.id::text, ' ') FROM kept k WHERE k.key = i.key) AS kept
+  (SELECT string_agg(k.id, ' ') FROM kept k WHERE k.key = i.key) AS kept
 FROM item i`
 
   return {
     remove: remove("free"),
-    removeWaiting: remove("wait"),
-
-    /** The keys among `$1` under which one of the records or value rows `$2` still stands. */
-    standing: `SELECT DISTINCT key FROM ${t} WHERE key = ANY($1::text[]) AND change = ${noChange} AND token = ANY($2::uuid[])
-UNION SELECT key FROM ${t} WHERE key = ANY($1::text[]) AND change <> ${noChange} AND change = ANY($2::uuid[])`
+    removeWaiting: remove("wait")
   }
 }

@@ -2,7 +2,7 @@
 import type { Table } from "../../sql/table.js"
 import { deletedChanges, firstChange, lockedChanges, sharedChanges, snapshotBeside } from "./changes.js"
 import { expiryColumns, expiryValues } from "./expiry.js"
-import { freshToken, lockedItems, type Mode, onRecord, packedItem, put, tryKeyLock } from "./fragments.js"
+import { awaitKeyLock, freshToken, lockedItems, type Mode, onRecord, packedItem, put, tryKeyLock } from "./fragments.js"
 
 /**
  * @param timeoutMillis the callers of a write leave after this time. If the database delayed the statement for so long, it must
@@ -26,6 +26,9 @@ ${deletedChanges(table)}
 SELECT key FROM put`
 
   return {
+    /** Waits for the user transaction that holds the key `$1`. What that one has written is visible to the next statement only. */
+    awaitKey: `SELECT 1 WHERE ${awaitKeyLock(table, "$1::text")}`,
+
     write: write("free"),
     writeWaiting: write("wait"),
 
