@@ -41,8 +41,12 @@ describe("the database is not there when the program starts", () => {
         yield* call
         expect((yield* cache.stats).hits).toBeGreaterThan(hits)
         const sql = Context.get(context, SqlClient)
+        yield* Effect.exit(sql.withTransaction(Effect.zipRight(cache.delete("a"), Effect.fail("rollback"))))
+        expect(yield* cache.get("a")).toEqual(Option.some(1))
         yield* sql.withTransaction(cache.delete("a"))
         expect(yield* cache.get("a")).toEqual(Option.none())
+        // the cache is part of that transaction
+        expect(lines.filter((line) => line.includes("transaction"))).toEqual([])
       }).pipe(Effect.provide(layer))
     })
   )

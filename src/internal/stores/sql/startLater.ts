@@ -31,6 +31,8 @@ const until = (name: string, started: () => FusedByteStore | undefined, error: (
     })
   return {
     name,
+    // before the start as well: inside a transaction the failure is the caller's, and no queue replays it before the commit
+    joinsTransaction: (fiber) => started()?.joinsTransaction?.(fiber) ?? true,
     read: (fiber, keys, onFound, onFailure) => {
       const store = started()
       return store === undefined ? onFailure(error()) : store.read(fiber, keys, onFound, onFailure)
