@@ -116,10 +116,10 @@ export class Leases {
   }
 
   /** Prolongs the lease and the versions of the groups, but not beyond `maxLease`. */
-  renew<A, E, R>(request: MemoRequest<A, E, R>, own: OwnLease): Effect.Effect<void> {
-    const { lease } = own.entry
+  renew<A, E, R>(request: MemoRequest<A, E, R>, own: OwnLease | undefined): Effect.Effect<void> {
+    const lease = own?.entry.lease
     const { policy } = request
-    if (lease === undefined || own.token === undefined) return Effect.void
+    if (own?.token === undefined || lease === undefined) return Effect.void
     return Effect.flatMap(now, (time) => {
       const end = own.since + policy.maxLease
       if (time >= end) return Effect.void

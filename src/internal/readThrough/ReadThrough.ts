@@ -298,7 +298,7 @@ export class ReadThrough implements Lookups {
     ended: string
   ): Effect.Effect<Outcome<A, E>, never, R> {
     const flight = this.flights.after(ended)
-    return flight === undefined || flight.isOlderThan(request.policy.maxLease, nowMillis(fiber))
+    return flight === undefined
       ? this.singleFlight.start(fiber, request, "withoutLease", undefined, ended)
       : this.singleFlight.join(request, flight)
   }

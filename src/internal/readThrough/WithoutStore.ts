@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import type { CacheError } from "../../CacheError.js"
 import { alreadyReported, logFailure } from "../outages/storeFailure.js"
-import { type CallingFiber, nowMillis } from "../runtime/fiber.js"
+import type { CallingFiber } from "../runtime/fiber.js"
 import type { Flights } from "./Flights.js"
 import type { MemoRequest } from "./request.js"
 import type { SingleFlight } from "./SingleFlight.js"
@@ -37,9 +37,7 @@ export class WithoutStore {
 
   private compute<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
     const flight = this.flights.withoutLease(request.key)
-    if (flight === undefined || flight.isOlderThan(request.policy.maxLease, nowMillis(fiber))) {
-      return this.start(fiber, request)
-    }
+    if (flight === undefined) return this.start(fiber, request)
     return Effect.flatMap(this.singleFlight.join(request, flight), (outcome) =>
       outcome._tag === "Done" ? outcome.exit : this.compute(fiber, request)
     )
