@@ -103,14 +103,15 @@ export class ReadThrough implements Lookups {
     return Effect.flatMap(this.readEntry(request), (result) =>
       result.found === undefined
         ? this.missed(request, Effect.fail(new NoCachedValue({ key: request.printed })))
-        : this.serve(request, result.state, result.found.value)
+        : this.serve(request, result.state, result.found.value, 0)
     )
   }
 
-  private serve<A, E, R>(request: MemoRequest<A, E, R>, state: Servable, value: A): Effect.Effect<A> {
+  /** @param tries how often the call has read before: one that has waited was a miss, and is answered by another's computation */
+  private serve<A, E, R>(request: MemoRequest<A, E, R>, state: Servable, value: A, tries: number): Effect.Effect<A> {
     return withFiber((fiber) => {
       const stale = state._tag === "Stale"
-      request.counters.countOn(fiber, stale ? "staleHits" : "hits")
+      request.counters.countOn(fiber, tries > 0 ? "joined" : stale ? "staleHits" : "hits")
       return debugIsOn(fiber)
         ? Effect.as(logAction(stale ? "STALE" : "HIT", request.printed), value)
         : Effect.succeed(value)
@@ -176,7 +177,7 @@ export class ReadThrough implements Lookups {
       fiber,
       keysOf(request.key, request.groups),
       (found) => this.found(fiber, request, found, progress),
-      (error) => this.withoutStore.afterFailure(fiber, request, error)
+      (error) => this.withoutStore.afterFailure(fiber, request, error, progress.tries === 0)
     )
   }
 
@@ -187,8 +188,11 @@ export class ReadThrough implements Lookups {
     progress: Progress
   ): Effect.Effect<A, E, R> {
     const snapshot = snapshotOf(request.groups, found)
+    const counted = progress.tries === 0 ? "hits" : "joined"
     const hit =
-      request.policy.earlyRefresh === 0 ? plainHit(fiber, snapshot, request.codec, request.counters) : undefined
+      request.policy.earlyRefresh === 0
+        ? plainHit(fiber, snapshot, request.codec, request.counters, counted)
+        : undefined
     return hit === undefined
       ? Effect.flatMap(this.examine(request, snapshot), (result) => this.answer(fiber, request, result, progress))
       : Effect.succeed(hit.right)
@@ -201,7 +205,7 @@ export class ReadThrough implements Lookups {
     progress: Progress
   ): Effect.Effect<A, E, R> {
     if (result.found !== undefined)
-      return this.serveOrRefresh(fiber, request, result.snapshot, result.state, result.found.value)
+      return this.serveOrRefresh(fiber, request, result.snapshot, result.state, result.found.value, progress.tries)
     const missing = this.miss(fiber, request, result.snapshot, result.state, progress)
     return progress.tries === 0 ? this.missed(request, missing) : missing
   }
@@ -211,23 +215,23 @@ export class ReadThrough implements Lookups {
     request: MemoRequest<A, E, R>,
     snapshot: Snapshot,
     state: Servable,
-    value: A
+    value: A,
+    tries: number
   ): Effect.Effect<A, E, R> {
+    const serve = this.serve(request, state, value, tries)
     return Effect.flatMap(this.isDue(request, state), (due) => {
-      if (!due) return this.serve(request, state, value)
+      if (!due) return serve
       const { background } = request.policy
       if (background && !this.flights.doCallersRefresh(request.key)) {
-        return Effect.zipRight(
-          this.singleFlight.startInBackground(fiber, request, "refresh", snapshot),
-          this.serve(request, state, value)
-        )
+        return Effect.zipRight(this.singleFlight.startInBackground(fiber, request, "refresh", snapshot), serve)
       }
       return Effect.flatMap(this.singleFlight.start(fiber, request, "refresh", snapshot), (outcome) => {
-        if (outcome._tag === "Lost") return this.serve(request, state, value)
+        if (outcome._tag === "Lost") return serve
         // `staleOnError` is about stale values of callers who recompute. A fresh value is served after a failure in any case.
-        return Exit.isFailure(outcome.exit) && (request.policy.staleOnError || background || state._tag === "Fresh")
-          ? this.serve(request, state, value)
-          : outcome.exit
+        if (Exit.isFailure(outcome.exit) && (request.policy.staleOnError || background || state._tag === "Fresh")) {
+          return serve
+        }
+        return tries === 0 ? Effect.zipRight(request.counters.count("misses"), outcome.exit) : outcome.exit
       })
     })
   }
@@ -341,11 +345,14 @@ export class ReadThrough implements Lookups {
   private withinTransaction<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.matchEffect(this.readEntry(request), {
       onFailure: (error) =>
-        Effect.zipRight(storeFailed(request, unavailable, request.printed, error), this.alone.compute(request)),
+        Effect.zipRight(
+          storeFailed(request, unavailable, request.printed, error),
+          this.missed(request, this.alone.compute(request))
+        ),
       onSuccess: (result) =>
         result.found === undefined
           ? this.missed(request, this.alone.compute(request))
-          : this.serve(request, result.state, result.found.value)
+          : this.serve(request, result.state, result.found.value, 0)
     })
   }
 }

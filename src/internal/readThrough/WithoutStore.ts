@@ -18,10 +18,19 @@ export class WithoutStore {
     private readonly singleFlight: SingleFlight
   ) {}
 
-  /** A failure of the store counts as a miss. */
-  afterFailure<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>, error: CacheError): Effect.Effect<A, E, R> {
+  /**
+   * A failure of the store.
+   *
+   * @param isMiss whether it counts as the call's miss; a call that has read before has counted one
+   */
+  afterFailure<A, E, R>(
+    fiber: CallingFiber,
+    request: MemoRequest<A, E, R>,
+    error: CacheError,
+    isMiss: boolean
+  ): Effect.Effect<A, E, R> {
     request.counters.countOn(fiber, "storeErrors")
-    request.counters.countOn(fiber, "misses")
+    if (isMiss) request.counters.countOn(fiber, "misses")
     const computing = Effect.suspend(() => this.compute(fiber, request))
     return alreadyReported(fiber, error)
       ? computing

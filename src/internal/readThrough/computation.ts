@@ -121,7 +121,8 @@ export class Computation {
   ): Effect.Effect<Exit.Exit<A, E>> {
     return Effect.flatMap(now, (time) => {
       const left = (lease?.since ?? begun) + request.policy.maxLease - time
-      if (left <= 0) {
+      // A Clock may tell fractions of a millisecond, for which no timer sleeps.
+      if (left < 1) {
         this.flights.expire(flight)
         return Effect.interruptible(Fiber.await(child))
       }
