@@ -1,20 +1,13 @@
 /**
  * Reads through the cache: serves a fresh value; else one caller of all processes computes, and the others are served the stale
- * value or wait. `entryState.ts` decides what an entry means, `Flights.ts` who may join a flight. Inside a SQL transaction
+ * value or wait. `ReadStates.ts` says what an entry means, `Flights.ts` who may join a flight. Inside a SQL transaction
  * (`withinTransaction`) nothing is stored and no flight is joined.
  */
 import { Effect, Exit, Random } from "effect"
 import { type CacheError, NoCachedValue } from "../../CacheError.js"
-import type { Entry, Lease, StoredEntry } from "../../CacheStore.js"
+import type { Lease, StoredEntry } from "../../CacheStore.js"
 import { type EntryReader, keysOf, plainHit, type Snapshot, snapshotOf } from "../entries/EntryReader.js"
-import {
-  type EntryState,
-  refreshesEarly,
-  type Servable,
-  stateOf,
-  type Unservable,
-  withoutValue
-} from "../entries/entryState.js"
+import { refreshesEarly, type Servable, type Unservable } from "../entries/entryState.js"
 import { storeFailed } from "../outages/storeFailure.js"
 import { captureAsyncContext } from "../runtime/asyncContext.js"
 import { type CallingFiber, debugIsOn, now, nowMillis, withFiber } from "../runtime/fiber.js"
@@ -26,48 +19,15 @@ import { currentFlight, type Outcome } from "./Flight.js"
 import type { Flights } from "./Flights.js"
 import type { Invalidation } from "./invalidation.js"
 import { endedWithoutValue, saysEnded } from "./leaseId.js"
+import { atFirst, mostLost, type Progress, pollDelay, untilTombstone } from "./progress.js"
+import { type ReadResult, ReadStates } from "./ReadStates.js"
 import type { Lookups, MemoRequest } from "./request.js"
-import { SeenLeases } from "./SeenLeases.js"
 import type { SingleFlight } from "./SingleFlight.js"
 import { unavailable, type WithoutStore } from "./WithoutStore.js"
 
-/** What a read found: a value that may be served, or none. */
-type ReadResult<A> =
-  | { readonly snapshot: Snapshot; readonly state: Servable; readonly found: { readonly value: A } }
-  | { readonly snapshot: Snapshot; readonly state: Unservable; readonly found: undefined }
-
-/** What a call knows from its earlier reads of the key. */
-interface Progress {
-  /** How often it has read the key. */
-  readonly tries: number
-  /** How many milliseconds it has waited for other processes. */
-  readonly waited: number
-  /** The lease of another process that it has waited for last, as it has read it last. */
-  readonly awaited: Lease | undefined
-  /** Whether that lease was gone before its end, and without a trace, when it read last. */
-  readonly vanished: boolean
-  /** How often in a row it found the key free, and did not get the lease. */
-  readonly lost: number
-}
-
-const atFirst: Progress = { tries: 0, waited: 0, awaited: undefined, vanished: false, lost: 0 }
-
-/** Milliseconds. memcached deletes a lease over which it was to write too large a value; then its holder writes a tombstone. */
-const untilTombstone = 20
-
-/** After so many tries in a row what stands there can't be replaced, or changes all the time. */
-const mostLost = 10
-
-/** Milliseconds between two reads of a key that another process computes. */
-const firstPoll = 2
-const longestPoll = 100
-
-const pollDelay = (tries: number): Effect.Effect<number> => {
-  const ceiling = Math.min(longestPoll, firstPoll * 2 ** Math.min(tries, 10))
-  return Effect.map(Random.next, (random) => Math.max(1, Math.round(ceiling * (0.5 + random / 2))))
-}
-
 export class ReadThrough implements Lookups {
+  private readonly states: ReadStates
+
   constructor(
     private readonly reader: EntryReader,
     private readonly flights: Flights,
@@ -75,10 +35,9 @@ export class ReadThrough implements Lookups {
     private readonly alone: Alone,
     private readonly withoutStore: WithoutStore,
     private readonly invalidation: Invalidation
-  ) {}
-
-  private readonly seen = new SeenLeases()
-  private readonly runsHere = (leaseId: string): boolean | undefined => this.flights.runsHere(leaseId)
+  ) {
+    this.states = new ReadStates(reader, flights)
+  }
 
   /** The value, from the cache or computed. */
   lookup<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
@@ -100,7 +59,7 @@ export class ReadThrough implements Lookups {
 
   /** The value that is there, fresh or stale; never computes. */
   requireCache<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, CacheError | NoCachedValue> {
-    return Effect.flatMap(this.readEntry(request), (result) =>
+    return Effect.flatMap(this.states.read(request), (result) =>
       result.found === undefined
         ? this.missed(request, Effect.fail(new NoCachedValue({ key: request.printed })))
         : this.serve(request, result.state, result.found.value, 0)
@@ -129,45 +88,6 @@ export class ReadThrough implements Lookups {
     })
   }
 
-  private readEntry<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<ReadResult<A>, CacheError> {
-    return Effect.flatMap(this.reader.snapshot(request.key, request.groups), (snapshot) =>
-      this.examine(request, snapshot)
-    )
-  }
-
-  /** The entry's state and its decoded value. A value that can't be decoded is a miss, and is overwritten. */
-  private examine<A, E, R>(request: MemoRequest<A, E, R>, snapshot: Snapshot): Effect.Effect<ReadResult<A>> {
-    return withFiber<ReadResult<A>>((fiber) => {
-      const { stored, versions } = snapshot
-      const state = this.stateOf(request, stored?.entry, versions, nowMillis(fiber))
-      if (state._tag === "Leased" || state._tag === "Gone") {
-        if (stored !== undefined && stored.entry === undefined) request.counters.countOn(fiber, "undecodable")
-        return Effect.succeed({ snapshot, state, found: undefined })
-      }
-      return Effect.matchEffect(request.codec.decode(state.value.payload), {
-        onSuccess: (value) => Effect.succeed({ snapshot, state, found: { value } }),
-        onFailure: () => {
-          request.counters.countOn(fiber, "undecodable")
-          return Effect.succeed({ snapshot, state: withoutValue(state.lease), found: undefined })
-        }
-      })
-    })
-  }
-
-  /** The entry's state, without the lease if that is not believed any more. */
-  private stateOf<A, E, R>(
-    request: MemoRequest<A, E, R>,
-    entry: Entry | undefined,
-    versions: Snapshot["versions"],
-    time: number
-  ): EntryState {
-    const state = stateOf(entry, versions, time, this.runsHere)
-    if (state._tag === "Gone" || state.lease === undefined) return state
-    if (this.flights.computing(state.lease.id) !== undefined) return state
-    if (this.seen.believes(state.lease, time, request.policy.maxLease)) return state
-    return state._tag === "Leased" ? withoutValue(undefined) : { ...state, lease: undefined }
-  }
-
   private attempt<A, E, R>(
     fiber: CallingFiber,
     request: MemoRequest<A, E, R>,
@@ -194,7 +114,9 @@ export class ReadThrough implements Lookups {
         ? plainHit(fiber, snapshot, request.codec, request.counters, counted)
         : undefined
     return hit === undefined
-      ? Effect.flatMap(this.examine(request, snapshot), (result) => this.answer(fiber, request, result, progress))
+      ? Effect.flatMap(this.states.examine(request, snapshot), (result) =>
+          this.answer(fiber, request, result, progress)
+        )
       : Effect.succeed(hit.right)
   }
 
@@ -343,7 +265,7 @@ export class ReadThrough implements Lookups {
   }
 
   private withinTransaction<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
-    return Effect.matchEffect(this.readEntry(request), {
+    return Effect.matchEffect(this.states.read(request), {
       onFailure: (error) =>
         Effect.zipRight(
           storeFailed(request, unavailable, request.printed, error),
