@@ -141,7 +141,7 @@ export interface CacheStats {
   readonly hits: number
   /** Stale values served. */
   readonly staleHits: number
-  /** Calls that found no value. */
+  /** Calls that found no value, or a stale one that they recomputed. A call is either a hit, a stale hit or a miss. */
   readonly misses: number
   /** Calls that got the result of a computation that another caller had started. */
   readonly joined: number

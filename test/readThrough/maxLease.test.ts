@@ -2,7 +2,7 @@
  * A computation that never ends, and leases that nobody would give back: no key is wedged by them for longer than `maxLease`.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Option } from "effect"
+import { Effect, Exit, FiberId, Option } from "effect"
 import { cached } from "effect-cached"
 import type { CacheStore, Entry } from "../../src/CacheStore.js"
 import { engine } from "../../src/internal/backend/engine.js"
@@ -31,7 +31,7 @@ interface Options {
 const world = ({ change = (store) => store, hang, outage = false, revalidate = "caller", stale = 0 }: Options) => {
   const simulation = new Simulation()
   const server = byteServer()
-  const state = { begun: 0 }
+  const state = { begun: 0, interrupted: 0 }
   const ended = new Map<number, () => void>()
   const value = cached(
     Effect.suspend(() => {
@@ -39,6 +39,7 @@ const world = ({ change = (store) => store, hang, outage = false, revalidate = "
       return hang.includes(mine)
         ? Effect.async<number>((resume) => {
             ended.set(mine, () => resume(Effect.succeed(mine)))
+            return Effect.sync(() => state.interrupted++)
           })
         : Effect.delay(Effect.succeed(mine), 10)
     }),
@@ -115,6 +116,25 @@ describe("a computation that never ends", () => {
     simulation.pass(maxLease)
     assert.deepStrictEqual(exitIn(simulation, first.process, first.lookup), Exit.succeed(2))
   })
+
+  for (const outage of [false, true]) {
+    const where = outage ? "while the store is away" : "with a lease"
+    it(`${where}: holds up those who have joined it for maxLease, and ends with the last of them if its starter has left`, () => {
+      const { first, simulation, state } = world({ hang: [1], outage })
+      const starter = first.process.fork(first.lookup)
+      simulation.until(() => state.begun === 1, "it computes")
+      const begun = simulation.time
+      const joined = [1, 2, 3].map(() => first.process.fork(first.lookup))
+      simulation.pass(100)
+      starter.unsafeInterruptAsFork(FiberId.none)
+      for (const fiber of joined) assert.deepStrictEqual(endOf(simulation, fiber, "it is told"), Exit.succeed(2))
+      assert.isAtLeast(simulation.time - begun, maxLease)
+      assert.isAtMost(simulation.time - begun, maxLease + slack)
+      simulation.pass(10)
+      assert.strictEqual(state.interrupted, 1)
+      assert.strictEqual(first.rig.flights(), 0)
+    })
+  }
 
   it("is left by its starter's time-out at once, as ever", () => {
     const { first, simulation, state } = world({ hang: [1] })

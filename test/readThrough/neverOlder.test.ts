@@ -17,6 +17,7 @@ import * as fc from "fast-check"
 import { asyncStore, type Trip } from "../support/asyncStore.js"
 import { memoryStore, type Rig, rigIn, runIn } from "../support/backend.js"
 import { breathe } from "../support/breathe.js"
+import { byteServer } from "../support/byteServer.js"
 import { type Process, Simulation, seeded } from "../support/simulation.js"
 import { runs } from "../support/size.js"
 
@@ -229,5 +230,28 @@ describe("no read that begins after an invalidation has returned gives a value m
         { numRuns: runs(world.runs) }
       )
     )
+  }
+})
+
+it("nor one that the store refuses: what says so in the store leads nobody to its computation", () => {
+  for (let moment = 0; moment < 30; moment++) {
+    const simulation = new Simulation()
+    const process = simulation.process()
+    const rig = rigIn(
+      simulation,
+      process,
+      asyncStore(byteServer().store, (operation) => ({ there: 1, back: operation === "add" ? 9 : 1 }))
+    )
+    let begun = 0
+    // A function can't be encoded.
+    const value = cached(
+      Effect.suspend(() => Effect.delay(Effect.succeed({ made: ++begun, refused: () => 0 }), 10)),
+      { key: "value" }
+    )
+    process.fork(rig.provide(value))
+    simulation.until(() => begun === 1, "it computes")
+    runIn(simulation, process, rig.provide(value.invalidate))
+    simulation.pass(moment)
+    assert.strictEqual(runIn(simulation, process, rig.provide(value)).made, 2, `${moment} ms after the invalidation`)
   }
 })

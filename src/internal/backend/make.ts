@@ -64,7 +64,7 @@ export const make = (
     const reader = new EntryReader(store)
     const flights = new Flights()
     const invalidation = new Invalidation(reader, flights, warnings)
-    const computation = new Computation(new Leases(reader), flights, invalidation)
+    const computation = new Computation(new Leases(reader, flights), flights, invalidation)
     const alone = new Alone(flights)
     const singleFlight = new SingleFlight(computation, flights, alone, store.location === "process")
     // The flights give their leases back before the store refuses everything.

@@ -2,7 +2,7 @@
 import { Effect, Either } from "effect"
 import { CacheError } from "../../CacheError.js"
 import type { GroupVersion, StoredEntry } from "../../CacheStore.js"
-import type { Counters } from "../runtime/counters.js"
+import type { Counters, Event } from "../runtime/counters.js"
 import { type CallingFiber, debugIsOn, hasTracer, nowMillis, withFiber } from "../runtime/fiber.js"
 import { traced } from "../stores/fused.js"
 import type { Found, Store } from "../stores/Store.js"
@@ -29,14 +29,17 @@ export const snapshotOf = (groups: ReadonlyArray<string>, found: Found<StoredEnt
 })
 
 /**
- * The most usual answer, without an operation of the runtime: a fresh value that decodes synchronously. It counts the hit.
- * Returns `undefined` for every other answer, and when debug logs are on.
+ * The most usual answer, without an operation of the runtime: a fresh value that decodes synchronously. Returns `undefined` for
+ * every other answer, and when debug logs are on.
+ *
+ * @param counted what such an answer counts as
  */
 export const plainHit = <A>(
   fiber: CallingFiber,
   { stored, versions }: Omit<Snapshot, "found">,
   codec: ValueCodec<A>,
-  counters: Counters
+  counters: Counters,
+  counted: Event = "hits"
 ): Either.Right<unknown, A> | undefined => {
   const entry = stored?.entry
   const value = entry?.value
@@ -44,7 +47,7 @@ export const plainHit = <A>(
   if (!isFresh(value, nowMillis(fiber)) || !madeUnder(entry, versions)) return undefined
   const decoded = codec.decode(value.payload)
   if (!Either.isEither(decoded) || Either.isLeft(decoded)) return undefined
-  counters.countOn(fiber, "hits")
+  counters.countOn(fiber, counted)
   // It is a `Right`: `isEither` narrows to `Either<unknown, unknown>`, which loses A.
   return decoded as Either.Right<unknown, A>
 }

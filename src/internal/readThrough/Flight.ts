@@ -31,8 +31,8 @@ export class Flight {
   /** The flight's own fiber, and the one that computes. */
   fiber: Fiber.RuntimeFiber<void> | undefined
   computation: Fiber.RuntimeFiber<unknown, unknown> | undefined
-  /** When it began to compute, in milliseconds on the Clock. */
-  begun: number | undefined
+  /** It has computed for `maxLease`: nobody joins it any more. */
+  private expired = false
   private outcome: Outcome<unknown, unknown> | undefined
   private shared: Deferred.Deferred<Outcome<unknown, unknown>> | undefined
   private joined: Deferred.Deferred<Outcome<unknown, unknown>> | undefined
@@ -81,6 +81,8 @@ export class Flight {
   /** The same for callers that joined it: they do not wait longer than until nobody may join any more. */
   get joinedLanding(): Effect.Effect<Outcome<unknown, unknown>> {
     if (this.outcome !== undefined) return Effect.succeed(this.outcome)
+    // A caller may have found it just before.
+    if (this.expired) return Effect.succeed(lost)
     this.joined ??= Deferred.unsafeMake(FiberId.none)
     return Deferred.await(this.joined)
   }
@@ -99,12 +101,9 @@ export class Flight {
     if (this.joined !== undefined) Deferred.unsafeDone(this.joined, Effect.succeed(outcome))
   }
 
-  isOlderThan(millis: number, now: number): boolean {
-    return this.begun !== undefined && now - this.begun >= millis
-  }
-
   /** Those who joined it read again. */
   expire(): void {
+    this.expired = true
     if (this.joined !== undefined) Deferred.unsafeDone(this.joined, Effect.succeed(lost))
     this.joined = undefined
   }

@@ -128,7 +128,13 @@ export class Flights {
 
   private endLease(flight: Flight): void {
     this.remove(flight)
-    remember(this.abandonedLeases, flight.id, rememberedLeases)
+    this.disown(flight.id)
+  }
+
+  /** Nobody joins the lease's computation any more, whatever the store says of the lease. */
+  disown(leaseId: string): void {
+    this.computingByLease.delete(leaseId)
+    remember(this.abandonedLeases, leaseId, rememberedLeases)
   }
 
   land(flight: Flight, outcome: Outcome<unknown, unknown>): void {

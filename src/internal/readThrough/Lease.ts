@@ -14,6 +14,7 @@ import { notStored, storeFailed } from "../outages/storeFailure.js"
 import { now, nowMillis, withFiber } from "../runtime/fiber.js"
 import { logAction } from "../runtime/logs.js"
 import type { Flight } from "./Flight.js"
+import type { Flights } from "./Flights.js"
 import type { MemoRequest, Policy } from "./request.js"
 
 /** A lease that this flight has in the store. Each write of it changes the token. Without a token the lease is lost. */
@@ -40,7 +41,10 @@ const noJitter: Effect.Effect<number> = Effect.succeed(0)
 const jitterOf = <A>({ jitter }: Policy<A>): Effect.Effect<number> => (jitter === 0 ? noJitter : Random.next)
 
 export class Leases {
-  constructor(private readonly reader: EntryReader) {}
+  constructor(
+    private readonly reader: EntryReader,
+    private readonly flights: Flights
+  ) {}
 
   /**
    * Acquires the exclusive right to compute, together with the versions that the groups have before it.
@@ -116,10 +120,10 @@ export class Leases {
   }
 
   /** Prolongs the lease and the versions of the groups, but not beyond `maxLease`. */
-  renew<A, E, R>(request: MemoRequest<A, E, R>, own: OwnLease): Effect.Effect<void> {
-    const { lease } = own.entry
+  renew<A, E, R>(request: MemoRequest<A, E, R>, own: OwnLease | undefined): Effect.Effect<void> {
+    const lease = own?.entry.lease
     const { policy } = request
-    if (lease === undefined || own.token === undefined) return Effect.void
+    if (own?.token === undefined || lease === undefined) return Effect.void
     return Effect.flatMap(now, (time) => {
       const end = own.since + policy.maxLease
       if (time >= end) return Effect.void
@@ -249,16 +253,17 @@ export class Leases {
   /** The store has refused the value. memcached then has deleted the lease, too; those who wait must still see how it ended. */
   private notStored<A, E, R>(request: MemoRequest<A, E, R>, own: OwnLease): Effect.Effect<boolean> {
     const held = own.token !== undefined
-    return Effect.flatMap(this.drop(request, own), (dropped) =>
-      dropped || !held
-        ? Effect.succeed(dropped)
-        : Effect.flatMap(now, (time) =>
-            Effect.catchAll(
-              Effect.as(this.reader.store.add(request.key, tombstone(own.entry.lease?.id ?? "", time)), false),
-              (error) => Effect.as(this.failed(request, "giving back the lease of", error), false)
-            )
-          )
-    )
+    return Effect.flatMap(this.drop(request, own), (dropped) => {
+      if (dropped || !held) return Effect.succeed(dropped)
+      const id = own.entry.lease?.id ?? ""
+      // It may have been an invalidation that removed the lease: whoever reads this tombstone must not join the computation.
+      this.flights.disown(id)
+      return Effect.flatMap(now, (time) =>
+        Effect.catchAll(Effect.as(this.reader.store.add(request.key, tombstone(id, time)), false), (error) =>
+          Effect.as(this.failed(request, "giving back the lease of", error), false)
+        )
+      )
+    })
   }
 
   /**

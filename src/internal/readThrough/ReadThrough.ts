@@ -1,20 +1,13 @@
 /**
  * Reads through the cache: serves a fresh value; else one caller of all processes computes, and the others are served the stale
- * value or wait. `entryState.ts` decides what an entry means, `Flights.ts` who may join a flight. Inside a SQL transaction
+ * value or wait. `ReadStates.ts` says what an entry means, `Flights.ts` who may join a flight. Inside a SQL transaction
  * (`withinTransaction`) nothing is stored and no flight is joined.
  */
 import { Effect, Exit, Random } from "effect"
 import { type CacheError, NoCachedValue } from "../../CacheError.js"
-import type { Entry, Lease, StoredEntry } from "../../CacheStore.js"
+import type { Lease, StoredEntry } from "../../CacheStore.js"
 import { type EntryReader, keysOf, plainHit, type Snapshot, snapshotOf } from "../entries/EntryReader.js"
-import {
-  type EntryState,
-  refreshesEarly,
-  type Servable,
-  stateOf,
-  type Unservable,
-  withoutValue
-} from "../entries/entryState.js"
+import { refreshesEarly, type Servable, type Unservable } from "../entries/entryState.js"
 import { storeFailed } from "../outages/storeFailure.js"
 import { captureAsyncContext } from "../runtime/asyncContext.js"
 import { type CallingFiber, debugIsOn, now, nowMillis, withFiber } from "../runtime/fiber.js"
@@ -26,48 +19,15 @@ import { currentFlight, type Outcome } from "./Flight.js"
 import type { Flights } from "./Flights.js"
 import type { Invalidation } from "./invalidation.js"
 import { endedWithoutValue, saysEnded } from "./leaseId.js"
+import { atFirst, mostLost, type Progress, pollDelay, untilTombstone } from "./progress.js"
+import { type ReadResult, ReadStates } from "./ReadStates.js"
 import type { Lookups, MemoRequest } from "./request.js"
-import { SeenLeases } from "./SeenLeases.js"
 import type { SingleFlight } from "./SingleFlight.js"
 import { unavailable, type WithoutStore } from "./WithoutStore.js"
 
-/** What a read found: a value that may be served, or none. */
-type ReadResult<A> =
-  | { readonly snapshot: Snapshot; readonly state: Servable; readonly found: { readonly value: A } }
-  | { readonly snapshot: Snapshot; readonly state: Unservable; readonly found: undefined }
-
-/** What a call knows from its earlier reads of the key. */
-interface Progress {
-  /** How often it has read the key. */
-  readonly tries: number
-  /** How many milliseconds it has waited for other processes. */
-  readonly waited: number
-  /** The lease of another process that it has waited for last, as it has read it last. */
-  readonly awaited: Lease | undefined
-  /** Whether that lease was gone before its end, and without a trace, when it read last. */
-  readonly vanished: boolean
-  /** How often in a row it found the key free, and did not get the lease. */
-  readonly lost: number
-}
-
-const atFirst: Progress = { tries: 0, waited: 0, awaited: undefined, vanished: false, lost: 0 }
-
-/** Milliseconds. memcached deletes a lease over which it was to write too large a value; then its holder writes a tombstone. */
-const untilTombstone = 20
-
-/** After so many tries in a row what stands there can't be replaced, or changes all the time. */
-const mostLost = 10
-
-/** Milliseconds between two reads of a key that another process computes. */
-const firstPoll = 2
-const longestPoll = 100
-
-const pollDelay = (tries: number): Effect.Effect<number> => {
-  const ceiling = Math.min(longestPoll, firstPoll * 2 ** Math.min(tries, 10))
-  return Effect.map(Random.next, (random) => Math.max(1, Math.round(ceiling * (0.5 + random / 2))))
-}
-
 export class ReadThrough implements Lookups {
+  private readonly states: ReadStates
+
   constructor(
     private readonly reader: EntryReader,
     private readonly flights: Flights,
@@ -75,10 +35,9 @@ export class ReadThrough implements Lookups {
     private readonly alone: Alone,
     private readonly withoutStore: WithoutStore,
     private readonly invalidation: Invalidation
-  ) {}
-
-  private readonly seen = new SeenLeases()
-  private readonly runsHere = (leaseId: string): boolean | undefined => this.flights.runsHere(leaseId)
+  ) {
+    this.states = new ReadStates(reader, flights)
+  }
 
   /** The value, from the cache or computed. */
   lookup<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
@@ -100,17 +59,18 @@ export class ReadThrough implements Lookups {
 
   /** The value that is there, fresh or stale; never computes. */
   requireCache<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, CacheError | NoCachedValue> {
-    return Effect.flatMap(this.readEntry(request), (result) =>
+    return Effect.flatMap(this.states.read(request), (result) =>
       result.found === undefined
         ? this.missed(request, Effect.fail(new NoCachedValue({ key: request.printed })))
-        : this.serve(request, result.state, result.found.value)
+        : this.serve(request, result.state, result.found.value, 0)
     )
   }
 
-  private serve<A, E, R>(request: MemoRequest<A, E, R>, state: Servable, value: A): Effect.Effect<A> {
+  /** @param tries how often the call has read before: one that has waited was a miss, and is answered by another's computation */
+  private serve<A, E, R>(request: MemoRequest<A, E, R>, state: Servable, value: A, tries: number): Effect.Effect<A> {
     return withFiber((fiber) => {
       const stale = state._tag === "Stale"
-      request.counters.countOn(fiber, stale ? "staleHits" : "hits")
+      request.counters.countOn(fiber, tries > 0 ? "joined" : stale ? "staleHits" : "hits")
       return debugIsOn(fiber)
         ? Effect.as(logAction(stale ? "STALE" : "HIT", request.printed), value)
         : Effect.succeed(value)
@@ -128,45 +88,6 @@ export class ReadThrough implements Lookups {
     })
   }
 
-  private readEntry<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<ReadResult<A>, CacheError> {
-    return Effect.flatMap(this.reader.snapshot(request.key, request.groups), (snapshot) =>
-      this.examine(request, snapshot)
-    )
-  }
-
-  /** The entry's state and its decoded value. A value that can't be decoded is a miss, and is overwritten. */
-  private examine<A, E, R>(request: MemoRequest<A, E, R>, snapshot: Snapshot): Effect.Effect<ReadResult<A>> {
-    return withFiber<ReadResult<A>>((fiber) => {
-      const { stored, versions } = snapshot
-      const state = this.stateOf(request, stored?.entry, versions, nowMillis(fiber))
-      if (state._tag === "Leased" || state._tag === "Gone") {
-        if (stored !== undefined && stored.entry === undefined) request.counters.countOn(fiber, "undecodable")
-        return Effect.succeed({ snapshot, state, found: undefined })
-      }
-      return Effect.matchEffect(request.codec.decode(state.value.payload), {
-        onSuccess: (value) => Effect.succeed({ snapshot, state, found: { value } }),
-        onFailure: () => {
-          request.counters.countOn(fiber, "undecodable")
-          return Effect.succeed({ snapshot, state: withoutValue(state.lease), found: undefined })
-        }
-      })
-    })
-  }
-
-  /** The entry's state, without the lease if that is not believed any more. */
-  private stateOf<A, E, R>(
-    request: MemoRequest<A, E, R>,
-    entry: Entry | undefined,
-    versions: Snapshot["versions"],
-    time: number
-  ): EntryState {
-    const state = stateOf(entry, versions, time, this.runsHere)
-    if (state._tag === "Gone" || state.lease === undefined) return state
-    if (this.flights.computing(state.lease.id) !== undefined) return state
-    if (this.seen.believes(state.lease, time, request.policy.maxLease)) return state
-    return state._tag === "Leased" ? withoutValue(undefined) : { ...state, lease: undefined }
-  }
-
   private attempt<A, E, R>(
     fiber: CallingFiber,
     request: MemoRequest<A, E, R>,
@@ -176,7 +97,7 @@ export class ReadThrough implements Lookups {
       fiber,
       keysOf(request.key, request.groups),
       (found) => this.found(fiber, request, found, progress),
-      (error) => this.withoutStore.afterFailure(fiber, request, error)
+      (error) => this.withoutStore.afterFailure(fiber, request, error, progress.tries === 0)
     )
   }
 
@@ -187,10 +108,15 @@ export class ReadThrough implements Lookups {
     progress: Progress
   ): Effect.Effect<A, E, R> {
     const snapshot = snapshotOf(request.groups, found)
+    const counted = progress.tries === 0 ? "hits" : "joined"
     const hit =
-      request.policy.earlyRefresh === 0 ? plainHit(fiber, snapshot, request.codec, request.counters) : undefined
+      request.policy.earlyRefresh === 0
+        ? plainHit(fiber, snapshot, request.codec, request.counters, counted)
+        : undefined
     return hit === undefined
-      ? Effect.flatMap(this.examine(request, snapshot), (result) => this.answer(fiber, request, result, progress))
+      ? Effect.flatMap(this.states.examine(request, snapshot), (result) =>
+          this.answer(fiber, request, result, progress)
+        )
       : Effect.succeed(hit.right)
   }
 
@@ -201,7 +127,7 @@ export class ReadThrough implements Lookups {
     progress: Progress
   ): Effect.Effect<A, E, R> {
     if (result.found !== undefined)
-      return this.serveOrRefresh(fiber, request, result.snapshot, result.state, result.found.value)
+      return this.serveOrRefresh(fiber, request, result.snapshot, result.state, result.found.value, progress.tries)
     const missing = this.miss(fiber, request, result.snapshot, result.state, progress)
     return progress.tries === 0 ? this.missed(request, missing) : missing
   }
@@ -211,23 +137,23 @@ export class ReadThrough implements Lookups {
     request: MemoRequest<A, E, R>,
     snapshot: Snapshot,
     state: Servable,
-    value: A
+    value: A,
+    tries: number
   ): Effect.Effect<A, E, R> {
+    const serve = this.serve(request, state, value, tries)
     return Effect.flatMap(this.isDue(request, state), (due) => {
-      if (!due) return this.serve(request, state, value)
+      if (!due) return serve
       const { background } = request.policy
       if (background && !this.flights.doCallersRefresh(request.key)) {
-        return Effect.zipRight(
-          this.singleFlight.startInBackground(fiber, request, "refresh", snapshot),
-          this.serve(request, state, value)
-        )
+        return Effect.zipRight(this.singleFlight.startInBackground(fiber, request, "refresh", snapshot), serve)
       }
       return Effect.flatMap(this.singleFlight.start(fiber, request, "refresh", snapshot), (outcome) => {
-        if (outcome._tag === "Lost") return this.serve(request, state, value)
+        if (outcome._tag === "Lost") return serve
         // `staleOnError` is about stale values of callers who recompute. A fresh value is served after a failure in any case.
-        return Exit.isFailure(outcome.exit) && (request.policy.staleOnError || background || state._tag === "Fresh")
-          ? this.serve(request, state, value)
-          : outcome.exit
+        if (Exit.isFailure(outcome.exit) && (request.policy.staleOnError || background || state._tag === "Fresh")) {
+          return serve
+        }
+        return tries === 0 ? Effect.zipRight(request.counters.count("misses"), outcome.exit) : outcome.exit
       })
     })
   }
@@ -298,7 +224,7 @@ export class ReadThrough implements Lookups {
     ended: string
   ): Effect.Effect<Outcome<A, E>, never, R> {
     const flight = this.flights.after(ended)
-    return flight === undefined || flight.isOlderThan(request.policy.maxLease, nowMillis(fiber))
+    return flight === undefined
       ? this.singleFlight.start(fiber, request, "withoutLease", undefined, ended)
       : this.singleFlight.join(request, flight)
   }
@@ -339,13 +265,16 @@ export class ReadThrough implements Lookups {
   }
 
   private withinTransaction<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
-    return Effect.matchEffect(this.readEntry(request), {
+    return Effect.matchEffect(this.states.read(request), {
       onFailure: (error) =>
-        Effect.zipRight(storeFailed(request, unavailable, request.printed, error), this.alone.compute(request)),
+        Effect.zipRight(
+          storeFailed(request, unavailable, request.printed, error),
+          this.missed(request, this.alone.compute(request))
+        ),
       onSuccess: (result) =>
         result.found === undefined
           ? this.missed(request, this.alone.compute(request))
-          : this.serve(request, result.state, result.found.value)
+          : this.serve(request, result.state, result.found.value, 0)
     })
   }
 }

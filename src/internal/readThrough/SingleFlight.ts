@@ -189,10 +189,12 @@ export class SingleFlight {
       onSuccess: (landed) => {
         // The outcome has the type of the key: the flight computes what this caller would compute.
         const outcome = landed as Outcome<A, E>
-        this.leave(flight, callerFlight, isStarter)
+        const ending = this.leave(flight, callerFlight, isStarter)
         // The starter has its own services: only the end of the layer makes it compute anew.
         const isForeign = isStarter ? flight.deserted : flight.isDeserted
-        return Effect.succeed(isForeign && hasFailed(outcome) ? lost : outcome)
+        const told = Effect.succeed(isForeign && hasFailed(outcome) ? lost : outcome)
+        // It has computed for `maxLease` and its starter has left. It may never end, so nobody waits for that.
+        return ending === undefined ? told : Effect.zipRight(Effect.forkDaemon(ending), told)
       },
       onFailure: (cause) =>
         Effect.zipRight(this.leave(flight, callerFlight, isStarter) ?? Effect.void, Effect.failCause(cause))

@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import type { CacheError } from "../../CacheError.js"
 import { alreadyReported, logFailure } from "../outages/storeFailure.js"
-import { type CallingFiber, nowMillis } from "../runtime/fiber.js"
+import type { CallingFiber } from "../runtime/fiber.js"
 import type { Flights } from "./Flights.js"
 import type { MemoRequest } from "./request.js"
 import type { SingleFlight } from "./SingleFlight.js"
@@ -18,10 +18,19 @@ export class WithoutStore {
     private readonly singleFlight: SingleFlight
   ) {}
 
-  /** A failure of the store counts as a miss. */
-  afterFailure<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>, error: CacheError): Effect.Effect<A, E, R> {
+  /**
+   * A failure of the store.
+   *
+   * @param isMiss whether it counts as the call's miss; a call that has read before has counted one
+   */
+  afterFailure<A, E, R>(
+    fiber: CallingFiber,
+    request: MemoRequest<A, E, R>,
+    error: CacheError,
+    isMiss: boolean
+  ): Effect.Effect<A, E, R> {
     request.counters.countOn(fiber, "storeErrors")
-    request.counters.countOn(fiber, "misses")
+    if (isMiss) request.counters.countOn(fiber, "misses")
     const computing = Effect.suspend(() => this.compute(fiber, request))
     return alreadyReported(fiber, error)
       ? computing
@@ -37,9 +46,7 @@ export class WithoutStore {
 
   private compute<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
     const flight = this.flights.withoutLease(request.key)
-    if (flight === undefined || flight.isOlderThan(request.policy.maxLease, nowMillis(fiber))) {
-      return this.start(fiber, request)
-    }
+    if (flight === undefined) return this.start(fiber, request)
     return Effect.flatMap(this.singleFlight.join(request, flight), (outcome) =>
       outcome._tag === "Done" ? outcome.exit : this.compute(fiber, request)
     )

@@ -71,8 +71,7 @@ export class Computation {
       else if (flight.follows === undefined) this.flights.beginsWithoutLease(flight)
       const computing = Effect.interruptible(this.begin(request, flight))
       const begun = nowMillis(fiber)
-      flight.begun = begun
-      return Effect.flatMap(this.supervised(request, flight, lease, computing), (exit) => {
+      return Effect.flatMap(this.supervised(request, flight, lease, computing, begun), (exit) => {
         if (Exit.isSuccess(exit)) request.counters.computedOn(fiber, nowMillis(fiber) - begun)
         else if (!flight.abandoned) request.counters.countOn(fiber, "failed")
         return Effect.as(this.settle(request, flight, lease, exit, nowMillis(fiber) - begun), { _tag: "Done", exit })
@@ -99,36 +98,41 @@ export class Computation {
     request: MemoRequest<A, E, R>,
     flight: Flight,
     lease: OwnLease | undefined,
-    computing: Effect.Effect<A, E, R>
+    computing: Effect.Effect<A, E, R>,
+    begun: number
   ): Effect.Effect<Exit.Exit<A, E>, never, R> {
     return Effect.flatMap(forkInAsyncContext(request.asyncContext, computing), (child) =>
-      Effect.onInterrupt(this.supervise(request, flight, child, lease), () =>
+      Effect.onInterrupt(this.supervise(request, flight, child, lease, begun), () =>
         Effect.zipRight(this.leases.giveBack(request, lease), Fiber.interrupt(child))
       )
     )
   }
 
-  /** Waits for the computation and renews the lease meanwhile, for `maxLease` at most. */
+  /**
+   * Waits for the computation and renews the lease meanwhile, for `maxLease` at most. After that nobody else waits for it, whether it
+   * has a lease or not.
+   */
   private supervise<A, E, R>(
     request: MemoRequest<A, E, R>,
     flight: Flight,
     child: Fiber.Fiber<A, E>,
-    lease: OwnLease | undefined
+    lease: OwnLease | undefined,
+    begun: number
   ): Effect.Effect<Exit.Exit<A, E>> {
-    if (lease === undefined) return Effect.interruptible(Fiber.await(child))
     return Effect.flatMap(now, (time) => {
-      const left = lease.since + request.policy.maxLease - time
-      if (left <= 0) {
+      const left = (lease?.since ?? begun) + request.policy.maxLease - time
+      // A Clock may tell fractions of a millisecond, for which no timer sleeps.
+      if (left < 1) {
         this.flights.expire(flight)
         return Effect.interruptible(Fiber.await(child))
       }
-      const pause = lease.token === undefined ? left : Math.min(left, request.policy.lease / renewalsPerLease)
+      const pause = lease?.token === undefined ? left : Math.min(left, request.policy.lease / renewalsPerLease)
       return Effect.flatMap(
         Effect.interruptible(Effect.timeoutOption(Fiber.await(child), pause)),
         Option.match({
           onSome: Effect.succeed,
           onNone: () =>
-            Effect.zipRight(this.leases.renew(request, lease), this.supervise(request, flight, child, lease))
+            Effect.zipRight(this.leases.renew(request, lease), this.supervise(request, flight, child, lease, begun))
         })
       )
     })

@@ -10,7 +10,7 @@ import { markHit } from "./spans.js"
 const descriptions = {
   hits: "fresh values served from the cache",
   staleHits: "stale values served while another caller recomputes",
-  misses: "calls that found nothing to serve",
+  misses: "calls that found no value, or a stale one that they recomputed",
   joined: "calls answered by a computation that another caller had started",
   computed: "computations that succeeded",
   failed: "computations that ended in an error or a defect",

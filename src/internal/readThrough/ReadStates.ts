@@ -1,0 +1,68 @@
+/**
+ * What the entry of a request means to this process: its state, its decoded value, and whether its lease is believed.
+ * `entryState.ts` decides the first without knowing who reads.
+ */
+import { Effect } from "effect"
+import type { CacheError } from "../../CacheError.js"
+import type { Entry } from "../../CacheStore.js"
+import type { EntryReader, Snapshot } from "../entries/EntryReader.js"
+import { type EntryState, type Servable, stateOf, type Unservable, withoutValue } from "../entries/entryState.js"
+import { nowMillis, withFiber } from "../runtime/fiber.js"
+import type { Flights } from "./Flights.js"
+import type { MemoRequest } from "./request.js"
+import { SeenLeases } from "./SeenLeases.js"
+
+/** What a read found: a value that may be served, or none. */
+export type ReadResult<A> =
+  | { readonly snapshot: Snapshot; readonly state: Servable; readonly found: { readonly value: A } }
+  | { readonly snapshot: Snapshot; readonly state: Unservable; readonly found: undefined }
+
+export class ReadStates {
+  private readonly seen = new SeenLeases()
+  private readonly runsHere = (leaseId: string): boolean | undefined => this.flights.runsHere(leaseId)
+
+  constructor(
+    private readonly reader: EntryReader,
+    private readonly flights: Flights
+  ) {}
+
+  /** One round trip. */
+  read<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<ReadResult<A>, CacheError> {
+    return Effect.flatMap(this.reader.snapshot(request.key, request.groups), (snapshot) =>
+      this.examine(request, snapshot)
+    )
+  }
+
+  /** The entry's state and its decoded value. A value that can't be decoded is a miss, and is overwritten. */
+  examine<A, E, R>(request: MemoRequest<A, E, R>, snapshot: Snapshot): Effect.Effect<ReadResult<A>> {
+    return withFiber<ReadResult<A>>((fiber) => {
+      const { stored, versions } = snapshot
+      const state = this.stateOf(request, stored?.entry, versions, nowMillis(fiber))
+      if (state._tag === "Leased" || state._tag === "Gone") {
+        if (stored !== undefined && stored.entry === undefined) request.counters.countOn(fiber, "undecodable")
+        return Effect.succeed({ snapshot, state, found: undefined })
+      }
+      return Effect.matchEffect(request.codec.decode(state.value.payload), {
+        onSuccess: (value) => Effect.succeed({ snapshot, state, found: { value } }),
+        onFailure: () => {
+          request.counters.countOn(fiber, "undecodable")
+          return Effect.succeed({ snapshot, state: withoutValue(state.lease), found: undefined })
+        }
+      })
+    })
+  }
+
+  /** The entry's state, without the lease if that is not believed any more. */
+  private stateOf<A, E, R>(
+    request: MemoRequest<A, E, R>,
+    entry: Entry | undefined,
+    versions: Snapshot["versions"],
+    time: number
+  ): EntryState {
+    const state = stateOf(entry, versions, time, this.runsHere)
+    if (state._tag === "Gone" || state.lease === undefined) return state
+    if (this.flights.computing(state.lease.id) !== undefined) return state
+    if (this.seen.believes(state.lease, time, request.policy.maxLease)) return state
+    return state._tag === "Leased" ? withoutValue(undefined) : { ...state, lease: undefined }
+  }
+}
