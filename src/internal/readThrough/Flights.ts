@@ -6,7 +6,7 @@
  * - The computation has not begun (`acquiring`, by key): it begins after the call.
  * - The caller has just read the flight's own lease in the store (`computing`, by lease id): nothing invalidated the key up to
  *   that read.
- * While the store can't be read there is no lease to look for. Then callers share by key (`withoutLease`). Callers who waited for
+ * While the store can't be read, or takes no lease, there is none to look for. Then callers share by key (`withoutLease`). Callers who waited for
  * a lease that ended without a value share the flight that begins then (`after`): all their calls are older than it.
  */
 import { randomBytes } from "node:crypto"
@@ -69,8 +69,10 @@ export class Flights {
     return this.computingByLease.get(leaseId)
   }
 
-  withoutLease(key: string): Flight | undefined {
-    return this.withoutLeaseByKey.get(key)
+  /** The flight of this key that runs without a lease, if callers may still join it. */
+  withoutLease<A, E, R>({ key, policy }: MemoRequest<A, E, R>, now: number): Flight | undefined {
+    const flight = this.withoutLeaseByKey.get(key)
+    return flight?.isOlderThan(policy.maxLease, now) === true ? undefined : flight
   }
 
   /** The flight without a lease that began after this lease had ended. Whoever waited for the lease may join it. */
