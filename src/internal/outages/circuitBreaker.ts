@@ -92,11 +92,10 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
           onNone: () => "",
           onSome: ({ description, reason }) => `: ${description} (${reason})`
         })
-        const what =
+        const message = () =>
           skips === "writes"
-            ? `failed ${settings.failures} writes in a row: what it has is served, nothing new is stored`
-            : `failed ${settings.failures} times in a row: calls go on without it`
-        const message = () => `Cache store ${store.name} ${what}${why}`
+            ? `Cache store ${store.name} failed to store ${settings.failures} times in a row: what it has is served, nothing new is stored${why}`
+            : `Cache store ${store.name} failed ${settings.failures} times in a row: calls go on without it${why}`
         return Effect.map(warnings.tryWarn(`skips ${skips}`, message), (logged) => {
           isReported = logged
         })
