@@ -24,7 +24,7 @@ export interface MemoryBackendOptions extends StoreBackend.BackendOptions {
    */
   readonly maxEntries?: number
   /**
-   * How many bytes all values may take, by an estimate of their size in the heap. Estimating costs a walk over each value that is
+   * How many bytes all values may take, by an estimate of their size in the heap, with their keys and groups. Estimating costs a walk over each value that is
    * stored. A value larger than this alone fails with `TooLarge`. Default: no bound.
    */
   readonly maxBytes?: number

@@ -109,6 +109,8 @@ export class Model {
         if (entry === undefined) return "NoCachedValue"
         if (typeof entry.value !== "number") return "NotNumeric"
         const sum = entry.value + by
+        // Infinity is beyond 2^53 − 1 too, whatever is added to it.
+        if (Math.abs(sum) > Number.MAX_SAFE_INTEGER) return "InvalidOption"
         this.entries.set(this.at(key, version), { ...entry, value: sum })
         return sum
       }

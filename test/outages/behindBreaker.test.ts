@@ -13,6 +13,8 @@ class Server {
   up = true
   /** Answers each write with an error of its own. */
   readOnly = false
+  /** Fails to store, but can be read and removes. */
+  full: "StoreFailed" | "Timeout" | undefined
   asked = 0
   mode: "Unavailable" | "Timeout" | "StoreFailed" = "Unavailable"
   cause: unknown
@@ -30,6 +32,9 @@ class Server {
           const isRefused = this.readOnly && operation !== "read"
           if (isRefused) {
             return Effect.fail(new CacheError({ reason: "StoreFailed", operation, description: "read-only" }))
+          }
+          if (this.full !== undefined && ["write", "add", "replace"].includes(operation)) {
+            return Effect.fail(new CacheError({ reason: this.full, operation, description: "full" }))
           }
           return this.up
             ? effect
@@ -233,6 +238,135 @@ for (const answersBy of ["effects", "callbacks"] as const) {
           yield* TestClock.adjust("1 second")
           assert.isFalse(yield* isOpen)
           assert.deepStrictEqual(yield* cache.get("key"), Option.some(1))
+        })
+      )
+    )
+
+    for (const full of ["StoreFailed", "Timeout"] as const) {
+      it.effect(`serves and removes what the store has, where all that it is to store ends with ${full}`, () =>
+        withServer({ breaker: { failures: 3, retryAfter: "1 second" } }, (server, cache) =>
+          Effect.gen(function* () {
+            const [first, second] = [yield* counted(1), yield* counted(2)]
+            server.full = full
+            // A hit or a removal between two writes is no sign that writes work.
+            for (const n of [11, 12, 13]) {
+              assert.isFalse(yield* isOpen)
+              yield* counted(n)
+              yield* counted.invalidate(n)
+              assert.strictEqual(yield* counted(1), first)
+            }
+            assert.isTrue(yield* isOpen)
+            const hits = (yield* cache.stats).hits
+            for (let minute = 0; minute < 3; minute++) {
+              yield* TestClock.adjust("1 minute")
+              assert.isTrue(yield* isOpen)
+              for (let call = 0; call < 100; call++) assert.strictEqual(yield* counted(1), first)
+            }
+            assert.strictEqual((yield* cache.stats).hits, hits + 300)
+
+            const asked = server.asked
+            yield* counted(14)
+            assert.strictEqual(server.asked, asked + 1)
+            assert.strictEqual((yield* Effect.flip(cache.set("key", 1))).reason, "Unavailable")
+            assert.strictEqual(server.asked, asked + 1)
+
+            yield* counted.invalidate(1)
+            assert.notStrictEqual(yield* counted(1), first)
+            assert.strictEqual(yield* counted(2), second)
+            yield* cache.invalidateGroup("all")
+            assert.notStrictEqual(yield* counted(2), second)
+
+            server.full = undefined
+            yield* TestClock.adjust("1 second")
+            assert.isFalse(yield* isOpen)
+            const stored = yield* counted(1)
+            assert.strictEqual(yield* counted(1), stored)
+          })
+        )
+      )
+    }
+
+    for (const breaker of [{ failures: 3 }, false] as const) {
+      it.effect(`computes a key once at a time where nothing can be stored, breaker: ${JSON.stringify(breaker)}`, () =>
+        withServer({ breaker }, (server) =>
+          Effect.gen(function* () {
+            let [running, most, begun] = [0, 0, 0]
+            const slow = cached(
+              (_key: string) =>
+                Effect.acquireUseRelease(
+                  Effect.sync(() => {
+                    begun++
+                    most = Math.max(most, ++running)
+                  }),
+                  () => Effect.sleep("1 second"),
+                  () => Effect.sync(() => running--)
+                ),
+              { key: "slow", ttl: "1 minute", stale: "1 hour" }
+            )
+            const first = yield* Effect.fork(slow("stale"))
+            yield* TestClock.adjust("1 second")
+            yield* Fiber.join(first)
+            yield* TestClock.adjust("2 minutes")
+            server.full = "StoreFailed"
+            begun = 0
+            most = 0
+            for (const key of ["stale", "gone"]) {
+              const calls = yield* Effect.forEach(Array.from({ length: 100 }), () =>
+                Effect.zipLeft(Effect.fork(slow(key)), TestClock.adjust("30 millis"))
+              )
+              yield* TestClock.adjust("1 minute")
+              for (const call of calls) yield* Fiber.join(call)
+            }
+            assert.strictEqual(most, 1)
+            assert.isAtMost(begun, 8)
+          })
+        )
+      )
+    }
+
+    it.effect("removes what the store has of a group, where it refuses to store a new version", () =>
+      withServer({ breaker: false }, (server, cache) =>
+        Effect.gen(function* () {
+          const first = yield* counted(1)
+          server.full = "StoreFailed"
+          yield* cache.invalidateGroup("all")
+          server.full = undefined
+          assert.notStrictEqual(yield* counted(1), first)
+        })
+      )
+    )
+
+    it.effect("serves what a store has that may only be read, and queues invalidations until it takes them", () =>
+      withServer({ breaker: { failures: 3, retryAfter: "1 second" }, queueInvalidations: true }, (server) =>
+        Effect.gen(function* () {
+          const [first, second] = [yield* counted(1), yield* counted(2)]
+          server.readOnly = true
+          for (const n of [11, 12, 13]) yield* counted(n)
+          assert.isTrue(yield* isOpen)
+          assert.strictEqual(yield* counted(1), first)
+          yield* counted.invalidate(1)
+          assert.notStrictEqual(yield* counted(1), first)
+          yield* TestClock.adjust("3 seconds")
+          assert.strictEqual(yield* counted(2), second)
+          server.readOnly = false
+          yield* TestClock.adjust("3 seconds")
+          assert.isFalse(yield* isOpen)
+          const stored = yield* counted(1)
+          assert.notStrictEqual(stored, first)
+          assert.strictEqual(yield* counted(1), stored)
+        })
+      )
+    )
+
+    it.effect("goes on storing where only removals are refused, which fail", () =>
+      withServer({ breaker: { failures: 3, retryAfter: "1 second" } }, (server) =>
+        Effect.gen(function* () {
+          yield* counted(1)
+          server.readOnly = true
+          for (let n = 0; n < 10; n++) {
+            assert.strictEqual((yield* Effect.flip(counted.invalidate(n))).reason, "StoreFailed")
+          }
+          assert.isFalse(yield* isOpen)
         })
       )
     )

@@ -36,16 +36,17 @@ export interface OutageOptions {
    */
   readonly timeout?: Duration.DurationInput
   /**
-   * The circuit breaker in front of the store. After `failures` outages in a row (default 5), or as many refusals of reads, or of
-   * writes under different keys, all calls skip the store. A probe every `retryAfter` (default 1 second) finds out whether the
-   * store is back; no caller waits for it. `false`: every call asks the store.
+   * The circuit breaker in front of the store. After `failures` outages in a row (default 5), or as many refusals of reads, all calls
+   * skip the store. After as many failures of writes, under different keys if they were refused, only writes are skipped: a store
+   * that is full or read-only still serves what it has, and removes it. A probe every `retryAfter` (default 1 second) finds out
+   * whether the store is back; no caller waits for it. `false`: every call asks the store.
    */
   readonly breaker?: { readonly failures?: number; readonly retryAfter?: Duration.DurationInput } | false
   /**
-   * Whether an invalidation that fails because of an outage succeeds and is queued. This process replays it before it reads those
-   * keys again. Until then, other processes that reach the store read the old values. The queue is lost with the process. Default
-   * false: the invalidation fails with `CacheError`. The breaker's probes replay the queue, so with `breaker: false` the layer
-   * fails with `InvalidOption`.
+   * Whether an invalidation that fails because of an outage, or because the store takes no writes, succeeds and is queued. This
+   * process replays it before it reads those keys again. Until then, other processes that reach the store read the old values. The
+   * queue is lost with the process. Default false: the invalidation fails with `CacheError`. The breaker's probes replay the queue,
+   * so with `breaker: false` the layer fails with `InvalidOption`.
    */
   readonly queueInvalidations?: boolean
 }

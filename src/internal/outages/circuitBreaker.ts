@@ -1,19 +1,21 @@
 /**
  * A circuit breaker in front of a store on a network (Nygard, "Release It!", 2007). After a few outages in a row it opens: calls
  * skip the store at once, and one probe at a time finds out when the store is back. A fiber of the layer probes; no caller waits
- * for it. The probes also replay the invalidations that were queued during the outage.
+ * for it. The probes also replay the invalidations that were queued during the outage. Where only writes fail, only they are skipped:
+ * what the store has is still served, and removed.
  */
 import { Cause, Effect, Option, type Scope } from "effect"
 import { CacheError } from "../../CacheError.js"
 import { backgroundSleep } from "../runtime/eventLoop.js"
-import { type CallingFiber, withFiber } from "../runtime/fiber.js"
+import { type CallingFiber, nowMillis, withFiber } from "../runtime/fiber.js"
 import { breakerGauge } from "../runtime/metrics.js"
 import { isInTransaction } from "../runtime/transaction.js"
 import { Warnings } from "../runtime/warnings.js"
+import { unfused } from "../stores/fused.js"
 import type { Fused, Store } from "../stores/Store.js"
 import { InvalidationQueue } from "./invalidationQueue.js"
 import { CircuitOpen, ignoredByBreaker, isOutage, isRefusal } from "./outage.js"
-import { Refusals } from "./Refusals.js"
+import { type Kind, type Skipped, Streaks } from "./Streaks.js"
 
 export interface BreakerSettings {
   /** How many outages in a row open the breaker. */
@@ -41,32 +43,42 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
       })
     // Made once: an Error captures its stack when it is made, which costs more than the rest of a skipped call.
     const open = skipped(`the ${store.name} store keeps failing and is not asked until a probe succeeds`)
+    const unwritable = skipped(`the ${store.name} store takes no writes and is only read until a probe succeeds`)
     const awaitingReplay = skipped("the key was invalidated during an outage, and that could not be replayed yet")
 
-    let failuresInARow = 0
-    let isOpen = false
+    let skips: Skipped = "nothing"
     let isClosed = false
     // Whether the log says that the breaker is open. A store that comes and goes is told once a minute.
     let isReported = false
     const warnings = new Warnings()
     let lastFailed = probeKey
-    const refusals = new Refusals(settings.failures)
+    const streaks = new Streaks(settings.failures)
     // A latch that a synchronous call opens: the fiber whose failure opens the breaker may be interrupted at that very line.
     const probesWanted = Effect.unsafeMakeLatch()
 
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
         isClosed = true
-        if (isOpen) openBreakers.unsafeModify(-1, [])
+        if (skips !== "nothing") openBreakers.unsafeModify(-1, [])
       })
+    )
+
+    /** Of an entry that has run out already. */
+    const probeWrite: Effect.Effect<void, CacheError> = withFiber((fiber) =>
+      Effect.flatMap(
+        unfused(store.write)([
+          { key: probeKey, entry: { value: undefined, lease: { id: "probe", until: nowMillis(fiber) }, groups: [] } }
+        ]),
+        ([rejected]) => rejected?.error ?? Effect.void
+      )
     )
 
     /** `true`: the store is back. `false`: it failed with an error that the breaker ignores. Otherwise it fails. */
     const probe: Effect.Effect<boolean, CacheError> = withFiber((fiber): Effect.Effect<unknown, CacheError> => {
-      if (!queue.isEmpty) return queue.replay
-      // It can be read, though it refuses to be written.
-      if (refusals.refusesWrites) return store.remove([probeKey])
-      return store.read(fiber, [lastFailed], () => Effect.void, Effect.fail)
+      if (skips === "writes") {
+        return Effect.zipRight(queue.isEmpty ? Effect.void : Effect.ignore(queue.replay), probeWrite)
+      }
+      return queue.isEmpty ? store.read(fiber, [lastFailed], () => Effect.void, Effect.fail) : queue.replay
     }).pipe(
       Effect.as(true),
       Effect.catchIf(ignoredByBreaker, () => Effect.succeed(false))
@@ -75,14 +87,16 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
     /** Logs that the breaker is open, unless the log says so already. */
     const report = (failure: Option.Option<CacheError>): Effect.Effect<void> =>
       Effect.suspend(() => {
-        if (isReported || !isOpen) return Effect.void
+        if (isReported || skips === "nothing") return Effect.void
         const why = Option.match(failure, {
           onNone: () => "",
           onSome: ({ description, reason }) => `: ${description} (${reason})`
         })
         const message = () =>
-          `Cache store ${store.name} failed ${settings.failures} times in a row: calls go on without it${why}`
-        return Effect.map(warnings.tryWarn("open", message), (logged) => {
+          skips === "writes"
+            ? `Cache store ${store.name} failed to store ${settings.failures} times in a row: what it has is served, nothing new is stored${why}`
+            : `Cache store ${store.name} failed ${settings.failures} times in a row: calls go on without it${why}`
+        return Effect.map(warnings.tryWarn(`skips ${skips}`, message), (logged) => {
           isReported = logged
         })
       })
@@ -91,10 +105,9 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
       Effect.exit(Effect.zipRight(backgroundSleep(settings.retryAfter), probe)),
       (exit) => {
         if (exit._tag === "Failure") return Effect.zipRight(report(Cause.failureOption(exit.cause)), probeUntilBack)
-        const wasOpen = isOpen
-        isOpen = false
-        failuresInARow = 0
-        refusals.wrote()
+        const wasOpen = skips !== "nothing"
+        skips = "nothing"
+        streaks.succeeded("write")
         if (wasOpen) openBreakers.unsafeModify(-1, [])
         // Not all is replayed yet: the queued keys stay unread, all others can be read.
         if (!queue.isEmpty) return probeUntilBack
@@ -106,32 +119,21 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
     )
     yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(probesWanted.await, probeUntilBack))))
 
-    const succeeded = {
-      read: (): void => {
-        failuresInARow = 0
-        refusals.read()
-      },
-      write: (): void => {
-        failuresInARow = 0
-        refusals.wrote()
-      }
-    }
-
     /** Counts the outage or refusal, opens the breaker if that was one too many, and goes on with the caller's `onFailure`. */
     const afterFailure = <A, E, R>(
-      kind: "read" | "write",
+      kind: Kind,
       key: string | undefined,
       error: CacheError,
       onFailure: (error: CacheError) => Effect.Effect<A, E, R>
     ): Effect.Effect<A, E, R> => {
       // Once the layer closes, failures say nothing about the store.
-      if (ignoredByBreaker(error) || isOpen || isClosed) return onFailure(error)
-      if (isOutage(error)) {
-        if (key !== undefined) lastFailed = key
-        if (++failuresInARow < settings.failures) return onFailure(error)
-      } else if (!isRefusal(error) || !refusals.areTooMany(kind, key)) return onFailure(error)
-      isOpen = true
-      openBreakers.unsafeModify(1, [])
+      if (skips === "everything" || isClosed) return onFailure(error)
+      if (isOutage(error) && key !== undefined) lastFailed = key
+      const next = streaks.failed(kind, key, error)
+      if (next === "nothing" || next === skips) return onFailure(error)
+      if (skips === "nothing") openBreakers.unsafeModify(1, [])
+      skips = next
+      isReported = false
       probesWanted.unsafeOpen()
       return Effect.zipRight(
         report(Option.some(error)),
@@ -152,14 +154,16 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
       ): Fused<Request, Answer> =>
       (fiber, requests, onAnswer, onFailure) => {
         if (isInside(fiber)) return operation(fiber, requests, onAnswer, onFailure)
-        if (isOpen) return onFailure(open)
+        if (skips !== "nothing" && (skips === "everything" || kind === "write")) {
+          return onFailure(skips === "everything" ? open : unwritable)
+        }
         return operation(
           fiber,
           requests,
           (answer) => {
             const refusal = refusalIn(answer, requests)
             if (refusal !== undefined) return afterFailure(kind, firstKey(requests), refusal, () => onAnswer(answer))
-            succeeded[kind]()
+            streaks.succeeded(kind)
             return onAnswer(answer)
           },
           (error) => afterFailure(kind, firstKey(requests), error, onFailure)
@@ -181,20 +185,25 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
     )
 
     const guarded = <A>(
+      kind: Kind,
       key: string | undefined,
       operation: () => Effect.Effect<A, CacheError>
     ): Effect.Effect<A, CacheError> =>
       withFiber((fiber) => {
         if (isInside(fiber)) return operation()
-        if (isOpen) return Effect.fail(open)
+        if (skips === "everything") return Effect.fail(open)
+        if (skips === "writes" && kind === "write") return Effect.fail(unwritable)
         return Effect.matchEffect(operation(), {
-          onFailure: (error) => afterFailure("write", key, error, Effect.fail),
+          onFailure: (error) => afterFailure(kind, key, error, Effect.fail),
           onSuccess: (value) => {
-            succeeded.write()
+            streaks.succeeded(kind)
             return Effect.succeed(value)
           }
         })
       })
+
+    /** A store that takes no writes takes most often no removals either, and both until somebody mends it. */
+    const isQueueable = (error: CacheError): boolean => isOutage(error) || (skips === "writes" && isRefusal(error))
 
     /** Queues an invalidation that fails because of an outage, and succeeds with `instead`. */
     const queued = <A>(
@@ -203,7 +212,7 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
       instead: A
     ): Effect.Effect<A, CacheError> =>
       settings.queueInvalidations
-        ? Effect.catchIf(operation, isOutage, (error) =>
+        ? Effect.catchIf(operation, isQueueable, (error) =>
             withFiber((fiber) => {
               if (isInside(fiber)) return Effect.fail(error)
               enqueue()
@@ -241,16 +250,16 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
       joinsTransaction: store.joinsTransaction,
       read,
       write,
-      add: (key, entry) => guarded(key, () => store.add(key, entry)),
-      replace: (key, token, entry) => guarded(key, () => store.replace(key, token, entry)),
+      add: (key, entry) => guarded("write", key, () => store.add(key, entry)),
+      replace: (key, token, entry) => guarded("write", key, () => store.replace(key, token, entry)),
       remove: (keys) =>
         queued(
-          guarded(keys[0], () => store.remove(keys)),
+          guarded("remove", keys[0], () => store.remove(keys)),
           () => queue.add(keys),
           0
         ),
       clear: queued(
-        guarded(undefined, () => store.clear),
+        guarded("remove", undefined, () => store.clear),
         () => queue.addClear(),
         undefined
       ),

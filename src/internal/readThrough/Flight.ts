@@ -4,9 +4,13 @@ import { Inherited, type Starter } from "../runtime/inherited.js"
 
 export type Outcome<A, E> =
   /** Another caller got the lease first: the waiting callers read again. */
-  { readonly _tag: "Lost" } | { readonly _tag: "Done"; readonly exit: Exit.Exit<A, E> }
+  | { readonly _tag: "Lost" }
+  /** The store takes no lease, and a flight of this key runs without one already: the waiting callers join that one. */
+  | { readonly _tag: "RunsWithoutLease" }
+  | { readonly _tag: "Done"; readonly exit: Exit.Exit<A, E> }
 
 export const lost: Outcome<never, never> = { _tag: "Lost" }
+export const runsWithoutLease: Outcome<never, never> = { _tag: "RunsWithoutLease" }
 
 /** The types of the value and the error are those of the key. Only the callers know them. */
 export class Flight {

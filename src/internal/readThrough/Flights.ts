@@ -6,7 +6,7 @@
  * - The computation has not begun (`acquiring`, by key): it begins after the call.
  * - The caller has just read the flight's own lease in the store (`computing`, by lease id): nothing invalidated the key up to
  *   that read.
- * While the store can't be read there is no lease to look for. Then callers share by key (`withoutLease`). Callers who waited for
+ * While the store can't be read, or takes no lease, there is none to look for. Then callers share by key (`withoutLease`). Callers who waited for
  * a lease that ended without a value share the flight that begins then (`after`): all their calls are older than it.
  */
 import { randomBytes } from "node:crypto"
@@ -69,6 +69,7 @@ export class Flights {
     return this.computingByLease.get(leaseId)
   }
 
+  /** The flight of this key that runs without a lease, if callers may still join it. */
   withoutLease(key: string): Flight | undefined {
     return this.withoutLeaseByKey.get(key)
   }

@@ -148,7 +148,7 @@ export class ReadThrough implements Lookups {
         return Effect.zipRight(this.singleFlight.startInBackground(fiber, request, "refresh", snapshot), serve)
       }
       return Effect.flatMap(this.singleFlight.start(fiber, request, "refresh", snapshot), (outcome) => {
-        if (outcome._tag === "Lost") return serve
+        if (outcome._tag !== "Done") return serve
         // `staleOnError` is about stale values of callers who recompute. A fresh value is served after a failure in any case.
         if (Exit.isFailure(outcome.exit) && (request.policy.staleOnError || background || state._tag === "Fresh")) {
           return serve
@@ -161,7 +161,8 @@ export class ReadThrough implements Lookups {
   /** Whether this caller should try to recompute a value that may still be served. */
   private isDue<A, E, R>(request: MemoRequest<A, E, R>, state: Servable): Effect.Effect<boolean> {
     if (state.lease !== undefined || this.flights.acquiring(request.key) !== undefined) return Effect.succeed(false)
-    if (state._tag === "Stale") return Effect.succeed(true)
+    // Where the store takes no lease, somebody may recompute it all the same.
+    if (state._tag === "Stale") return Effect.succeed(this.flights.withoutLease(request.key) === undefined)
     const beta = request.policy.earlyRefresh
     if (beta === 0) return Effect.succeed(false)
     return Effect.zipWith(now, Random.next, (time, random) => refreshesEarly(state.value, time, beta, random))
@@ -186,6 +187,7 @@ export class ReadThrough implements Lookups {
       )
     const settle = (outcome: Outcome<A, E>): Effect.Effect<A, E, R> => {
       if (outcome._tag === "Done") return outcome.exit
+      if (outcome._tag === "RunsWithoutLease") return this.withoutStore.share(fiber, request)
       const next = { lost: state._tag === "Gone" ? lost + 1 : 0 }
       return tries === 0 || ended !== undefined
         ? again(0, next)

@@ -109,7 +109,7 @@ export class SingleFlight {
         return Effect.flatMap(
           this.await<A, E>(flight, callerFlight, false, restore(flight.joinedLanding)),
           (outcome): Effect.Effect<Outcome<A, E>, never, R> => {
-            if (outcome._tag === "Lost") return Effect.succeed(outcome)
+            if (outcome._tag !== "Done") return Effect.succeed(outcome)
             if (!flight.misnamed) {
               linkSpans(fiber.currentSpan, flight.span)
               return Effect.as(request.counters.count("joined"), outcome)

@@ -31,7 +31,7 @@ export class WithoutStore {
   ): Effect.Effect<A, E, R> {
     request.counters.countOn(fiber, "storeErrors")
     if (isMiss) request.counters.countOn(fiber, "misses")
-    const computing = Effect.suspend(() => this.compute(fiber, request))
+    const computing = Effect.suspend(() => this.share(fiber, request))
     return alreadyReported(fiber, error)
       ? computing
       : Effect.zipRight(logFailure(request.warnings, unavailable, request.printed, error), computing)
@@ -40,15 +40,16 @@ export class WithoutStore {
   /** Starts a computation of its own, although another may run. */
   start<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.flatMap(this.singleFlight.start(fiber, request, "withoutStore"), (outcome) =>
-      outcome._tag === "Done" ? outcome.exit : this.compute(fiber, request)
+      outcome._tag === "Done" ? outcome.exit : this.share(fiber, request)
     )
   }
 
-  private compute<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
+  /** Joins the flight of this key that runs without a lease, or starts one. */
+  share<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
     const flight = this.flights.withoutLease(request.key)
     if (flight === undefined) return this.start(fiber, request)
     return Effect.flatMap(this.singleFlight.join(request, flight), (outcome) =>
-      outcome._tag === "Done" ? outcome.exit : this.compute(fiber, request)
+      outcome._tag === "Done" ? outcome.exit : this.share(fiber, request)
     )
   }
 }

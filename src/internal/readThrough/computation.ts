@@ -7,7 +7,7 @@ import type { Snapshot } from "../entries/EntryReader.js"
 import { forkInAsyncContext } from "../runtime/asyncContext.js"
 import { now, nowMillis, withFiber } from "../runtime/fiber.js"
 import { computeSpan } from "../runtime/spans.js"
-import { type Flight, lost, type Outcome } from "./Flight.js"
+import { type Flight, lost, type Outcome, runsWithoutLease } from "./Flight.js"
 import type { Flights } from "./Flights.js"
 import type { Invalidation } from "./invalidation.js"
 import type { Leases, OwnLease } from "./Lease.js"
@@ -52,12 +52,29 @@ export class Computation {
         : Effect.flatMap(
             this.leases.acquire(request, flight, mode !== "miss", mode === "force", snapshot),
             (acquired): Effect.Effect<Outcome<A, E>, never, R> =>
-              acquired._tag === "Lost" ? Effect.succeed(lost) : this.compute(request, flight, acquired.lease)
+              acquired._tag === "Acquired"
+                ? this.compute(request, flight, acquired.lease)
+                : acquired._tag === "Lost"
+                  ? Effect.succeed(lost)
+                  : this.computeWithoutLease(request, flight, mode)
           )
     return Effect.matchCause(ended, {
       onSuccess: onEnd,
       onFailure: (cause) => onEnd({ _tag: "Done", exit: Exit.failCause(cause) })
     })
+  }
+
+  /** The store may refuse all leases: then the callers who wait for a value share one flight without a lease. */
+  private computeWithoutLease<A, E, R>(
+    request: MemoRequest<A, E, R>,
+    flight: Flight,
+    mode: Mode
+  ): Effect.Effect<Outcome<A, E>, never, R> {
+    return Effect.suspend(() =>
+      mode === "miss" && this.flights.withoutLease(request.key) !== undefined
+        ? Effect.succeed(runsWithoutLease)
+        : this.compute(request, flight, undefined)
+    )
   }
 
   private compute<A, E, R>(

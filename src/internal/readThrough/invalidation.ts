@@ -5,7 +5,6 @@ import type { RejectedItem, WriteItem } from "../../CacheStore.js"
 import type { EntryReader } from "../entries/EntryReader.js"
 import { newVersion, versionEntry } from "../entries/groupVersions.js"
 import type { Name } from "../entries/keyspace.js"
-import { isOutage } from "../outages/outage.js"
 import { storeFailed } from "../outages/storeFailure.js"
 import { type CallingFiber, nowMillis, withFiber } from "../runtime/fiber.js"
 import { logAction } from "../runtime/logs.js"
@@ -113,7 +112,7 @@ export class Invalidation implements Invalidator {
   /**
    * Gives the group a new version: entries made under another one are invalid from now on. To remove the version invalidates as
    * well, but then the next computation must create one. It is removed inside a transaction, which can't hold the group until its
-   * commit, and during an outage, because a removal can be queued.
+   * commit, and where it can't be written: a removal can be queued in an outage, and a full store takes it.
    */
   group(key: string, printed: string): Effect.Effect<void, CacheError> {
     const { store } = this
@@ -124,7 +123,7 @@ export class Invalidation implements Invalidator {
         rejected === undefined ? Effect.void : Effect.fail(rejected.error)
       )
     })
-    const renewed = Effect.catchIf(written, isOutage, (error) => Effect.mapError(removed, () => error))
+    const renewed = Effect.catchAll(written, () => removed)
     const invalidated = Effect.flatMap(inTransaction, (inside) => (inside ? removed : renewed))
     const detached = Effect.ensuring(
       storeSpan("invalidateGroup", store.name, 1, invalidated),

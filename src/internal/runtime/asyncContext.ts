@@ -6,7 +6,10 @@
 import { AsyncResource } from "node:async_hooks"
 import { Effect, type Fiber, Runtime } from "effect"
 
-export type AsyncContext = AsyncResource
+/** A part of Node's `AsyncResource`, named here so that the declarations need no types of Node. */
+export interface AsyncContext {
+  runInAsyncScope<A>(run: () => A): A
+}
 
 /** The async context of the running code. It takes 30 ns; `AsyncLocalStorage.snapshot` takes 10 µs on Node 20. */
 export const captureAsyncContext = (): AsyncContext => new AsyncResource("effect-cached")

@@ -32,6 +32,26 @@ it.effect("a value that is hit now and then stays, however many others are store
   }).pipe(Effect.provide(MemoryBackend.layer({ maxEntries: size })))
 )
 
+for (const maxEntries of [undefined, 1_000_000]) {
+  it.effect(`the same where bytes are the bound, and ${maxEntries ?? 10_000} entries would be`, () =>
+    Effect.gen(function* () {
+      let computed = 0
+      const text = cached((_key: number) => Effect.sync(() => "x".repeat(1_000 + 0 * ++computed)), {
+        key: "text",
+        ttl: "1 hour"
+      })
+      yield* text(0)
+      for (let key = 1; key <= 1_000; key++) {
+        yield* text(key)
+        if (key % 10 === 0) yield* text(0)
+      }
+      expect(computed).toBe(1_001)
+    }).pipe(
+      Effect.provide(MemoryBackend.layer({ maxBytes: 100_000, ...(maxEntries === undefined ? {} : { maxEntries }) }))
+    )
+  )
+}
+
 it.effect("a value that is not hit any more is dropped", () =>
   Effect.gen(function* () {
     const { state, value } = counted()

@@ -152,6 +152,20 @@ describe("a bound of bytes", () => {
     })
   )
 
+  it.scoped("counts the groups of an entry", () =>
+    Effect.gen(function* () {
+      const [store] = yield* make({ maxBytes: 10_000 })
+      const entryOf = (count: number) => {
+        const groups = Array.from({ length: count }, (_, index) => ({ key: `v3:test:group ${index}`, version: "one" }))
+        return { ...fresh, groups }
+      }
+      for (let n = 0; n < 100; n++) yield* unfused(store.write)([{ key: `key ${n}`, entry: entryOf(20) }])
+      assert.isAtMost(yield* entriesOf(store), 8)
+      const [refused] = yield* unfused(store.write)([{ key: "key", entry: entryOf(200) }])
+      assert.strictEqual(refused?.error.reason, "TooLarge")
+    })
+  )
+
   it.scoped("refuses a value that alone is over it, and removes the old value", () =>
     Effect.gen(function* () {
       const [store, local] = yield* make({ maxBytes: 10_000 })

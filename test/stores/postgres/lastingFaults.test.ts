@@ -108,6 +108,36 @@ describe("a fault that lasts", () => {
     })
   )
 
+  it.scopedLive("no right to insert: hits go on, removals work, and it stores again once it may", () =>
+    Effect.gen(function* () {
+      const { layer, lines } = warned()
+      yield* Effect.gen(function* () {
+        const sql = yield* administrator
+        const role = yield* ownRole(sql)
+        const table = freshTable()
+        yield* sql.unsafe(yield* SqlBackend.printDefinition({ table }))
+        yield* sql.unsafe(`GRANT ALL ON ${table} TO ${role.name}`)
+        const cache = yield* backend(role.url, { table, breaker })
+        yield* cache.set("kept", 1, { ttl: "1 hour" })
+        yield* cache.set("removed", 1, { ttl: "1 hour", groups: ["group"] })
+        yield* sql.unsafe(`REVOKE INSERT ON ${table} FROM ${role.name}`)
+        for (let round = 0; round < 50; round++) {
+          yield* calls(cache, 4 * round, 4)
+          expect(yield* cache.get("kept")).toEqual(Option.some(1))
+        }
+        expect(lines.length).toBeGreaterThan(0)
+        expect(lines.length).toBeLessThan(8)
+        expect(lines.join("\n")).toContain("what it has is served, nothing new is stored")
+        yield* cache.invalidateGroup("group")
+        expect(yield* cache.get("removed")).toEqual(Option.none())
+        expect(yield* cache.delete("kept")).toBe(true)
+        yield* sql.unsafe(`GRANT INSERT ON ${table} TO ${role.name}`)
+        yield* until(Effect.option(cache.set("kept", 2, { ttl: "1 hour" })), Option.isSome)
+        expect(yield* cache.get("kept")).toEqual(Option.some(2))
+      }).pipe(Effect.provide(layer))
+    })
+  )
+
   for (const [what, break_, advice] of [
     [
       "without the right to delete",

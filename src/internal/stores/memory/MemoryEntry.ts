@@ -3,6 +3,8 @@ import { type CachedValue, type Entry, expiresAt, type GroupVersion, type Token 
 import type { LocalEntry } from "../Store.js"
 import type { Slotted } from "./Slots.js"
 
+const noGroups: ReadonlyArray<GroupVersion> = []
+
 /**
  * It is its own token, because each write makes a new object. It repeats the members of `entry` that a hit reads: following one
  * reference less makes the hit faster.
@@ -10,7 +12,7 @@ import type { Slotted } from "./Slots.js"
 export class MemoryEntry implements LocalEntry, Slotted {
   entry: Entry | undefined
   value: CachedValue | undefined
-  readonly groups: ReadonlyArray<GroupVersion>
+  groups: ReadonlyArray<GroupVersion>
   readonly expiresAt: number
   slot = -1
 
@@ -34,5 +36,6 @@ export class MemoryEntry implements LocalEntry, Slotted {
   clear(): void {
     this.entry = undefined
     this.value = undefined
+    this.groups = noGroups
   }
 }

@@ -34,20 +34,29 @@ const withOwnMemory = (entry: Entry): Entry =>
 const sweepEvery = "30 seconds"
 /** How many entries the sweep checks in one turn of the event loop. */
 const sweepSlice = 1_000
-/** About what an entry without its key and payload takes in the heap. */
+/** About what an entry without its key, groups and payload takes in the heap. */
 const entryBytes = 150
+/** About what a group of an entry takes, without its name. */
+const groupBytes = 70
 /** With fewer entries than this the LRU is exact; `nearFront` says what a larger one does. */
 const exactBelow = 1_000
+
+/** About what the entry takes in the heap, the versions of its groups included. */
+const bytesOf = (key: string, { groups, value }: Entry): number => {
+  let bytes = entryBytes + key.length + approximateBytes(value?.payload)
+  for (const group of groups) bytes += groupBytes + group.key.length
+  return bytes
+}
 
 const evicted = evictedFrom("memory")
 
 export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { copy, maxBytes, maxEntries } = options
+    const { copy, maxBytes } = options
+    // As many entries as there can be: what is bounded by it need not be larger.
+    const maxEntries = Math.min(options.maxEntries, Math.ceil((maxBytes ?? Number.POSITIVE_INFINITY) / entryBytes))
     let evictions = 0
     let moves = 0
-    // In a large LRU, a use moves an entry to the front only from the rear half: a move costs more than the rest of a hit.
-    const nearFront = maxEntries < exactBelow ? 0 : maxEntries >> 1
     const newLru = () =>
       new LRUCache<string, MemoryEntry>({
         max: maxEntries,
@@ -60,7 +69,17 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
         }
       })
     let values = newLru()
-    const newGroups = () => new Groups(maxEntries, (entry) => release(entry))
+    /** How many entries fit, as large as they are now. */
+    const room = (): number =>
+      maxBytes === undefined || values.calculatedSize === 0
+        ? maxEntries
+        : Math.min(maxEntries, (maxBytes * values.size) / values.calculatedSize)
+    /** In a large LRU, a use moves an entry to the front only from the rear half: a move costs more than the rest of a hit. */
+    const nearFront = (): number => {
+      const entries = room()
+      return entries < exactBelow ? 0 : entries / 2
+    }
+    const newGroups = () => new Groups(options.maxEntries, (entry) => release(entry))
     let groups = newGroups()
     const leases = new Map<string, MemoryEntry>()
     /** All entries, for the sweep. */
@@ -118,7 +137,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
       operation: string
     ): Either.Either<{ readonly size: number }, CacheError> => {
       try {
-        const size = entryBytes + key.length + approximateBytes(entry.value?.payload)
+        const size = bytesOf(key, entry)
         return size <= limit
           ? Either.right({ size })
           : Either.left(
@@ -213,7 +232,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
         used: (entry) => {
           // All entries that this store returns are `MemoryEntry`s.
           const { key, movedAt } = entry as MemoryEntry
-          if (moves - movedAt >= nearFront) moveToFront(key)
+          if (moves - movedAt >= nearFront()) moveToFront(key)
         }
       },
       read: (fiber, keys, onFound) => {
