@@ -201,6 +201,43 @@ describe("nothing that is said holds a value, nor with redactKeys an argument", 
     })
   }
 
+  it.live("on PostgreSQL, where a trigger quotes the keys of a whole batch, and of what the purge deletes", () => {
+    const said = new Said()
+    const table = freshTable()
+    const everyHundred = { purgeEvery: "100 millis", maxEntries: 100 } as const
+    const layer = SqlBackend.layer({ table, redactKeys: true, ...everyHundred }).pipe(Layer.provideMerge(client()))
+    const users = Array.from({ length: 20 }, (_, number) => `${number}${email}`)
+    return Effect.gen(function* () {
+      const sql = yield* SqlClient
+      const cache = yield* CacheBackend
+      yield* Effect.forEach(users, (user) => cache.set(user, secret, { ttl: "50 millis" }))
+      yield* sql.unsafe(`CREATE FUNCTION ${table}_refuse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'not %', COALESCE(OLD.key, NEW.key); END $$`)
+      yield* sql.unsafe(
+        `CREATE TRIGGER refuse BEFORE INSERT OR UPDATE OR DELETE ON ${table} FOR EACH ROW EXECUTE FUNCTION ${table}_refuse()`
+      )
+      const profile = cached((_user: string) => Effect.succeed(secret), {
+        key: "profile",
+        groups: (user) => [`group of ${user}`]
+      })
+      const all = (each: (user: string) => Effect.Effect<unknown, unknown, CacheBackend>) =>
+        Effect.forEach(users, (user) => said.hear(each(user)), { concurrency: "unbounded", discard: true })
+      yield* all(profile)
+      yield* all((user) => cache.set(user, secret))
+      yield* all((user) => cache.delete(user))
+      yield* all((user) => cache.invalidateGroup(user))
+      yield* all((user) => sql.withTransaction(profile.invalidate(user)))
+      yield* all((user) => sql.withTransaction(cache.set(user, secret)))
+      yield* all(() => cache.setMany(users.map((user) => [user, secret] as const)))
+      yield* said.hear(cache.clear)
+      const purged = Effect.sync(() => said.quoting("purge failed").length > 0)
+      yield* Effect.repeat(Effect.delay(purged, "20 millis"), { until: (done) => done })
+      expect(said.quoting("not …").length).toBeGreaterThan(20)
+      nothingOf(said, email)
+      nothingOf(said, secret)
+    }).pipe(Effect.provide(layer), Effect.provide(said.layer), Effect.timeout("30 seconds"))
+  })
+
   it.scopedLive("on Memcached, and while its server is away", () => {
     const said = new Said()
     const wait = Effect.sleep("50 millis")

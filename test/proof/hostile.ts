@@ -2,12 +2,12 @@
  * A hostile writer: a thousand forged or damaged records a second, written straight into the table or the server, beside real
  * load. Does a caller ever get a wrong value, wait without end, or die?
  */
-import { serialize } from "node:v8"
 import { PgClient } from "@effect/sql-pg"
 import { Cause, Effect, Exit, Fiber, Layer, Option, Redacted, type Scope } from "effect"
 import { CacheBackend, cached } from "effect-cached"
 import { stamp } from "../cluster/history.js"
 import { type StoreDescription, storeLayer } from "../cluster/stores.js"
+import { forge, random } from "./forgeries.js"
 import { type Session, session } from "./memcachedSession.js"
 import { count, percentile, type Scenario, storeTitles } from "./scenario.js"
 
@@ -76,52 +76,6 @@ const memcachedTarget = (
     overwrite: (forged) => Effect.forEach(forged, ({ bytes, key }) => one.set(key, bytes, 3_600), { discard: true })
   }))
 
-const random = (below: number) => Math.floor(Math.random() * below)
-const randomBytes = (length: number) => Buffer.from(Array.from({ length }, () => random(256)))
-
-/** V8's own form of an array of a hundred million holes, in a few bytes. */
-const hugeArray = () => {
-  const bytes = serialize(new Array(100_000_000))
-  return Buffer.from(bytes)
-}
-
-type Forge = (record: Buffer, other: Buffer, prefix: number) => Buffer
-
-/** The payload itself is left alone: who may write the store may write any value. */
-const header = 40
-
-const forges: ReadonlyArray<Forge> = [
-  (record) => record.subarray(0, random(record.length)),
-  () => randomBytes(random(200)),
-  () => Buffer.alloc(0),
-  // a record of another key
-  (_record, other) => other,
-  // one bit of the header
-  (record, _other, prefix) => {
-    const flipped = Buffer.from(record)
-    const at = prefix + random(Math.max(1, Math.min(header, flipped.length - prefix)))
-    flipped[at] = (flipped[at] ?? 0) ^ (1 << random(8))
-    return flipped
-  },
-  // the largest numbers where lengths and times stand
-  (record, _other, prefix) => {
-    const grown = Buffer.from(record)
-    const at = prefix + random(Math.max(1, Math.min(header, grown.length - prefix)))
-    grown.fill(0xff, at, Math.min(grown.length, at + 8))
-    return grown
-  },
-  // an endless time: infinity as a double, little-endian
-  (record, _other, prefix) => {
-    const endless = Buffer.from(record)
-    const at = prefix + random(Math.max(1, Math.min(header, endless.length - prefix - 8)))
-    if (at + 8 <= endless.length) endless.writeDoubleLE(Number.POSITIVE_INFINITY, at)
-    return endless
-  },
-  (record, _other, prefix) => Buffer.concat([record.subarray(0, prefix), hugeArray()]),
-  (record) => Buffer.concat([record, randomBytes(1 + random(50))]),
-  (record, _other, prefix) => Buffer.concat([record.subarray(0, prefix + 9), Buffer.alloc(70_000, "g")])
-]
-
 const forging = (target: Target, prefix: number, until: number) =>
   Effect.gen(function* () {
     let forged = 0
@@ -133,8 +87,7 @@ const forging = (target: Target, prefix: number, until: number) =>
       for (let made = 0; made < Math.min(due, 500) && records.length > 0; made++) {
         const one = records[random(records.length)]
         const other = records[random(records.length)]
-        const forge = forges[random(forges.length)]
-        if (one === undefined || other === undefined || forge === undefined) continue
+        if (one === undefined || other === undefined) continue
         batch.push({ key: one.key, bytes: forge(one.bytes, other.bytes, Math.min(prefix, one.bytes.length)) })
       }
       yield* target.overwrite(batch)

@@ -189,6 +189,18 @@ describe("a lease that nobody gives back", () => {
     assert.deepStrictEqual(waiting.unsafePoll(), Exit.succeed(1))
   })
 
+  it("is followed by another one, again and again: nobody waits for more than three times maxLease", () => {
+    const there = world({ hang: [] })
+    const { first, simulation } = there
+    const waiting = first.process.fork(first.lookup)
+    for (let count = 0; count < 3.5 * maxLease && waiting.unsafePoll() === null; count += 100) {
+      put(there, bare(`foreign.${count}`, simulation.time + lease))
+      simulation.pass(100)
+    }
+    assert.deepStrictEqual(waiting.unsafePoll(), Exit.succeed(1))
+    assert.isAtLeast(simulation.time, 3 * maxLease)
+  })
+
   it("stands beside a stale value: that is recomputed after maxLease", () => {
     for (const revalidate of ["caller", "background"] as const) {
       const there = world({ hang: [], revalidate, stale: 600_000 })

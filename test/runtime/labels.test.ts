@@ -9,6 +9,7 @@ import { cached, MemoryBackend } from "effect-cached"
 import { LayerCounters } from "../../src/internal/runtime/counters.js"
 import { withFiber } from "../../src/internal/runtime/fiber.js"
 import { breakerGauge, evictedFrom } from "../../src/internal/runtime/metrics.js"
+import { Warnings } from "../../src/internal/runtime/warnings.js"
 import { Said } from "../support/everythingSaid.js"
 
 const script = fileURLToPath(new URL("manyNames.ts", import.meta.url))
@@ -53,7 +54,7 @@ const ofStore = (store: string) =>
 describe("labels", () => {
   it.effect("beyond the thousandth name all count as other, and in the stats", () =>
     Effect.gen(function* () {
-      const counters = new LayerCounters("labels-test")
+      const counters = new LayerCounters("labels-test", new Warnings())
       for (let name = 0; name < 1_100; name++) yield* counters.of(`f${name}`).count("misses")
       yield* counters.of("f0").count("misses")
       yield* counters.of("f1099").count("misses")
@@ -90,7 +91,7 @@ describe("the table of metrics in docs/production.md", () => {
   it.effect("has every metric that is registered, and no other", () =>
     Effect.gen(function* () {
       const store = "table-test"
-      const counters = new LayerCounters(store)
+      const counters = new LayerCounters(store, new Warnings())
       const one = counters.of("f")
       for (const event of Object.keys(counters.counts)) yield* one.count(event as keyof typeof counters.counts)
       yield* withFiber((fiber) => {

@@ -163,6 +163,48 @@ describe("encodePlain", () => {
     assert.include(refusalOf({ links }), "is nested more than 500 levels deep")
   })
 
+  it("quotes nothing of what a proxy throws, and names its place", () => {
+    const throwing = (trap: "getPrototypeOf" | "ownKeys") =>
+      new Proxy(
+        {},
+        {
+          [trap]: () => {
+            throw new RangeError("a secret")
+          }
+        }
+      )
+    for (const trap of ["getPrototypeOf", "ownKeys"] as const) {
+      assert.strictEqual(refusalOf({ a: [throwing(trap)] }), "value.a[0] is a proxy, which can't be stored")
+      assert.notInclude(refusalOf(throwing(trap)), "secret")
+    }
+  })
+
+  it("names the place of a view whose memory was transferred", () => {
+    for (const make of [
+      (memory: ArrayBuffer) => new Float64Array(memory),
+      (memory: ArrayBuffer) => new DataView(memory),
+      (memory: ArrayBuffer) => Buffer.from(memory)
+    ]) {
+      const view = make(new ArrayBuffer(8))
+      structuredClone(view.buffer, { transfer: [view.buffer] })
+      assert.strictEqual(refusalOf({ a: [view] }), "value.a[0] threw when it was read")
+    }
+  })
+
+  it("refuses all but bytes where a polyfill has added a toJSON to all objects or arrays", () => {
+    for (const polluted of [Object.prototype, Array.prototype]) {
+      try {
+        Object.defineProperty(polluted, "toJSON", { value: () => "other", configurable: true })
+        for (const value of [{ a: 1 }, [1], { a: [new Date(0)] }]) {
+          assert.include(refusalOf(value), "can't be stored, because Object.prototype or Array.prototype has a toJSON")
+        }
+        assert.isTrue(Either.isRight(encodePlain(Uint8Array.of(1))))
+      } finally {
+        Reflect.deleteProperty(polluted, "toJSON")
+      }
+    }
+  })
+
   it("answers when the stack is almost used up", () => {
     const value = nest(300, new Date(0), (inner) => [inner])
     const bytes = encoded(value)

@@ -59,8 +59,8 @@ export const make = (
     const keyspaceOf = (asked: VersionOption | undefined): Keyspace =>
       asked?.version === undefined ? keyspace : Keyspace.under(namespace, asked.version, redacts)
     const { store, close } = closable(given)
-    const counters = new LayerCounters(store.name)
     const warnings = new Warnings()
+    const counters = new LayerCounters(store.name, warnings)
     const reader = new EntryReader(store)
     const flights = new Flights()
     const invalidation = new Invalidation(reader, flights, warnings)

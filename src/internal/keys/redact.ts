@@ -17,3 +17,9 @@ export const redactCall = (printed: string): string => {
   const end = printed.indexOf("(")
   return end === -1 ? printed : `${printed.slice(0, end)}(${redactText(printed)})`
 }
+
+/** A key as the store sees it: `v3:shop:city("lisbon")`. */
+const storedKey = /v[!-9;-~]*:[!-9;-~]*:[!-~]+/g
+
+/** The message of a driver without the keys in it: those of other callers too, whose operations it sent in one statement. */
+export const withoutStoredKeys = (message: string): string => message.replace(storedKey, "…")

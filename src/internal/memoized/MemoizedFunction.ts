@@ -114,14 +114,6 @@ const keyIsEmpty = new CacheError({
 
 const localVersion = (local: LocalPart, group: string): string | undefined => versionIn(local.group(group))
 
-const tooManyNames = ({ warnings }: Pick<MemoRequest<unknown, unknown, unknown>, "warnings">): Effect.Effect<void> =>
-  warnings.warn(
-    "names",
-    () =>
-      'This cache has met more than 1000 names of functions. The metrics of all further ones are under "other". A name must ' +
-      'not hold an id: an effect that depends on one has the option key: ["city", id] instead of key: "city:" + id'
-  )
-
 export class MemoizedFunction<A, E, R> {
   private readonly definition: Either.Either<Definition<A, Arguments>, CacheError>
   private readonly bindings = new WeakMap<CacheBackendService, Binding<A>>()
@@ -167,7 +159,7 @@ export class MemoizedFunction<A, E, R> {
     if (request instanceof CacheError) return Effect.die(withContext("cached", request))
     const answer = this.firstLocalHit(fiber, request) ?? request.binding.engine.readThrough.lookup(fiber, request)
     const { counters } = request.binding.engine
-    if (request.counters === counters.other) return Effect.zipRight(tooManyNames(request), answer)
+    if (request.counters === counters.other) return Effect.zipRight(counters.warnTooManyNames, answer)
     return this.unsaid === undefined ? answer : this.warnFirst(answer)
   }
 

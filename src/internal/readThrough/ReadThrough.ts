@@ -19,7 +19,7 @@ import { currentFlight, type Outcome } from "./Flight.js"
 import type { Flights } from "./Flights.js"
 import type { Invalidation } from "./invalidation.js"
 import { endedWithoutValue, saysEnded } from "./leaseId.js"
-import { atFirst, mostLost, type Progress, pollDelay, untilTombstone } from "./progress.js"
+import { atFirst, mostLost, mostWaits, type Progress, pollDelay, untilTombstone } from "./progress.js"
 import { type ReadResult, ReadStates } from "./ReadStates.js"
 import type { Lookups, MemoRequest } from "./request.js"
 import type { SingleFlight } from "./SingleFlight.js"
@@ -243,7 +243,8 @@ export class ReadThrough implements Lookups {
       // Two computations in two processes may need each other's result. Both leases are renewed, so both would wait for ever.
       // After a lease's length this caller computes the other key itself: if there is a cycle, that computation meets its own key
       // and fails. It joins no flight without a lease, which might be older than another process's invalidation.
-      if (currentFlight.of(fiber) !== undefined && waited > request.policy.lease) {
+      const { lease: length, maxLease } = request.policy
+      if (waited > (currentFlight.of(fiber) === undefined ? mostWaits * maxLease : length)) {
         return this.withoutStore.start(fiber, request)
       }
       return Effect.flatMap(Effect.zip(now, pollDelay(tries)), ([time, polling]) => {

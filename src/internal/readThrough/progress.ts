@@ -24,6 +24,9 @@ export const untilTombstone = 20
 /** After so many tries in a row what stands there can't be replaced, or changes all the time. */
 export const mostLost = 10
 
+/** How often `maxLease` a call waits for other processes, whatever new leases they write. */
+export const mostWaits = 3
+
 /** Milliseconds between two reads of a key that another process computes. */
 const firstPoll = 2
 const longestPoll = 100

@@ -2,10 +2,11 @@
  * Counts what the cache does: for `stats` in plain numbers of the layer, for dashboards in Effect metrics (`metrics.ts`). Both are
  * updated synchronously, because an operation of the runtime would cost more than a memory hit.
  */
-import { Effect, FiberRef, type Metric } from "effect"
+import { Effect, FiberRef, GlobalValue, type Metric } from "effect"
 import { type CallingFiber, hasTracer, withFiber } from "./fiber.js"
 import { computeHistogram, eventCounter } from "./metrics.js"
 import { markHit } from "./spans.js"
+import { Warnings } from "./warnings.js"
 
 const descriptions = {
   hits: "fresh values served from the cache",
@@ -53,7 +54,7 @@ export class Counters {
   constructor(
     private readonly counts: Counts,
     store: string,
-    /** The name of the function: one of at most a thousand. */
+    /** The name of the function, or `other`: their number is bounded. */
     readonly label: string
   ) {
     const labels = { key: label, store }
@@ -89,15 +90,33 @@ export class Counters {
 /** Effect's registry keeps a metric for ever, and a program may make functions without end. */
 const mostLabels = 1_000
 
+/** The registry is one for the process, and a program may make layers without end, for instance one a request. */
+const mostOfProcess = 10_000
+const labelsOfProcess = GlobalValue.globalValue("effect-cached/labels", () => new Set<string>())
+const warningsOfProcess = GlobalValue.globalValue("effect-cached/labelWarnings", () => new Warnings())
+
+/** Whether the label of this store is in the registry, or there is room for it. */
+const isRegistered = (store: string, label: string): boolean => {
+  const registered = `${store} ${label}`
+  if (labelsOfProcess.has(registered)) return true
+  if (labelsOfProcess.size >= mostOfProcess) return false
+  labelsOfProcess.add(registered)
+  return true
+}
+
 /** The counters of a layer, by the name of the memoized function; `direct` is for the operations of the service. */
 export class LayerCounters {
   readonly counts = zero()
   readonly direct: Counters
-  /** For all functions beyond the first thousand names. */
+  /** For all functions beyond the names that there is room for. */
   readonly other: Counters
   private readonly byLabel = new Map<string, Counters>()
 
-  constructor(private readonly store: string) {
+  /** @param warnings of the layer */
+  constructor(
+    private readonly store: string,
+    private readonly warnings: Warnings
+  ) {
     this.direct = new Counters(this.counts, store, "direct")
     this.other = new Counters(this.counts, store, "other")
   }
@@ -106,9 +125,20 @@ export class LayerCounters {
     const known = this.byLabel.get(label)
     if (known !== undefined) return known
     if (label === this.direct.label) return this.direct
-    if (this.byLabel.size >= mostLabels) return this.other
+    if (this.byLabel.size >= mostLabels || !isRegistered(this.store, label)) return this.other
     const counters = new Counters(this.counts, this.store, label)
     this.byLabel.set(label, counters)
     return counters
   }
+
+  /** Tells that functions count as `other`: once a minute for the layer, or for all layers if they have too many names together. */
+  get warnTooManyNames(): Effect.Effect<void> {
+    return this.byLabel.size >= mostLabels
+      ? this.warnings.warn("names", () => tooManyNames("This cache has", mostLabels))
+      : warningsOfProcess.warn("names", () => tooManyNames("The caches of this process have", mostOfProcess))
+  }
 }
+
+const tooManyNames = (whose: string, most: number) =>
+  `${whose} met more than ${most} names of functions. The metrics of all further ones are under "other". A name must ` +
+  'not hold an id: an effect that depends on one has the option key: ["city", id] instead of key: "city:" + id'

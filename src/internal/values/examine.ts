@@ -118,6 +118,8 @@ class Examination {
   private examineView(value: object): void {
     if (!ArrayBuffer.isView(value)) throw new Refusal("an object with the prototype of a typed array")
     if (!(value.buffer instanceof ArrayBuffer)) throw new Refusal("shared memory")
+    // Throws if the memory was transferred to another thread. A view of no bytes takes none.
+    new Uint8Array(value.buffer, 0, 0)
   }
 
   private examineDate(value: object): void {

@@ -50,10 +50,26 @@ const encodeBytes = (value: unknown): Uint8Array | undefined => {
   return prototype === Buffer.prototype ? marked(bufferMark, value) : undefined
 }
 
+/** A polyfill may have added it: then `JSON.stringify` prints whatever that returns. */
+const toJsonAdded: EncodeRefusal = {
+  path: "value",
+  problem: "can't be stored, because Object.prototype or Array.prototype has a toJSON"
+}
+
+const formOf = (value: unknown): ReturnType<typeof examine> => {
+  try {
+    if (isJson(value)) return "json"
+  } catch {
+    // A proxy threw: `examine` finds its place.
+  }
+  return examine(value)
+}
+
 const encode = (value: unknown): Uint8Array | EncodeRefusal => {
   const bytes = encodeBytes(value)
   if (bytes !== undefined) return bytes
-  const form = isJson(value) ? "json" : examine(value)
+  if ("toJSON" in Array.prototype) return toJsonAdded
+  const form = formOf(value)
   switch (form) {
     case "json":
       return Buffer.from(JSON.stringify(value), "utf8")
@@ -77,9 +93,9 @@ export const encodePlain = (value: unknown): Either.Either<Uint8Array, EncodeRef
     const encoded = encode(value)
     return encoded instanceof Uint8Array ? Either.right(encoded) : Either.left(encoded)
   } catch (cause) {
-    // A proxy threw, the caller had used up most of the stack, or the text is longer than V8 allows. Only V8's limits are quoted:
-    // what a proxy throws may quote the value.
-    const reason = cause instanceof RangeError ? cause.message : "it threw when it was read"
+    // The text is longer than V8 allows, the caller had used up most of the stack, or a proxy threw. Nothing is quoted: what a proxy
+    // throws may quote the value.
+    const reason = cause instanceof RangeError ? "it is too large" : "it threw when it was read"
     return Either.left({ path: "value", problem: `can't be stored: ${reason}`, cause })
   }
 }

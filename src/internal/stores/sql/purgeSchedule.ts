@@ -5,6 +5,7 @@
 import { Duration, Effect, Random, type Scope } from "effect"
 import type { CacheError } from "../../../CacheError.js"
 import type { StoreSize } from "../../../CacheStore.js"
+import { withoutStoredKeys } from "../../keys/redact.js"
 import { Warnings } from "../../runtime/warnings.js"
 import { wallClock } from "./wallClock.js"
 
@@ -28,6 +29,9 @@ export interface Purge {
 /** No write waits longer for the purge: a table over its bound harms less than a program that stands still. */
 const longestWait = Duration.seconds(1)
 
+/** A trigger may quote the keys that the purge deletes; the layer may hide keys (`redactKeys`). */
+const saidBy = ({ description, reason }: CacheError): string => `${withoutStoredKeys(description)} (${reason})`
+
 export const schedulePurge = (options: PurgeScheduleOptions): Effect.Effect<Throttle, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { maintenance, maxEntries, purgeEvery, sweep } = options
@@ -36,10 +40,10 @@ export const schedulePurge = (options: PurgeScheduleOptions): Effect.Effect<Thro
     const logFailure = <A>(what: string, effect: Effect.Effect<A, CacheError>) =>
       Effect.tapError(effect, (error) =>
         error.reason === "Unavailable"
-          ? Effect.logDebug(`Cache ${what} failed`, error)
+          ? Effect.logDebug(`Cache ${what} failed: ${saidBy(error)}`)
           : warnings.warn(
               `${what} ${error.reason}`,
-              () => `Cache ${what} failed, so the table may grow: ${error.message}`,
+              () => `Cache ${what} failed, so the table may grow: ${saidBy(error)}`,
               {
                 reason: error.reason
               }
