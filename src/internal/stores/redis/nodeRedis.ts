@@ -109,7 +109,7 @@ const refused = (cause: unknown): CacheError => cacheError("connect", cause)
  * Connects to one server. Waits for the first attempt only: if no server answers, it goes on trying in the background, and commands
  * fail until it has connected. Fails if the server refuses the connection.
  */
-const connectOne = (settings: ConnectionSettings): Effect.Effect<RedisClient, CacheError, Scope.Scope> =>
+export const connectOne = (settings: ConnectionSettings) =>
   Effect.gen(function* () {
     const { createClient } = yield* load
     let hasConnected = false
@@ -138,7 +138,7 @@ const connectOne = (settings: ConnectionSettings): Effect.Effect<RedisClient, Ca
         (cause: unknown) => resume(Effect.fail(refused(cause)))
       )
     })
-    return fromClient(client)
+    return client
   })
 
 const retryCluster = "1 second"
@@ -180,4 +180,4 @@ const connectCluster = (settings: ConnectionSettings): Effect.Effect<RedisClient
   })
 
 export const connect = (settings: ConnectionSettings): Effect.Effect<RedisClient, CacheError, Scope.Scope> =>
-  settings.isCluster ? connectCluster(settings) : connectOne(settings)
+  settings.isCluster ? connectCluster(settings) : Effect.map(connectOne(settings), fromClient)
