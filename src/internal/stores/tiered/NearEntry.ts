@@ -1,0 +1,46 @@
+/** A copy of an entry of the store below. */
+import type { CachedValue, Entry, GroupVersion, Token } from "../../../CacheStore.js"
+import type { LocalEntry } from "../Store.js"
+
+export class NearEntry implements LocalEntry {
+  /** What the store below has said; `undefined` once the copy has been dropped. */
+  entry: Entry | undefined
+  /** The value as a function decodes it, once one has; `undefined` for good once the copy has been dropped. */
+  value: CachedValue | undefined = undefined
+  /** Whose decoded value that is. */
+  private codec: unknown = undefined
+  readonly groups: ReadonlyArray<GroupVersion>
+
+  constructor(
+    readonly key: string,
+    readonly token: Token,
+    entry: Entry,
+    /** When it is too old to be served without asking below, in monotonic milliseconds. */
+    public currentUntil: number
+  ) {
+    this.entry = entry
+    this.groups = entry.groups
+  }
+
+  /** The time to live of the value ends then, in milliseconds on the Clock. */
+  get freshUntil(): number {
+    return this.entry?.value?.freshUntil ?? 0
+  }
+
+  learn(codec: unknown, decoded: unknown): void {
+    const value = this.entry?.value
+    if (value === undefined) return
+    this.value = { ...value, payload: decoded }
+    this.codec = codec
+  }
+
+  isDecodedBy(codec: unknown): boolean {
+    return this.codec === codec
+  }
+
+  /** Called when the copy is dropped: who remembers it must find no value. */
+  clear(): void {
+    this.entry = undefined
+    this.value = undefined
+  }
+}
