@@ -35,7 +35,7 @@ export type { NodeRedisClient, NodeRedisCluster } from "./internal/stores/redis/
  * @since 0.1.0
  * @category models
  */
-export interface RedisBackendOptions extends StoreBackend.BackendOptions, StoreBackend.OutageOptions {
+export interface RedisBackendOptions extends StoreBackend.BackendOptions, Omit<StoreBackend.OutageOptions, "timeout"> {
   /**
    * `redis[s]://[[username][:password]@]host[:port][/database]`. Several, as an array, are servers of one cluster: some of them
    * suffice, the others are found.
@@ -55,11 +55,17 @@ export interface RedisBackendOptions extends StoreBackend.BackendOptions, StoreB
   readonly database?: number | undefined
   /** TLS, as with `rediss:` in the `url`; or its options, such as `{ ca }`. Default false. */
   readonly tls?: boolean | ConnectionOptions | undefined
+  /**
+   * Until an operation without an answer fails with `Timeout`. Time in which this process is too busy to read answers does not
+   * count. Default 1 second.
+   */
+  readonly timeout?: Duration.DurationInput
   /** Until an attempt to connect counts as failed. Default 2 seconds. */
   readonly connectTimeout?: Duration.DurationInput | undefined
   /**
    * Makes `invalidate`, `delete`, `clear` and `invalidateGroup` wait until so many replicas have the invalidation; where they
-   * don't within `timeout` (default 1 second), it fails with `Unavailable`, although the primary server has it. Default: no wait.
+   * don't within `timeout` (default 1 second), it fails with `Unavailable`, although the primary server has it. The layer makes a
+   * connection more for that; a `client` of the program keeps all its commands waiting meanwhile. Default: no wait.
    */
   readonly wait?: { readonly replicas: number; readonly timeout?: Duration.DurationInput } | undefined
 }
@@ -130,8 +136,15 @@ export const layer = (options: RedisBackendOptions): Layer.Layer<CacheBackend, C
   backendLayer(
     Effect.gen(function* () {
       const replication = yield* replicationOf(options.wait)
+      const timeout = yield* durationMillis("layer", "timeout", options.timeout ?? "1 second")
+      if (!(timeout > 0)) return yield* Effect.fail(invalid("timeout must be more than 0"))
       const client = yield* clientOf(options)
-      return fromBytes(RedisStore.over(client, options.namespace ?? defaultNamespace, replication))
+      // A client of the program is the only one that there is.
+      const waiting =
+        replication === undefined
+          ? undefined
+          : { replication, client: options.client === undefined ? yield* clientOf(options) : client }
+      return fromBytes(yield* RedisStore.make(client, options.namespace ?? defaultNamespace, timeout, waiting))
     }),
     options
   )

@@ -21,8 +21,8 @@ export const storeOn = (
   url: string,
   namespace = freshNamespace()
 ): Effect.Effect<FusedByteStore, CacheError, Scope.Scope> =>
-  Effect.map(connect({ ...settings, urls: [url], isCluster: false }), (client) =>
-    RedisStore.over(client, namespace, undefined)
+  Effect.flatMap(connect({ ...settings, urls: [url], isCluster: false }), (client) =>
+    RedisStore.make(client, namespace, 5_000, undefined)
   )
 
 export const item = (key: string, text: string, lifetime = 60_000) => ({

@@ -7,12 +7,13 @@
  *
  * In a cluster these are one command a bucket, all at once.
  */
-import { Effect, Option } from "effect"
+import { Effect, Option, type Scope } from "effect"
 import type { ByteItem, ByteRecord } from "../../../ByteStore.js"
 import { CacheError } from "../../../CacheError.js"
 import { fused } from "../fused.js"
 import type { FusedByteStore } from "../Store.js"
-import { type Bucket, buckets, byBucket } from "./buckets.js"
+import { type Bucket, type Buckets, buckets, byBucket } from "./buckets.js"
+import { Commands } from "./Commands.js"
 import type { RedisClient } from "./client.js"
 import { cacheError, type Operation, replyCode } from "./errors.js"
 import { itemTail, newGeneration, newToken, RedisToken, tokenOf } from "./item.js"
@@ -58,15 +59,43 @@ const pages = <A>(elements: ReadonlyArray<A>, bytesOf: (element: A) => number): 
   return all
 }
 
-export const over = (client: RedisClient, namespace: string, replication: Replication | undefined): FusedByteStore => {
-  const all = buckets(namespace, client.isCluster())
-  const reads = new Reads(client, all)
+/**
+ * @param timeout milliseconds
+ * @param waiting how invalidations wait for replicas, on a connection of their own: `WAIT` keeps all later commands waiting
+ */
+export const make = (
+  client: RedisClient,
+  namespace: string,
+  timeout: number,
+  waiting: { readonly client: RedisClient; readonly replication: Replication } | undefined
+): Effect.Effect<FusedByteStore, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const commandsOf = (of: RedisClient, millis: number) =>
+      Effect.acquireRelease(
+        Effect.sync(() => new Commands(of, millis)),
+        (commands) => Effect.sync(() => commands.close())
+      )
+    const commands = yield* commandsOf(client, timeout)
+    const invalidations =
+      waiting === undefined ? commands : yield* commandsOf(waiting.client, timeout + waiting.replication.timeout)
+    return over(commands, invalidations, buckets(namespace, client.isCluster), waiting?.replication)
+  })
+
+const over = (
+  commands: Commands,
+  invalidations: Commands,
+  all: Buckets,
+  replication: Replication | undefined
+): FusedByteStore => {
+  const reads = new Reads(commands, all)
 
   const send = (operation: Operation, bucket: Bucket, command: ReadonlyArray<string | Uint8Array>, key?: string) =>
-    Effect.tryPromise({
-      try: () => client.send(bucket.generationKey, command),
-      catch: (cause) => cacheError(operation, cause, key)
-    })
+    (operation === "remove" || operation === "clear" ? invalidations : commands).send(
+      operation,
+      bucket.generationKey,
+      command,
+      key
+    )
 
   const run = (
     operation: Operation,
@@ -112,6 +141,7 @@ export const over = (client: RedisClient, namespace: string, replication: Replic
 
   return {
     name: "redis",
+    joinsTransaction: () => false,
     read: (_fiber, keys, onFound, onFailure) =>
       keys.length === 0 ? onFound([]) : reads.read(keys, onFound, onFailure),
     write: fused((items) =>

@@ -1,4 +1,4 @@
-/** What the store needs of a client of Redis: three methods. `nodeRedis.ts` makes them of node-redis. */
+/** What the store needs of a client of Redis. `nodeRedis.ts` makes it of node-redis. */
 
 /**
  * A client of Redis or Valkey. It is connected when the layer gets it, and connects again by itself; while it has no connection, a
@@ -9,13 +9,13 @@
  *
  * interface Ioredis {
  *   callBuffer(command: string, ...args: ReadonlyArray<string | Uint8Array>): Promise<unknown>
- *   disconnect(): void
+ *   disconnect(reconnect: boolean): void
  * }
  *
  * const fromIoredis = (client: Ioredis): RedisClient => ({
- *   isCluster: () => false,
+ *   isCluster: false,
  *   send: (_key, [command = "", ...args]) => client.callBuffer(String(command), ...args),
- *   close: async () => client.disconnect()
+ *   reconnect: () => client.disconnect(true)
  * })
  *
  * @since 0.1.0
@@ -23,12 +23,12 @@
  */
 export interface RedisClient {
   /** Whether the keys are spread over several servers by their hash slots. */
-  readonly isCluster: () => boolean
+  readonly isCluster: boolean
   /**
    * Sends one command to the server that has the key, never to a replica. Bulk strings in the answer are Buffers. It is rejected with
    * an error whose message is the server's, such as `OOM command not allowed`, or with one of the connection.
    */
   readonly send: (key: string, command: ReadonlyArray<string | Uint8Array>) => Promise<unknown>
-  /** Called when the layer closes, and only for a client that the layer has made. */
-  readonly close: () => Promise<unknown>
+  /** Ends a connection on which nothing is answered any more, and makes a new one. Optional. */
+  readonly reconnect?: () => unknown
 }

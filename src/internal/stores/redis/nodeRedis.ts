@@ -1,9 +1,10 @@
 /** Clients of node-redis (the package `redis`), which is loaded only where the layer makes its own. */
 import { Buffer } from "node:buffer"
 import type { ConnectionOptions } from "node:tls"
-import { Effect, Redacted, type Scope } from "effect"
+import { Clock, Effect, Redacted, type Scope } from "effect"
 import { CacheError } from "../../../CacheError.js"
 import { backgroundSleep } from "../../runtime/eventLoop.js"
+import { forkFromCallbacks } from "../../runtime/fork.js"
 import type { RedisClient } from "./client.js"
 import { cacheError, isRefusal } from "./errors.js"
 
@@ -46,19 +47,15 @@ const toBuffers = (command: ReadonlyArray<string | Uint8Array>): ReadonlyArray<s
       : Buffer.from(part.buffer, part.byteOffset, part.byteLength)
   )
 
-const nothingToClose = () => Promise.resolve()
-
 export const fromClient = (client: NodeRedisClient): RedisClient => ({
-  isCluster: () => false,
-  send: (_key, command) => client.sendCommand(toBuffers(command), asBuffers satisfies CommandSettings),
-  close: nothingToClose
+  isCluster: false,
+  send: (_key, command) => client.sendCommand(toBuffers(command), asBuffers satisfies CommandSettings)
 })
 
 export const fromCluster = (cluster: NodeRedisCluster): RedisClient => ({
-  isCluster: () => true,
+  isCluster: true,
   // `false`: also what only reads goes to the master, because a replica may not have an invalidation yet
-  send: (key, command) => cluster.sendCommand(key, false, toBuffers(command), asBuffers satisfies CommandSettings),
-  close: nothingToClose
+  send: (key, command) => cluster.sendCommand(key, false, toBuffers(command), asBuffers satisfies CommandSettings)
 })
 
 export interface ConnectionSettings {
@@ -105,6 +102,16 @@ const shared = (settings: ConnectionSettings, hasConnected: () => boolean) => ({
 
 const refused = (cause: unknown): CacheError => cacheError("connect", cause)
 
+/** The server works in real time, also where a `TestClock` stands still. */
+const realTime = Clock.make()
+
+/** What was sent on the old connection fails. */
+const connectAnew = (client: { readonly destroy: () => void; readonly connect: () => Promise<unknown> }): void => {
+  client.destroy()
+  // Its listener for errors hears of a failure, and it tries again by itself.
+  client.connect().catch(() => {})
+}
+
 /**
  * Connects to one server. Waits for the first attempt only: if no server answers, it goes on trying in the background, and commands
  * fail until it has connected. Fails if the server refuses the connection.
@@ -125,18 +132,30 @@ export const connectOne = (settings: ConnectionSettings) =>
       }),
       (made) => Effect.sync(() => made.isOpen && made.destroy())
     )
+    const fork = yield* forkFromCallbacks
     yield* Effect.async<void, CacheError>((resume) => {
+      const goOn = () => resume(Effect.void)
       client.on("ready", () => {
         hasConnected = true
-        resume(Effect.void)
+        goOn()
       })
       client.on("error", (cause: unknown) => {
-        if (!isRefusal(cause)) resume(Effect.void)
+        if (!isRefusal(cause)) goOn()
       })
-      client.connect().then(
-        () => resume(Effect.void),
-        (cause: unknown) => resume(Effect.fail(refused(cause)))
+      // The server, or the network, may take the connection and never greet: node-redis would wait for ever.
+      client.on("connect", () =>
+        fork(
+          Effect.sync(() => {
+            goOn()
+            connectAnew(client)
+          }).pipe(
+            Effect.unless(() => client.isReady || !client.isOpen),
+            Effect.delay(settings.connectTimeout),
+            Effect.withClock(realTime)
+          )
+        )
       )
+      client.connect().then(goOn, (cause: unknown) => resume(Effect.fail(refused(cause))))
     })
     return client
   })
@@ -170,14 +189,19 @@ const connectCluster = (settings: ConnectionSettings): Effect.Effect<RedisClient
     yield* Effect.catchAll(attempt, (cause) =>
       isRefusal(cause) ? Effect.fail(refused(cause)) : Effect.asVoid(Effect.forkScoped(untilConnected))
     )
-    const { close, isCluster, send } = fromCluster(cluster)
+    const { isCluster, send } = fromCluster(cluster)
     return {
       isCluster,
-      close,
       send: (key, command) =>
         hasConnected ? send(key, command) : Promise.reject(new Error("no server of the cluster has answered yet"))
     }
   })
 
 export const connect = (settings: ConnectionSettings): Effect.Effect<RedisClient, CacheError, Scope.Scope> =>
-  settings.isCluster ? connectCluster(settings) : Effect.map(connectOne(settings), fromClient)
+  settings.isCluster
+    ? connectCluster(settings)
+    : Effect.map(connectOne(settings), (client) => ({
+        ...fromClient(client),
+        // Otherwise it connects already.
+        reconnect: () => client.isReady && connectAnew(client)
+      }))

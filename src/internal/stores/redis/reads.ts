@@ -8,12 +8,13 @@ import type { CacheError } from "../../../CacheError.js"
 import { awaitCallback } from "../../runtime/callback.js"
 import type { Found } from "../Store.js"
 import { type Bucket, type Buckets, byBucket } from "./buckets.js"
-import type { RedisClient } from "./client.js"
-import { cacheError } from "./errors.js"
+import type { Commands } from "./Commands.js"
 import { storedBytes } from "./item.js"
 
 /** Redis works on one command at a time: a longer one would keep others waiting. */
 const mostKeys = 500
+
+const nothing: ReadonlyArray<unknown> = []
 
 type Answer = (stored: (key: string) => StoredBytes | undefined) => void
 
@@ -43,7 +44,7 @@ export class Reads {
   private readonly waiting = new Map<Bucket, Batch>()
 
   constructor(
-    private readonly client: RedisClient,
+    private readonly commands: Commands,
     private readonly buckets: Buckets
   ) {}
 
@@ -114,13 +115,12 @@ export class Reads {
   private send(bucket: Bucket, batch: Batch): void {
     if (this.waiting.get(bucket) === batch) this.waiting.delete(bucket)
     const names = Array.from(batch.places.keys(), bucket.nameOf)
-    const failed = (cause: unknown) => batch.fail(cacheError("read", cause))
-    try {
-      this.client
-        .send(bucket.generationKey, ["MGET", bucket.generationKey, ...names])
-        .then((items) => (Array.isArray(items) ? batch.answer(items) : failed(new Error("no answer to MGET"))), failed)
-    } catch (cause) {
-      failed(cause)
-    }
+    this.commands.ask(
+      "read",
+      bucket.generationKey,
+      ["MGET", bucket.generationKey, ...names],
+      (items) => batch.answer(Array.isArray(items) ? items : nothing),
+      (error) => batch.fail(error)
+    )
   }
 }
