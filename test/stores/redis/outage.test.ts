@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Either, Exit, Layer, Logger, LogLevel, Redacted } from "effect"
 import { CacheBackend, type CacheBackendService, cached } from "effect-cached"
 import * as RedisBackend from "effect-cached/RedisBackend"
+import { Redis } from "ioredis"
 import { createClient } from "redis"
 import { type RedisServer, redis } from "../../servers/redis.js"
 import { relayTo } from "../../servers/relay.js"
@@ -224,6 +225,34 @@ describe("the layer", () => {
         const refused = yield* Effect.flip(Effect.scoped(built(options)))
         expect(refused.reason).toBe("InvalidOption")
       }
+    })
+  )
+})
+
+describe("a client of another library", () => {
+  it.scopedLive("is an adapter of a few lines", () =>
+    Effect.gen(function* () {
+      const server = yield* redis()
+      const ioredis = yield* Effect.acquireRelease(
+        Effect.sync(() => new Redis(server.port, server.host, { enableOfflineQueue: true })),
+        (made) => Effect.sync(() => made.disconnect())
+      )
+      const client: RedisBackend.RedisClient = {
+        isCluster: false,
+        send: (_key, [command = "", ...args]) =>
+          ioredis.callBuffer(
+            String(command),
+            ...args.map((part) => (typeof part === "string" ? part : Buffer.from(part)))
+          ),
+        reconnect: () => ioredis.disconnect(true)
+      }
+      const cache = yield* built({ client })
+      const { call, computations } = steadyCalls(cache)
+      expect([yield* call(1), yield* call(1), computations()]).toEqual(["1 1", "1 1", 1])
+      expect(yield* cache.add("a", 1)).toBe(true)
+      expect(yield* cache.increment("a")).toBe(2)
+      yield* cache.clear
+      expect(yield* call(1)).toBe("1 2")
     })
   )
 })
