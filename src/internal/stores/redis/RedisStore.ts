@@ -16,7 +16,7 @@ import { type Bucket, type Buckets, buckets, byBucket } from "./buckets.js"
 import { Commands } from "./Commands.js"
 import type { RedisClient } from "./client.js"
 import { cacheError, type Operation, replyCode } from "./errors.js"
-import { itemTail, newGeneration, newToken, RedisToken, tokenOf } from "./item.js"
+import { itemTail, newGeneration, newToken, RedisToken, sameToken, tokenOf } from "./item.js"
 import { Reads } from "./reads.js"
 import * as scripts from "./scripts.js"
 
@@ -142,6 +142,7 @@ const over = (
   return {
     name: "redis",
     joinsTransaction: () => false,
+    sameToken,
     read: (_fiber, keys, onFound, onFailure) =>
       keys.length === 0 ? onFound([]) : reads.read(keys, onFound, onFailure),
     write: fused((items) =>

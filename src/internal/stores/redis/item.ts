@@ -16,6 +16,9 @@ export class RedisToken {
   constructor(readonly header: Buffer) {}
 }
 
+export const sameToken = (one: unknown, other: unknown): boolean =>
+  one instanceof RedisToken && other instanceof RedisToken && one.header.equals(other.header)
+
 export const newGeneration = (): Buffer => randomBytes(generationLength)
 
 const pooled = 512
