@@ -47,7 +47,8 @@ export class NearEntry implements LocalEntry {
 
   learn(codec: unknown, decoded: unknown): void {
     const value = this.entry?.value
-    if (value === undefined) return
+    // A copy that was asked for again is the same: the value that callers have stays theirs.
+    if (value === undefined || (this.value !== undefined && this.codec === codec)) return
     this.value = { ...value, payload: decoded }
     this.codec = codec
   }

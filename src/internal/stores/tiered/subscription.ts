@@ -56,7 +56,14 @@ export const subscribe = (
           isConfirmed = true
           yield* lost.await
         }),
-      (scope) => Effect.zipRight(Effect.sync(distrust), Effect.forkDaemon(Scopes.close(scope, Exit.void)))
+      // The end of the layer waits for it. After a loss the next subscription does not.
+      (scope, exit) => {
+        const closing = Scopes.close(scope, Exit.void)
+        return Effect.zipRight(
+          Effect.sync(distrust),
+          Exit.isInterrupted(exit) ? closing : Effect.asVoid(Effect.forkDaemon(closing))
+        )
+      }
     )
     yield* Effect.forkScoped(
       Effect.interruptible(Effect.forever(Effect.zipRight(Effect.ignore(once), backgroundSleep(againAfter))))
