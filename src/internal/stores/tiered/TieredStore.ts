@@ -148,7 +148,8 @@ export const make = (
       return Deferred.await((known?.ticket.isWholeLive === true ? known : begin(id, keys)).answer)
     }
 
-    const answers = (fiber: CallingFiber): boolean => !isInTransaction(fiber) && subscription.isTrusted(monotonic())
+    const answers = (fiber: CallingFiber, now: number): boolean =>
+      !isInTransaction(fiber) && subscription.isTrusted(now)
 
     const local: LocalPart = {
       capacity: options.maxEntries,
@@ -159,9 +160,15 @@ export const make = (
         if (entry instanceof NearEntry) copies.used(entry)
       },
       near: {
-        whole: (fiber, keys) => (answers(fiber) ? copies.whole(keys, nowMillis(fiber), monotonic()) : undefined),
-        answers: (fiber: CallingFiber, entry: LocalEntry, codec: unknown) =>
-          entry instanceof NearEntry && entry.isDecodedBy(codec) && monotonic() < entry.currentUntil && answers(fiber),
+        whole: (fiber, keys) => {
+          const time = monotonic()
+          return answers(fiber, time) ? copies.whole(keys, nowMillis(fiber), time) : undefined
+        },
+        answers: (fiber: CallingFiber, entry: LocalEntry, codec: unknown) => {
+          if (!(entry instanceof NearEntry) || !entry.isDecodedBy(codec)) return false
+          const time = monotonic()
+          return time < entry.currentUntil && answers(fiber, time)
+        },
         learn: (stored, codec, decoded) => {
           const copy = stored instanceof FromBelow ? stored.copy : stored instanceof NearEntry ? stored : undefined
           copy?.learn(codec, decoded)
