@@ -130,7 +130,9 @@ it("the README names every option of `cached` and of the layers", () => {
       ...optionsIn("src/internal/backend/options.ts", "BackendOptions", "OutageOptions"),
       ...optionsIn("src/MemoryBackend.ts", "MemoryBackendOptions"),
       ...optionsIn("src/SqlBackend.ts", "SqlBackendOptions"),
-      ...optionsIn("src/internal/stores/memcached/settings.ts", "MemcachedOptions")
+      ...optionsIn("src/internal/stores/memcached/settings.ts", "MemcachedOptions"),
+      ...optionsIn("src/RedisBackend.ts", "RedisBackendOptions"),
+      ...optionsIn("src/TieredBackend.ts", "TieredBackendOptions")
     ]
   )
 })
