@@ -35,8 +35,11 @@ const surroundings: Readonly<Record<string, string>> = {
   afterCommit: 'import { afterCommit } from "effect-cached"',
   MemoryBackend: 'import { MemoryBackend } from "effect-cached"',
   NoopBackend: 'import { NoopBackend } from "effect-cached"',
+  TieredBackend: 'import { TieredBackend } from "effect-cached"',
   SqlBackend: 'import * as SqlBackend from "effect-cached/SqlBackend"',
   MemcachedBackend: 'import * as MemcachedBackend from "effect-cached/MemcachedBackend"',
+  RedisBackend: 'import * as RedisBackend from "effect-cached/RedisBackend"',
+  PgBus: 'import * as PgBus from "effect-cached/PgBus"',
   PgClient: 'import { PgClient } from "@effect/sql-pg"',
   config: 'declare const config: { readonly url: import("effect").Config.Config<import("effect").Redacted.Redacted> }',
   program: 'declare const program: import("effect").Effect.Effect<number, never, import("effect-cached").CacheBackend>',
@@ -130,7 +133,9 @@ it("the README names every option of `cached` and of the layers", () => {
       ...optionsIn("src/internal/backend/options.ts", "BackendOptions", "OutageOptions"),
       ...optionsIn("src/MemoryBackend.ts", "MemoryBackendOptions"),
       ...optionsIn("src/SqlBackend.ts", "SqlBackendOptions"),
-      ...optionsIn("src/internal/stores/memcached/settings.ts", "MemcachedOptions")
+      ...optionsIn("src/internal/stores/memcached/settings.ts", "MemcachedOptions"),
+      ...optionsIn("src/RedisBackend.ts", "RedisBackendOptions"),
+      ...optionsIn("src/TieredBackend.ts", "TieredBackendOptions")
     ]
   )
 })

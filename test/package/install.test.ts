@@ -91,14 +91,15 @@ describe.concurrent("the packed library", { timeout: 900_000 }, () => {
     expect(await project.run("memory.mjs")).toEqual(memoryWorks)
     for (const [module, missing] of [
       ["SqlBackend", "@effect/sql"],
-      ["MemcachedBackend", "memjs"]
+      ["MemcachedBackend", "memjs"],
+      ["PgBus", "@effect/sql-pg"]
     ] as const) {
       const { code, output } = await project.evaluate(`import "effect-cached/${module}"`)
       expect(output).toContain(`Cannot find package '${missing}'`)
       expect(code).toBe(1)
     }
 
-    expect(backendLines).toHaveLength(4)
+    expect(backendLines).toHaveLength(5)
     // In one go, which is faster, and includes that each of them can be followed alone.
     await project.install(`npm install ${backendLines.map((line) => line.replace("npm install ", "")).join(" ")}`)
     expect(await project.run("sql.mjs", { DATABASE_URL: inject("postgresUrl") })).toEqual(sqlWorks)

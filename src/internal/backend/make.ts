@@ -97,7 +97,8 @@ export const make = (
         counters,
         warnings,
         definitions: new Definitions(),
-        defaultTtl
+        defaultTtl,
+        options
       }
     }
   })

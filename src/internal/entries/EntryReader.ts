@@ -8,7 +8,7 @@ import { traced } from "../stores/fused.js"
 import type { Found, Store } from "../stores/Store.js"
 import { CapturedVersions, type VersionLife } from "./CapturedVersions.js"
 import { isFresh, madeUnder } from "./entryState.js"
-import { noVersions, versionsIn } from "./groupVersions.js"
+import { noVersions, versionIn, versionsIn } from "./groupVersions.js"
 import type { ValueCodec } from "./ValueCodec.js"
 
 /** An entry and the current versions of its groups, read in one round trip. */
@@ -52,6 +52,15 @@ export const plainHit = <A>(
   return decoded as Either.Right<unknown, A>
 }
 
+/** Whether each of the entries was made under the versions of those of its groups that are among them. */
+const isConsistent = (keys: ReadonlyArray<string>, found: Found<StoredEntry>): boolean =>
+  found.every((stored) =>
+    (stored?.entry?.groups ?? []).every(({ key, version }) => {
+      const place = keys.indexOf(key)
+      return place < 0 || versionIn(found[place]) === version
+    })
+  )
+
 /** So often is a write tried again that another one came before. Only a store that breaks its contract needs as many. */
 export const maxAttempts = 100
 
@@ -63,7 +72,12 @@ export const neverReplaced = (operation: string): CacheError =>
   })
 
 export class EntryReader {
-  constructor(readonly store: Store) {}
+  /** Whether a read leaves this process, or may: that of a tier does where the copies make no hit. */
+  readonly asksOthers: boolean
+
+  constructor(readonly store: Store) {
+    this.asksOthers = store.local === undefined || store.local.near !== undefined
+  }
 
   /** One round trip; `fiber` evaluates the returned Effect at once. The span ends with the store's answer. */
   read<A, E, R>(
@@ -73,9 +87,40 @@ export class EntryReader {
     onFailure: (error: CacheError) => Effect.Effect<A, E, R>
   ): Effect.Effect<A, E, R> {
     const { store } = this
-    return store.local === undefined && hasTracer(fiber)
+    return this.asksOthers && hasTracer(fiber)
       ? traced(store, "read", store.read, fiber, keys, onFound, onFailure)
       : store.read(fiber, keys, onFound, onFailure)
+  }
+
+  /**
+   * The answer of a tier: the copies under the keys, if they make a hit. Otherwise all keys are asked below. `undefined` also
+   * where the store is no tier.
+   *
+   * @param keys an entry and its groups, or entries with the groups that any of them has
+   */
+  near(fiber: CallingFiber, keys: ReadonlyArray<string>): Found<StoredEntry> | undefined {
+    const copies = this.store.local?.near?.whole(fiber, keys)
+    return copies !== undefined && isConsistent(keys, copies) ? copies : undefined
+  }
+
+  /** The same of entries with the groups that they have themselves. */
+  nearWithOwnGroups(fiber: CallingFiber, keys: ReadonlyArray<string>): ReadonlyArray<Snapshot> | undefined {
+    const near = this.store.local?.near
+    const copies = near?.whole(fiber, keys)
+    if (near === undefined || copies === undefined) return undefined
+    const groups = new Set(copies.flatMap((copy) => copy?.entry?.groups.map(({ key }) => key) ?? []))
+    const asked = [...groups]
+    const versions = near.whole(fiber, asked)
+    if (versions === undefined || !isConsistent([...keys, ...asked], [...copies, ...versions])) return undefined
+    return copies.map((copy) => {
+      const own = (copy?.entry?.groups ?? []).map(({ key }) => key)
+      return snapshotOf(own, [copy, ...own.map((key) => versions[asked.indexOf(key)])])
+    })
+  }
+
+  /** Keeps a decoded value beside the copy of a tier. */
+  learn(stored: StoredEntry | undefined, codec: unknown, decoded: unknown): void {
+    if (stored !== undefined) this.store.local?.near?.learn(stored, codec, decoded)
   }
 
   readMany(keys: ReadonlyArray<string>): Effect.Effect<Found<StoredEntry>, CacheError> {

@@ -42,6 +42,8 @@ interface Binding<A> {
   readonly definition: Definition<A, Arguments>
   readonly engine: Engine
   readonly counters: Counters
+  /** Those of local hits: a tier has its own. */
+  readonly hitCounters: Counters
   readonly codec: ValueCodec<A>
   readonly policy: Policy<A>
   /** The finished keys of the groups; `undefined` if they depend on the arguments. */
@@ -216,7 +218,9 @@ export class MemoizedFunction<A, E, R> {
     const { binding, groups, key } = request
     const { localHits } = binding
     const { local, payloads } = binding.engine.reader.store
-    if (local === undefined || payloads === "bytes" || binding.policy.earlyRefresh !== 0) return undefined
+    if (local === undefined || binding.policy.earlyRefresh !== 0) return undefined
+    // The bytes of a store are decoded below; a tier has the decoded value as well.
+    if (payloads === "bytes" && local.near === undefined) return undefined
     const entry = local.find(key)
     const hit = entry === undefined ? undefined : this.hit(fiber, binding, local, entry, groups)
     if (entry === undefined || hit === undefined) return undefined
@@ -235,8 +239,9 @@ export class MemoizedFunction<A, E, R> {
     const now = nowMillis(fiber)
     const hit = freshUnder(entry.value, entry.groups, groups, now, local, localVersion)
     if (hit === undefined || debugIsOn(fiber)) return undefined
+    if (local.near !== undefined && !local.near.answers(fiber, entry, binding.codec)) return undefined
     local.used(entry)
-    binding.counters.countOn(fiber, "hits")
+    binding.hitCounters.countOn(fiber, "hits")
     return hit
   }
 
@@ -281,12 +286,17 @@ export class MemoizedFunction<A, E, R> {
     const groups =
       typeof definition.groups === "function" ? undefined : this.groupsOf(backendEngine, definition, undefined, [])
     const remembers =
-      local !== undefined && payloads === "references" && definition.policy.earlyRefresh === 0 && Array.isArray(groups)
+      local !== undefined &&
+      (payloads === "references" || local.near !== undefined) &&
+      definition.policy.earlyRefresh === 0 &&
+      Array.isArray(groups)
+    const counters = backendEngine.counters.of(nameIn(this.options.key))
     return {
       backend,
       definition,
       engine: backendEngine,
-      counters: backendEngine.counters.of(nameIn(this.options.key)),
+      counters,
+      hitCounters: local?.near === undefined ? counters : counters.ofTier,
       codec: codecFor(payloads, definition.schema),
       policy: policyOf(definition, backendEngine.defaultTtl),
       groups,

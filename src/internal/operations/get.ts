@@ -61,6 +61,10 @@ export const reads = (access: Access): Pick<CacheBackendService, "get" | "getMan
         if (Either.isLeft(named)) return Effect.fail(named.left)
         const name = named.right
         const failed = (error: CacheError) => Effect.fail(withContext("get", error, name.printed))
+        const near = reader.nearWithOwnGroups(fiber, [name.finished])?.[0]
+        if (near !== undefined) {
+          return Effect.flatMap(now, (time) => decoded(access, near, freshValue(near, time), name.printed))
+        }
         return reader.read(
           fiber,
           [name.finished],
@@ -81,7 +85,11 @@ export const reads = (access: Access): Pick<CacheBackendService, "get" | "getMan
           const names = yield* Either.all(asked.map((key) => keyspaceOf(options).name("getMany", key)))
           const values = new Map<Key, unknown>()
           if (asked.length === 0) return values
-          const snapshots = yield* reader.readWithOwnGroups(names.map((name) => name.finished))
+          const finished = names.map((name) => name.finished)
+          const snapshots = yield* withFiber((fiber) => {
+            const near = reader.nearWithOwnGroups(fiber, finished)
+            return near === undefined ? reader.readWithOwnGroups(finished) : Effect.succeed(near)
+          })
           const time = yield* now
           for (const [index, key] of asked.entries()) {
             const snapshot = snapshots[index]

@@ -248,6 +248,7 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
       payloads: store.payloads,
       local: store.local,
       joinsTransaction: store.joinsTransaction,
+      ...(store.sameToken === undefined ? {} : { sameToken: store.sameToken }),
       read,
       write,
       add: (key, entry) => guarded("write", key, () => store.add(key, entry)),

@@ -29,6 +29,7 @@ export const closable = (store: Store): Closable => {
       payloads: store.payloads,
       local: store.local,
       joinsTransaction: store.joinsTransaction,
+      ...(store.sameToken === undefined ? {} : { sameToken: store.sameToken }),
       read: fused(store.read),
       write: fused(store.write),
       add: (key, entry) => guarded(() => store.add(key, entry)),

@@ -28,6 +28,7 @@ export const withoutKeys = (store: Store): Store => {
     payloads: store.payloads,
     local: store.local,
     joinsTransaction: store.joinsTransaction,
+    ...(store.sameToken === undefined ? {} : { sameToken: store.sameToken }),
     read: (fiber, keys, onFound, onFailure) => store.read(fiber, keys, onFound, (error) => onFailure(redacted(error))),
     write: (fiber, items, onWritten, onFailure) =>
       store.write(

@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import type { CacheError } from "../../CacheError.js"
 import type { Entry } from "../../CacheStore.js"
-import type { EntryReader, Snapshot } from "../entries/EntryReader.js"
+import { type EntryReader, keysOf, type Snapshot, snapshotOf } from "../entries/EntryReader.js"
 import { type EntryState, type Servable, stateOf, type Unservable, withoutValue } from "../entries/entryState.js"
 import { nowMillis, withFiber } from "../runtime/fiber.js"
 import type { Flights } from "./Flights.js"
@@ -26,11 +26,17 @@ export class ReadStates {
     private readonly flights: Flights
   ) {}
 
-  /** One round trip. */
+  /** One round trip, or none where a tier has a hit. */
   read<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<ReadResult<A>, CacheError> {
-    return Effect.flatMap(this.reader.snapshot(request.key, request.groups), (snapshot) =>
-      this.examine(request, snapshot)
-    )
+    return withFiber((fiber) => {
+      const near = this.reader.near(fiber, keysOf(request.key, request.groups))
+      return Effect.flatMap(
+        near === undefined
+          ? this.reader.snapshot(request.key, request.groups)
+          : Effect.succeed(snapshotOf(request.groups, near)),
+        (snapshot) => this.examine(request, snapshot)
+      )
+    })
   }
 
   /** The entry's state and its decoded value. A value that can't be decoded is a miss, and is overwritten. */

@@ -43,7 +43,7 @@ export class ReadThrough implements Lookups {
   lookup<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
     if (isInTransaction(fiber)) return this.withinTransaction(request)
     // Before the call waits for a server: the server's answer is told in another caller's async context.
-    if (this.reader.store.local === undefined) request.asyncContext = captureAsyncContext()
+    if (this.reader.asksOthers) request.asyncContext = captureAsyncContext()
     return this.attempt(fiber, request, atFirst)
   }
 
@@ -93,9 +93,13 @@ export class ReadThrough implements Lookups {
     request: MemoRequest<A, E, R>,
     progress: Progress
   ): Effect.Effect<A, E, R> {
+    const keys = keysOf(request.key, request.groups)
+    // Who waits for another process asks below: a tier has no leases.
+    const near = progress.tries === 0 ? this.reader.near(fiber, keys) : undefined
+    if (near !== undefined) return this.found(fiber, request, near, progress)
     return this.reader.read(
       fiber,
-      keysOf(request.key, request.groups),
+      keys,
       (found) => this.found(fiber, request, found, progress),
       (error) => this.withoutStore.afterFailure(fiber, request, error, progress.tries === 0)
     )
@@ -113,11 +117,13 @@ export class ReadThrough implements Lookups {
       request.policy.earlyRefresh === 0
         ? plainHit(fiber, snapshot, request.codec, request.counters, counted)
         : undefined
-    return hit === undefined
-      ? Effect.flatMap(this.states.examine(request, snapshot), (result) =>
-          this.answer(fiber, request, result, progress)
-        )
-      : Effect.succeed(hit.right)
+    if (hit === undefined) {
+      return Effect.flatMap(this.states.examine(request, snapshot), (result) =>
+        this.answer(fiber, request, result, progress)
+      )
+    }
+    this.reader.learn(snapshot.stored, request.codec, hit.right)
+    return Effect.succeed(hit.right)
   }
 
   private answer<A, E, R>(

@@ -50,19 +50,27 @@ const answers: Partial<Record<Event, boolean>> = { hits: true, staleHits: true, 
 export class Counters {
   private readonly metrics: { readonly [E in Event]: Metric.Metric.Counter<number> }
   private readonly computeTime: Metric.Metric.Histogram<number>
+  private tier: Counters | undefined
 
   constructor(
     private readonly counts: Counts,
-    store: string,
+    private readonly store: string,
     /** The name of the function, or `other`: their number is bounded. */
-    readonly label: string
+    readonly label: string,
+    inTier = false
   ) {
-    const labels = { key: label, store }
+    const labels = inTier ? { key: label, store, tier: "memory" } : { key: label, store }
     // One counter for each event, as the type says; `fromEntries` loses the names.
     this.metrics = Object.fromEntries(
       events.map((event) => [event, eventCounter(event, descriptions[event], labels)])
     ) as unknown as { readonly [E in Event]: Metric.Metric.Counter<number> }
     this.computeTime = computeHistogram(labels)
+  }
+
+  /** For the hits in a tier: their metrics have the label `tier`. They count for the layer as any others. */
+  get ofTier(): Counters {
+    this.tier ??= new Counters(this.counts, this.store, this.label, true)
+    return this.tier
   }
 
   countOn(fiber: CallingFiber, event: Event): void {

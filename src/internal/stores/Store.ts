@@ -15,6 +15,7 @@ import type {
   GroupVersion,
   RejectedItem,
   StoredEntry,
+  Token,
   WriteItem
 } from "../../CacheStore.js"
 import type { CallingFiber } from "../runtime/fiber.js"
@@ -63,6 +64,18 @@ export interface LocalPart {
   readonly find: (key: string) => LocalEntry | undefined
   /** Counts a use of an entry that this store returned. */
   readonly used: (entry: LocalEntry) => void
+  /** Of a tier: its entries are copies of what another store has. */
+  readonly near?: NearPart
+}
+
+/** The copies in a tier. They answer a caller whole or not at all. */
+export interface NearPart {
+  /** The copies under all of the keys, if all are there and may answer this caller. */
+  readonly whole: (fiber: CallingFiber, keys: ReadonlyArray<string>) => Found<StoredEntry> | undefined
+  /** Whether the copy may answer this caller now, with the value that this codec has decoded. */
+  readonly answers: (fiber: CallingFiber, entry: LocalEntry, codec: unknown) => boolean
+  /** Keeps the decoded value with the copy that was made of this entry, if there is one. */
+  readonly learn: (stored: StoredEntry, codec: unknown, decoded: unknown) => void
 }
 
 /**
@@ -71,6 +84,8 @@ export interface LocalPart {
  */
 export interface Store extends Omit<CacheStore, "read" | "write"> {
   readonly local: LocalPart | undefined
+  /** Whether both are the token of one state of an entry. Default: whether they are the same object or text. */
+  readonly sameToken?: (one: Token, other: Token) => boolean
   readonly read: FusedRead<StoredEntry>
   readonly write: FusedWrite<WriteItem>
   /**
@@ -84,6 +99,7 @@ export interface Store extends Omit<CacheStore, "read" | "write"> {
 export interface FusedByteStore extends Omit<ByteStore, "read" | "write"> {
   readonly read: FusedRead<StoredBytes>
   readonly write: FusedWrite<ByteItem>
-  /** As that of `Store`. */
+  /** Both as those of `Store`. */
+  readonly sameToken?: (one: Token, other: Token) => boolean
   readonly joinsTransaction?: ((fiber: CallingFiber) => boolean) | undefined
 }

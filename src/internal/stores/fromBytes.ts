@@ -8,6 +8,7 @@ export const fromBytes = (driver: FusedByteStore): Store => ({
   ...overBytes(driver),
   local: undefined,
   joinsTransaction: driver.joinsTransaction,
+  ...(driver.sameToken === undefined ? {} : { sameToken: driver.sameToken }),
   write: (fiber, items, onWritten, onFailure) =>
     driver.write(fiber, toItems(items, nowMillis(fiber)), onWritten, onFailure),
   read: (fiber, keys, onFound, onFailure) =>

@@ -27,6 +27,7 @@ import type { PoolSettings } from "./client/PoolSettings.js"
 import { Refusal, storeName } from "./client/Refusal.js"
 import { isLoopback } from "./client/tls.js"
 import type { Problem } from "./commands/Problem.js"
+import { sameToken } from "./commands/Token.js"
 import { add, replace } from "./compareAndSet.js"
 import { cacheError, invalidKey, type Operation } from "./errors.js"
 import { isKey } from "./protocol/request.js"
@@ -137,6 +138,7 @@ const writeError = (problem: Problem, key?: string): CacheError => cacheError("w
 export const over = (pool: Pool): FusedByteStore => ({
   name: storeName,
   joinsTransaction: () => false,
+  sameToken,
   read: (_fiber, keys, onFound, onFailure) => {
     if (keys.length === 0) return onFound([])
     if (!pool.settings.failover && keys.every(isKey)) {

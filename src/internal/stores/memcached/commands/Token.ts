@@ -14,6 +14,14 @@ export class Token {
   ) {}
 }
 
+export const sameToken = (one: unknown, other: unknown): boolean =>
+  one instanceof Token &&
+  other instanceof Token &&
+  one.server === other.server &&
+  one.casHigh === other.casHigh &&
+  one.casLow === other.casLow &&
+  one.generation.equals(other.generation)
+
 /** The proof of the item in an answer to a GET; `undefined` when the item is too short to be ours. */
 export const tokenIn = (answer: Answer, server: number): Token | undefined => {
   const generation = readGeneration(answer.buffer, answer.start, answer.end)

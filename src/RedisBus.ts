@@ -1,0 +1,70 @@
+/**
+ * A bus over the publish and subscribe of Redis or Valkey. Needs the package `redis`.
+ *
+ * @since 0.1.0
+ */
+import { Effect, Layer, Redacted, type Scope } from "effect"
+import { CacheBus } from "./CacheBus.js"
+import { CacheError } from "./CacheError.js"
+import { overWire } from "./internal/buses/overWire.js"
+import { type PubSubClient, redisWire } from "./internal/buses/redis.js"
+import { connectOne } from "./internal/stores/redis/nodeRedis.js"
+
+export type { PubSubClient, PubSubLine } from "./internal/buses/redis.js"
+
+/**
+ * The options of `layer`. One of `url` and `client` is needed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RedisBusOptions {
+  /** `redis[s]://[[username][:password]@]host[:port]`; of a cluster, any of its servers. */
+  readonly url?: string | Redacted.Redacted
+  /** A connected client of node-redis that the program has anyway. The layer does not close it. */
+  readonly client?: PubSubClient
+  /** All programs that share a cache must give the same. Default `effect_cached`. */
+  readonly channel?: string
+}
+
+const clientOf = ({ client, url }: RedisBusOptions): Effect.Effect<PubSubClient, CacheError, Scope.Scope> => {
+  if (client !== undefined) return Effect.succeed(client)
+  return url === undefined
+    ? Effect.fail(
+        new CacheError({ reason: "InvalidOption", operation: "layer", description: "url or client is missing" })
+      )
+    : connectOne({
+        urls: [typeof url === "string" ? url : Redacted.value(url)],
+        isCluster: false,
+        username: undefined,
+        password: undefined,
+        database: undefined,
+        tls: undefined,
+        connectTimeout: 2_000
+      })
+}
+
+/**
+ * A message is one PUBLISH, 1 round trip, at once: it takes no part in a SQL transaction. Each tier listens on a connection of its
+ * own. Fails with `InvalidOption` without `url` and `client`, and with `Unavailable` if the server refuses the password.
+ *
+ * @example
+ * import { Layer } from "effect"
+ * import { TieredBackend } from "effect-cached"
+ * import * as RedisBackend from "effect-cached/RedisBackend"
+ * import * as RedisBus from "effect-cached/RedisBus"
+ *
+ * const url = "redis://10.0.0.1:6379"
+ * const Cache = TieredBackend.layer({ maxEntries: 10_000 }).pipe(
+ *   Layer.provide(RedisBackend.layer({ url })),
+ *   Layer.provide(RedisBus.layer({ url }))
+ * )
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: RedisBusOptions): Layer.Layer<CacheBus, CacheError> =>
+  Layer.scoped(
+    CacheBus,
+    Effect.map(clientOf(options), (client) => overWire(redisWire(client, options.channel ?? "effect_cached")))
+  )

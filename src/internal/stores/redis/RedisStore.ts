@@ -1,0 +1,219 @@
+/**
+ * The six primitives on Redis or Valkey:
+ *
+ * - `read`: one MGET of the generation and the keys; 1 round trip
+ * - `write`, `add`, `replace`, `remove`: one script each; 1 round trip. After the server has lost its scripts: 2, once
+ * - `clear`: a new generation; 1 round trip, whatever the number of entries
+ *
+ * In a cluster these are one command a bucket, all at once.
+ */
+import { Effect, Option, type Scope } from "effect"
+import type { ByteItem, ByteRecord } from "../../../ByteStore.js"
+import { CacheError } from "../../../CacheError.js"
+import { fused } from "../fused.js"
+import type { FusedByteStore } from "../Store.js"
+import { type Bucket, type Buckets, buckets, byBucket } from "./buckets.js"
+import { Commands } from "./Commands.js"
+import type { RedisClient } from "./client.js"
+import { cacheError, type Operation, replyCode } from "./errors.js"
+import { itemTail, newGeneration, newToken, RedisToken, sameToken, tokenOf } from "./item.js"
+import { Reads } from "./reads.js"
+import * as scripts from "./scripts.js"
+
+/** How many replicas must have an invalidation, and for how many milliseconds it waits for them. */
+export interface Replication {
+  readonly replicas: number
+  readonly timeout: number
+}
+
+const atOnce = { keys: 1_000, bytes: 8 * 1024 * 1024 }
+/** Redis takes values of 512 MB. */
+const largest = 500 * 1024 * 1024
+
+const millisOf = ({ lifetime }: ByteRecord): string =>
+  Number.isFinite(lifetime) ? `${Math.min(Number.MAX_SAFE_INTEGER, Math.max(1, Math.ceil(lifetime)))}` : ""
+
+const tooLarge = (operation: Operation, key: string, { bytes }: ByteRecord): CacheError | undefined =>
+  bytes.byteLength <= largest
+    ? undefined
+    : new CacheError({
+        reason: "TooLarge",
+        operation,
+        key,
+        description: `${bytes.byteLength} bytes are more than the ${largest} that a value may have`
+      })
+
+/** Pages of at most `atOnce`. An item that is larger is a page of its own. */
+const pages = <A>(elements: ReadonlyArray<A>, bytesOf: (element: A) => number): ReadonlyArray<ReadonlyArray<A>> => {
+  const all: Array<Array<A>> = []
+  let bytes = 0
+  for (const element of elements) {
+    const page = all.at(-1)
+    bytes += bytesOf(element)
+    if (page !== undefined && page.length < atOnce.keys && bytes <= atOnce.bytes) page.push(element)
+    else {
+      all.push([element])
+      bytes = bytesOf(element)
+    }
+  }
+  return all
+}
+
+/**
+ * @param timeout milliseconds
+ * @param waiting how invalidations wait for replicas, on a connection of their own: `WAIT` keeps all later commands waiting
+ */
+export const make = (
+  client: RedisClient,
+  namespace: string,
+  timeout: number,
+  waiting: { readonly client: RedisClient; readonly replication: Replication } | undefined
+): Effect.Effect<FusedByteStore, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const commandsOf = (of: RedisClient, millis: number) =>
+      Effect.acquireRelease(
+        Effect.sync(() => new Commands(of, millis)),
+        (commands) => Effect.sync(() => commands.close())
+      )
+    const commands = yield* commandsOf(client, timeout)
+    const invalidations =
+      waiting === undefined ? commands : yield* commandsOf(waiting.client, timeout + waiting.replication.timeout)
+    return over(commands, invalidations, buckets(namespace, client.isCluster), waiting?.replication)
+  })
+
+const over = (
+  commands: Commands,
+  invalidations: Commands,
+  all: Buckets,
+  replication: Replication | undefined
+): FusedByteStore => {
+  const reads = new Reads(commands, all)
+
+  const send = (operation: Operation, bucket: Bucket, command: ReadonlyArray<string | Uint8Array>, key?: string) =>
+    (operation === "remove" || operation === "clear" ? invalidations : commands).send(
+      operation,
+      bucket.generationKey,
+      command,
+      key
+    )
+
+  const run = (
+    operation: Operation,
+    script: scripts.Script,
+    bucket: Bucket,
+    keys: ReadonlyArray<string>,
+    args: ReadonlyArray<string | Uint8Array>
+  ): Effect.Effect<unknown, CacheError> => {
+    const rest = [`${keys.length + 1}`, bucket.generationKey, ...keys.map(bucket.nameOf), ...args]
+    const key = keys.length === 1 ? keys[0] : undefined
+    return Effect.catchIf(
+      send(operation, bucket, ["EVALSHA", script.sha, ...rest], key),
+      ({ cause }) => replyCode(cause) === "NOSCRIPT",
+      () => send(operation, bucket, ["EVAL", script.text, ...rest], key)
+    )
+  }
+
+  /** Waits until the replicas have what was sent to this server, if that is asked for. */
+  const replicated = (operation: Operation, bucket: Bucket): Effect.Effect<void, CacheError> =>
+    replication === undefined
+      ? Effect.void
+      : Effect.flatMap(
+          send(operation, bucket, ["WAIT", `${replication.replicas}`, `${replication.timeout}`]),
+          (reached) =>
+            Number(reached) >= replication.replicas
+              ? Effect.void
+              : Effect.fail(
+                  cacheError(
+                    operation,
+                    new Error(`${String(reached)} of ${replication.replicas} replicas have the invalidation in time`)
+                  )
+                )
+        )
+
+  const writePage = (bucket: Bucket, items: ReadonlyArray<ByteItem>) =>
+    run(
+      "write",
+      scripts.write,
+      bucket,
+      items.map(({ key }) => key),
+      [newGeneration(), ...items.flatMap(({ record }) => [itemTail(newToken(), record.bytes), millisOf(record)])]
+    )
+
+  return {
+    name: "redis",
+    joinsTransaction: () => false,
+    sameToken,
+    read: (_fiber, keys, onFound, onFailure) =>
+      keys.length === 0 ? onFound([]) : reads.read(keys, onFound, onFailure),
+    write: fused((items) =>
+      Effect.suspend(() => {
+        const rejected = items.flatMap(({ key, record }) => {
+          const error = tooLarge("write", key, record)
+          return error === undefined ? [] : [{ key, error }]
+        })
+        // Of two items with one key the last one counts.
+        const accepted = new Map(
+          items
+            .filter(({ key, record }) => tooLarge("write", key, record) === undefined)
+            .map((item) => [item.key, item])
+        )
+        const parts = [...byBucket(all, [...accepted.values()], ({ key }) => key)].flatMap(([bucket, group]) =>
+          pages(
+            group.map(([, item]) => item),
+            ({ record }) => record.bytes.byteLength
+          ).map((page) => writePage(bucket, page))
+        )
+        return Effect.as(Effect.all(parts, { concurrency: "unbounded", discard: true }), rejected)
+      })
+    ),
+    add: (key, record) =>
+      Effect.suspend(() => {
+        const error = tooLarge("add", key, record)
+        if (error !== undefined) return Effect.fail(error)
+        const token = newToken()
+        const args = [newGeneration(), itemTail(token, record.bytes), millisOf(record)]
+        return Effect.map(run("add", scripts.add, all.of(key), [key], args), (generation) =>
+          Option.fromNullable(tokenOf(generation, token))
+        )
+      }),
+    replace: (key, token, record) =>
+      Effect.suspend(() => {
+        const error = tooLarge("replace", key, record)
+        if (error !== undefined) return Effect.fail(error)
+        if (!(token instanceof RedisToken)) return Effect.succeedNone
+        const next = newToken()
+        const args = [token.header, itemTail(next, record.bytes), millisOf(record)]
+        return Effect.map(run("replace", scripts.replace, all.of(key), [key], args), (generation) =>
+          Option.fromNullable(tokenOf(generation, next))
+        )
+      }),
+    remove: (keys) =>
+      Effect.suspend(() => {
+        const parts = [...byBucket(all, [...new Set(keys)], (key) => key)].flatMap(([bucket, group]) =>
+          pages(
+            group.map(([, key]) => key),
+            () => 0
+          ).map((page) =>
+            Effect.zipLeft(
+              Effect.map(run("remove", scripts.remove, bucket, page, []), Number),
+              replicated("remove", bucket)
+            )
+          )
+        )
+        return Effect.map(Effect.all(parts, { concurrency: "unbounded" }), (counts) =>
+          counts.reduce((sum, count) => sum + count, 0)
+        )
+      }),
+    clear: Effect.suspend(() =>
+      Effect.forEach(
+        all.all,
+        (bucket) =>
+          Effect.zipRight(
+            send("clear", bucket, ["SET", bucket.generationKey, newGeneration()]),
+            replicated("clear", bucket)
+          ),
+        { concurrency: "unbounded", discard: true }
+      )
+    )
+  }
+}

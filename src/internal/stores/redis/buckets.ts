@@ -1,0 +1,65 @@
+/**
+ * Where keys stand. On one server the namespace is one bucket: each key stands under its own name, beside one generation. In a
+ * cluster a command takes keys of one hash slot only, so the namespace is divided into buckets, each with a hash tag and a
+ * generation of its own.
+ */
+import { createHash } from "node:crypto"
+
+export interface Bucket {
+  readonly generationKey: string
+  readonly nameOf: (key: string) => string
+}
+
+const bucketsOfCluster = 64
+const longestReadable = 77
+
+/** Readable where it is short, and without the braces of a hash tag. */
+const spelled = (namespace: string): string => {
+  const readable = encodeURIComponent(namespace)
+  return readable.length <= longestReadable
+    ? readable
+    : `${readable.slice(0, longestReadable - 43)}${createHash("sha256").update(namespace).digest("base64url")}`
+}
+
+/** FNV-1a (Fowler, Noll, Vo, 1991), folded to the number of buckets. */
+const bucketOf = (key: string): number => {
+  let hash = 0x811c9dc5
+  for (let index = 0; index < key.length; index++) {
+    hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193)
+  }
+  return ((hash >>> 16) ^ hash) & (bucketsOfCluster - 1)
+}
+
+export interface Buckets {
+  readonly all: ReadonlyArray<Bucket>
+  readonly of: (key: string) => Bucket
+}
+
+export const buckets = (namespace: string, isCluster: boolean): Buckets => {
+  if (!isCluster) {
+    const only: Bucket = { generationKey: `effect-cached!generation:${spelled(namespace)}`, nameOf: (key) => key }
+    return { all: [only], of: () => only }
+  }
+  const all = Array.from({ length: bucketsOfCluster }, (_, index): Bucket => {
+    const tag = `{${spelled(namespace)}#${index}}`
+    return { generationKey: `${tag}!generation`, nameOf: (key) => `${tag}${key}` }
+  })
+  // `bucketOf` gives the number of an element.
+  return { all, of: (key) => all[bucketOf(key)] as Bucket }
+}
+
+/** The elements of each bucket concerned, with their places in the list. */
+export const byBucket = <A>(
+  { of }: Buckets,
+  elements: ReadonlyArray<A>,
+  keyOf: (element: A) => string
+): ReadonlyMap<Bucket, ReadonlyArray<readonly [place: number, element: A]>> => {
+  const groups = new Map<Bucket, Array<readonly [number, A]>>()
+  for (const [place, element] of elements.entries()) {
+    const bucket = of(keyOf(element))
+    const group = groups.get(bucket)
+    if (group === undefined) groups.set(bucket, [[place, element]])
+    else group.push([place, element])
+  }
+  return groups
+}

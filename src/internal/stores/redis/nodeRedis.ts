@@ -1,0 +1,207 @@
+/** Clients of node-redis (the package `redis`), which is loaded only where the layer makes its own. */
+import { Buffer } from "node:buffer"
+import type { ConnectionOptions } from "node:tls"
+import { Clock, Effect, Redacted, type Scope } from "effect"
+import { CacheError } from "../../../CacheError.js"
+import { backgroundSleep } from "../../runtime/eventLoop.js"
+import { forkFromCallbacks } from "../../runtime/fork.js"
+import type { RedisClient } from "./client.js"
+import { cacheError, isRefusal } from "./errors.js"
+
+/** In RESP, the type of bulk strings. */
+const bulkStrings = 36
+const asBuffers = { typeMapping: { [bulkStrings]: Buffer } }
+
+interface CommandSettings {
+  readonly typeMapping?: { readonly [bulkStrings]?: unknown }
+}
+
+/** A client of `createClient`, as far as the cache needs it. */
+export interface NodeRedisClient {
+  readonly sendCommand: (
+    command: ReadonlyArray<string | Buffer>,
+    // The client's own type for this names types of the package, which need not be installed.
+    // biome-ignore lint/suspicious/noExplicitAny: see above
+    settings?: any
+  ) => Promise<unknown>
+}
+
+/** A client of `createCluster`, as far as the cache needs it. */
+export interface NodeRedisCluster {
+  readonly masters: ReadonlyArray<unknown>
+  readonly sendCommand: (
+    firstKey: string | Buffer | undefined,
+    isReadonly: boolean | undefined,
+    // As above.
+    // biome-ignore lint/suspicious/noExplicitAny: see above
+    command: any,
+    // biome-ignore lint/suspicious/noExplicitAny: see above
+    settings?: any
+  ) => Promise<unknown>
+}
+
+const toBuffers = (command: ReadonlyArray<string | Uint8Array>): ReadonlyArray<string | Buffer> =>
+  command.map((part) =>
+    typeof part === "string" || Buffer.isBuffer(part)
+      ? part
+      : Buffer.from(part.buffer, part.byteOffset, part.byteLength)
+  )
+
+export const fromClient = (client: NodeRedisClient): RedisClient => ({
+  isCluster: false,
+  send: (_key, command) => client.sendCommand(toBuffers(command), asBuffers satisfies CommandSettings)
+})
+
+export const fromCluster = (cluster: NodeRedisCluster): RedisClient => ({
+  isCluster: true,
+  // `false`: also what only reads goes to the master, because a replica may not have an invalidation yet
+  send: (key, command) => cluster.sendCommand(key, false, toBuffers(command), asBuffers satisfies CommandSettings)
+})
+
+export interface ConnectionSettings {
+  /** One address, or some of a cluster's. */
+  readonly urls: readonly [string, ...ReadonlyArray<string>]
+  readonly isCluster: boolean
+  readonly username: string | undefined
+  readonly password: Redacted.Redacted | undefined
+  readonly database: number | undefined
+  readonly tls: ConnectionOptions | undefined
+  /** Milliseconds until an attempt to connect counts as failed. */
+  readonly connectTimeout: number
+}
+
+const shortestDelay = 25
+const longestDelay = 1_000
+
+const load = Effect.tryPromise({
+  try: () => import("redis"),
+  catch: (cause) =>
+    new CacheError({
+      reason: "InvalidOption",
+      operation: "layer",
+      description: "the Redis backend needs the package redis (npm install redis), or the option client",
+      cause
+    })
+})
+
+const shared = (settings: ConnectionSettings, hasConnected: () => boolean) => ({
+  ...(settings.username === undefined ? {} : { username: settings.username }),
+  ...(settings.password === undefined ? {} : { password: Redacted.value(settings.password) }),
+  // A command that can't be sent fails at once: the call goes on without the cache.
+  disableOfflineQueue: true,
+  socket: {
+    connectTimeout: settings.connectTimeout,
+    // A server that refuses the first connection, for a wrong password say, will refuse the next ones too.
+    reconnectStrategy: (retries: number, cause: Error) =>
+      isRefusal(cause) && !hasConnected()
+        ? new Error(cause.message)
+        : Math.min(longestDelay, shortestDelay * 2 ** Math.min(retries, 10)) * (0.75 + Math.random() / 2),
+    ...(settings.tls === undefined ? {} : { ...settings.tls, tls: true as const })
+  }
+})
+
+const refused = (cause: unknown): CacheError => cacheError("connect", cause)
+
+/** The server works in real time, also where a `TestClock` stands still. */
+const realTime = Clock.make()
+
+/** What was sent on the old connection fails. */
+const connectAnew = (client: { readonly destroy: () => void; readonly connect: () => Promise<unknown> }): void => {
+  client.destroy()
+  // Its listener for errors hears of a failure, and it tries again by itself.
+  client.connect().catch(() => {})
+}
+
+/**
+ * Connects to one server. Waits for the first attempt only: if no server answers, it goes on trying in the background, and commands
+ * fail until it has connected. Fails if the server refuses the connection.
+ */
+export const connectOne = (settings: ConnectionSettings) =>
+  Effect.gen(function* () {
+    const { createClient } = yield* load
+    let hasConnected = false
+    const client = yield* Effect.acquireRelease(
+      Effect.try({
+        try: () =>
+          createClient({
+            url: settings.urls[0],
+            ...(settings.database === undefined ? {} : { database: settings.database }),
+            ...shared(settings, () => hasConnected)
+          }),
+        catch: refused
+      }),
+      (made) => Effect.sync(() => made.isOpen && made.destroy())
+    )
+    const fork = yield* forkFromCallbacks
+    yield* Effect.async<void, CacheError>((resume) => {
+      const goOn = () => resume(Effect.void)
+      client.on("ready", () => {
+        hasConnected = true
+        goOn()
+      })
+      client.on("error", (cause: unknown) => {
+        if (!isRefusal(cause)) goOn()
+      })
+      // The server, or the network, may take the connection and never greet: node-redis would wait for ever.
+      client.on("connect", () =>
+        fork(
+          Effect.sync(() => {
+            goOn()
+            connectAnew(client)
+          }).pipe(
+            Effect.unless(() => client.isReady || !client.isOpen),
+            Effect.delay(settings.connectTimeout),
+            Effect.withClock(realTime)
+          )
+        )
+      )
+      client.connect().then(goOn, (cause: unknown) => resume(Effect.fail(refused(cause))))
+    })
+    return client
+  })
+
+const retryCluster = "1 second"
+
+/** Connects to a cluster, in the same way. */
+const connectCluster = (settings: ConnectionSettings): Effect.Effect<RedisClient, CacheError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { createCluster } = yield* load
+    let hasConnected = false
+    const cluster = yield* Effect.acquireRelease(
+      Effect.try({
+        try: () =>
+          createCluster({
+            rootNodes: settings.urls.map((url) => ({ url })),
+            defaults: shared(settings, () => hasConnected)
+          }),
+        catch: refused
+      }),
+      (made) => Effect.sync(() => made.isOpen && made.destroy())
+    )
+    cluster.on("error", () => {})
+    const attempt = Effect.map(Effect.tryPromise({ try: () => cluster.connect(), catch: (cause) => cause }), () => {
+      hasConnected = true
+    })
+    const untilConnected: Effect.Effect<void> = Effect.catchAll(
+      Effect.zipRight(backgroundSleep(retryCluster), attempt),
+      () => Effect.suspend(() => untilConnected)
+    )
+    yield* Effect.catchAll(attempt, (cause) =>
+      isRefusal(cause) ? Effect.fail(refused(cause)) : Effect.asVoid(Effect.forkScoped(untilConnected))
+    )
+    const { isCluster, send } = fromCluster(cluster)
+    return {
+      isCluster,
+      send: (key, command) =>
+        hasConnected ? send(key, command) : Promise.reject(new Error("no server of the cluster has answered yet"))
+    }
+  })
+
+export const connect = (settings: ConnectionSettings): Effect.Effect<RedisClient, CacheError, Scope.Scope> =>
+  settings.isCluster
+    ? connectCluster(settings)
+    : Effect.map(connectOne(settings), (client) => ({
+        ...fromClient(client),
+        // Otherwise it connects already.
+        reconnect: () => client.isReady && connectAnew(client)
+      }))

@@ -1,0 +1,258 @@
+/** What a program notices of a Redis in trouble: `cached` and direct operations through the layer. */
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Effect, Either, Exit, Layer, Logger, LogLevel, Redacted } from "effect"
+import { CacheBackend, type CacheBackendService, cached } from "effect-cached"
+import * as RedisBackend from "effect-cached/RedisBackend"
+import { Redis } from "ioredis"
+import { createClient } from "redis"
+import { type RedisServer, redis } from "../../servers/redis.js"
+import { relayTo } from "../../servers/relay.js"
+import { until } from "../../support/until.js"
+
+const timeout = 800
+
+const built = (options: RedisBackend.RedisBackendOptions) =>
+  Effect.map(Layer.build(Layer.fresh(RedisBackend.layer({ timeout, ...options }))), (context) =>
+    Context.get(context, CacheBackend)
+  )
+
+interface Trouble {
+  readonly begin: Effect.Effect<unknown, unknown>
+  readonly end: Effect.Effect<unknown, unknown>
+  /** What a direct operation says meanwhile. */
+  readonly says: RegExp
+  /** Whether reads still work. */
+  readonly readsWork?: boolean
+}
+
+const steadyCalls = (cache: CacheBackendService) => {
+  let computations = 0
+  const f = cached((id: number) => Effect.sync(() => `${id} ${++computations}`), { key: "steady", ttl: "1 hour" })
+  const call = (id: number) => Effect.provideService(f(id), CacheBackend, cache)
+  return { call, computations: () => computations }
+}
+
+const isHit = (cache: CacheBackendService) => {
+  const { call, computations } = steadyCalls(cache)
+  return Effect.gen(function* () {
+    yield* call(1)
+    const before = computations()
+    yield* call(1)
+    return computations() === before
+  })
+}
+
+const through = (url: string, trouble: Trouble) =>
+  Effect.gen(function* () {
+    const cache = yield* built({ url })
+    const { call } = steadyCalls(cache)
+    const failures: Array<unknown> = []
+    yield* until(isHit(cache), Boolean)
+    yield* trouble.begin
+    const set = yield* Effect.either(cache.set("a", 1))
+    for (let id = 0; id < 40; id++) {
+      const exit = yield* Effect.exit(call(id % 5))
+      if (Exit.isFailure(exit)) failures.push(exit.cause)
+      yield* Effect.sleep("5 millis")
+    }
+    expect(failures).toEqual([])
+    if (trouble.readsWork !== true) {
+      const direct = yield* until(Effect.either(cache.get("a")), Either.isLeft)
+      expect(direct).toMatchObject({ _tag: "Left", left: { _tag: "CacheError" } })
+    }
+    expect(String(Either.isLeft(set) ? set.left.message : "it succeeded")).toMatch(trouble.says)
+    yield* trouble.end
+    expect(yield* until(isHit(cache), Boolean)).toBe(true)
+    yield* cache.set("a", 2)
+  }).pipe(Logger.withMinimumLogLevel(LogLevel.None))
+
+describe("a Redis", () => {
+  const test = (what: string, trouble: (server: RedisServer) => Trouble) =>
+    it.scopedLive(what, () =>
+      Effect.gen(function* () {
+        const server = yield* redis()
+        yield* through(server.url, trouble(server))
+      })
+    )
+
+  test("that is killed, and starts again without its memory", ({ kill, start }) => ({
+    begin: kill,
+    end: start,
+    says: /Unavailable/
+  }))
+
+  test("that is frozen", ({ freeze, thaw }) => ({ begin: freeze, end: thaw, says: /Timeout/ }))
+
+  it.scopedLive("that wants a password from now on", () =>
+    Effect.gen(function* () {
+      const server = yield* redis()
+      const admin = yield* Effect.acquireRelease(
+        Effect.promise(() => createClient({ url: server.url }).connect()),
+        (made) => Effect.sync(() => made.destroy())
+      )
+      const send = (...command: ReadonlyArray<string>) => Effect.promise(() => admin.sendCommand([...command]))
+      yield* through(server.url, {
+        begin: Effect.zipRight(
+          send("CONFIG", "SET", "requirepass", "secret"),
+          send("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        ),
+        end: send("CONFIG", "SET", "requirepass", ""),
+        says: /Unavailable/
+      })
+    })
+  )
+
+  test("that is full", ({ ask }) => ({
+    begin: Effect.zipRight(
+      ask("CONFIG", "SET", "maxmemory-policy", "noeviction"),
+      ask("CONFIG", "SET", "maxmemory", "1")
+    ),
+    end: ask("CONFIG", "SET", "maxmemory", "0"),
+    says: /OOM/,
+    readsWork: true
+  }))
+
+  test("that is read-only, a replica", ({ ask }) => ({
+    begin: ask("REPLICAOF", "127.0.0.1", "1"),
+    end: ask("REPLICAOF", "NO", "ONE"),
+    says: /READONLY/,
+    readsWork: true
+  }))
+
+  it.scopedLive("behind a network that swallows everything: the connection is made anew", () =>
+    Effect.gen(function* () {
+      const server = yield* redis()
+      const relay = yield* relayTo({ host: server.host, port: server.port })
+      yield* through(`redis://${relay.address}`, {
+        begin: Effect.sync(() => {
+          relay.swallow = true
+        }),
+        end: Effect.sync(() => {
+          relay.swallow = false
+        }),
+        says: /Timeout|Unavailable/
+      })
+    })
+  )
+
+  it.scopedLive("whose connections are killed under load: no call fails", () =>
+    Effect.gen(function* () {
+      const server = yield* redis()
+      const cache = yield* built({ url: server.url })
+      const { call } = steadyCalls(cache)
+      const calls = Effect.forEach(
+        Array.from({ length: 300 }),
+        (_, index) => Effect.zipLeft(Effect.exit(call(index % 20)), Effect.sleep("2 millis")),
+        { concurrency: 4 }
+      )
+      const [exits] = yield* Effect.all(
+        [
+          calls,
+          Effect.repeatN(Effect.delay(server.ask("CLIENT", "KILL", "TYPE", "normal"), "20 millis"), 10).pipe(
+            Effect.ignore
+          )
+        ],
+        { concurrency: "unbounded" }
+      )
+      expect(exits.filter(Exit.isFailure)).toEqual([])
+    }).pipe(Logger.withMinimumLogLevel(LogLevel.None))
+  )
+})
+
+describe("the layer", () => {
+  it.scopedLive("fails at once where the password is wrong or missing, and says so", () =>
+    Effect.gen(function* () {
+      const server = yield* redis(["--requirepass", "secret"])
+      for (const password of [undefined, Redacted.make("wrong")]) {
+        const refused = yield* Effect.flip(built({ url: server.url, password }))
+        expect(refused.message).toMatch(/NOAUTH|WRONGPASS/)
+        expect(refused.message).not.toContain("wrong")
+      }
+      const cache = yield* built({ url: server.url, password: Redacted.make("secret") })
+      yield* cache.set("a", 1)
+      const url = Redacted.make(`redis://:secret@${server.address}`)
+      expect(yield* (yield* built({ url })).get("a")).toMatchObject({ value: 1 })
+    })
+  )
+
+  it.scopedLive("is built where no server answers, and hits as soon as one does", () =>
+    Effect.gen(function* () {
+      const server = yield* redis()
+      yield* server.kill
+      const cache = yield* built({ url: server.url })
+      const { call } = steadyCalls(cache)
+      yield* call(1)
+      expect(yield* Effect.either(cache.get("a"))).toMatchObject({ _tag: "Left", left: { reason: "Unavailable" } })
+      yield* server.start
+      expect(yield* until(isHit(cache), Boolean)).toBe(true)
+    }).pipe(Logger.withMinimumLogLevel(LogLevel.None))
+  )
+
+  it.scopedLive("keeps databases and namespaces apart, and takes the program's own client without closing it", () =>
+    Effect.gen(function* () {
+      const server = yield* redis()
+      const client = yield* Effect.acquireRelease(
+        Effect.promise(() => createClient({ url: server.url, disableOfflineQueue: true }).connect()),
+        (made) => Effect.sync(() => made.destroy())
+      )
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const [one, two] = [
+            yield* built({ client, namespace: "one" }),
+            yield* built({ url: server.url, database: 2 })
+          ]
+          yield* one.set("a", "one")
+          yield* two.set("a", "two")
+          expect(yield* one.get("a")).toMatchObject({ value: "one" })
+          yield* two.clear
+          expect(yield* one.get("a")).toMatchObject({ value: "one" })
+        })
+      )
+      expect(yield* Effect.promise(() => client.ping())).toBe("PONG")
+    })
+  )
+
+  it.scopedLive("refuses options out of their range", () =>
+    Effect.gen(function* () {
+      for (const options of [
+        {},
+        { url: "localhost:6379" },
+        { url: "redis://127.0.0.1:1", timeout: 0 },
+        { url: "redis://127.0.0.1:1", database: -1 },
+        { url: "redis://127.0.0.1:1", wait: { replicas: 0 } },
+        { url: [] }
+      ]) {
+        const refused = yield* Effect.flip(Effect.scoped(built(options)))
+        expect(refused.reason).toBe("InvalidOption")
+      }
+    })
+  )
+})
+
+describe("a client of another library", () => {
+  it.scopedLive("is an adapter of a few lines", () =>
+    Effect.gen(function* () {
+      const server = yield* redis()
+      const ioredis = yield* Effect.acquireRelease(
+        Effect.sync(() => new Redis(server.port, server.host, { enableOfflineQueue: true })),
+        (made) => Effect.sync(() => made.disconnect())
+      )
+      const client: RedisBackend.RedisClient = {
+        isCluster: false,
+        send: (_key, [command = "", ...args]) =>
+          ioredis.callBuffer(
+            String(command),
+            ...args.map((part) => (typeof part === "string" ? part : Buffer.from(part)))
+          ),
+        reconnect: () => ioredis.disconnect(true)
+      }
+      const cache = yield* built({ client })
+      const { call, computations } = steadyCalls(cache)
+      expect([yield* call(1), yield* call(1), computations()]).toEqual(["1 1", "1 1", 1])
+      expect(yield* cache.add("a", 1)).toBe(true)
+      expect(yield* cache.increment("a")).toBe(2)
+      yield* cache.clear
+      expect(yield* call(1)).toBe("1 2")
+    })
+  )
+})
