@@ -145,9 +145,11 @@ describe.concurrent("the packed library", { timeout: 900_000 }, () => {
     expect(peerDependencies).toEqual({
       effect: `^${oldest.effect}`,
       "@effect/sql": `>=${oldest.sql["@effect/sql"]} <0.53.0`,
+      "@effect/sql-pg": `>=${oldest.sql["@effect/sql-pg"]} <0.54.0`,
       "@effect/sql-libsql": `>=${oldest.sql["@effect/sql-libsql"]} <0.43.0`,
       "@effect/sql-sqlite-node": `>=${oldest.sql["@effect/sql-sqlite-node"]} <0.54.0`,
-      memjs: expect.any(String)
+      memjs: expect.any(String),
+      redis: ">=5.0.0 <7.0.0"
     })
   })
 })

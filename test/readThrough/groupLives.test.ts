@@ -118,6 +118,37 @@ describe("the version of a group", () => {
     assert.deepStrictEqual(run(service.get("short")), Option.some(1))
   })
 
+  it("that is about to end is replaced before somebody computes: its end would make a second caller compute", () => {
+    const { rig, run, server, simulation, version } = world()
+    const none = cached(() => Effect.succeed(Option.none()), { key: "none", groups: ["group"], lease })
+    run(rig.provide(none()))
+    const before = run(version())
+    simulation.pass(lease - 20)
+    let computations = 0
+    const slow = cached(
+      () =>
+        Effect.delay(
+          Effect.sync(() => ++computations),
+          400
+        ),
+      { key: "slow", groups: ["group"], lease }
+    )
+    // Another process over the same server, whose callers come a little later.
+    const other = simulation.process()
+    const there = rigIn(
+      simulation,
+      other,
+      asyncStore(server.store, () => ({ there: 1, back: 1 }))
+    )
+    const first = simulation.process().fork(rig.provide(slow()))
+    simulation.pass(100)
+    const second = other.fork(there.provide(slow()))
+    simulation.until(() => first.unsafePoll() !== null && second.unsafePoll() !== null, "both are answered")
+    assert.deepStrictEqual([first.unsafePoll(), second.unsafePoll()], [Exit.succeed(1), Exit.succeed(1)])
+    assert.strictEqual(computations, 1)
+    assert.notStrictEqual(run(version()), before)
+  })
+
   it("is not created again under its old text: a value computed under one that has ended does not count", () => {
     for (const end of ["invalidated", "lost"]) {
       const { group, rig, run, server, service, simulation, version } = world()

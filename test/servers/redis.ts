@@ -40,14 +40,22 @@ const askPort = (port: number, ...command: ReadonlyArray<string>): Effect.Effect
     return Effect.sync(() => socket.destroy())
   })
 
+/** A folder for what a server writes down all the same: a replica its copy, the servers of a cluster who belongs to it. */
+const folder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-cached-redis-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
+)
+
 const started = (args: ReadonlyArray<string>): Effect.Effect<RedisServer, Error, Scope.Scope> =>
-  Effect.map(
-    server(program, (port) => ["--port", `${port}`, ...inMemory, ...args]),
-    (process) => ({
-      ...process,
-      url: `redis://${process.address}`,
-      ask: (...command) => askPort(process.port, ...command)
-    })
+  Effect.flatMap(folder, (files) =>
+    Effect.map(
+      server(program, (port) => ["--port", `${port}`, "--dir", files, ...inMemory, ...args]),
+      (process) => ({
+        ...process,
+        url: `redis://${process.address}`,
+        ask: (...command) => askPort(process.port, ...command)
+      })
+    )
   )
 
 /** A Redis of one's own on a free port. */
@@ -61,16 +69,9 @@ export const redisUrl: Effect.Effect<string, Error, Scope.Scope> = Effect.suspen
 
 const slots = 16_384
 
-/** A folder for the files in which the servers of a cluster write down who belongs to it. */
-const folder = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-cached-redis-"))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
-)
-
 /** A cluster of three servers without replicas. */
 export const redisCluster: Effect.Effect<ReadonlyArray<RedisServer>, Error, Scope.Scope> = Effect.gen(function* () {
-  const files = yield* folder
-  const flags = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--dir", files]
+  const flags = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"]
   const members = yield* Effect.forEach(
     [0, 1, 2],
     (number) => started([...flags, "--cluster-config-file", `nodes-${number}.conf`]),

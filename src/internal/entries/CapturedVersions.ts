@@ -34,6 +34,14 @@ export const lifeWhileLeased = (leaseMillis: number): VersionLife => ({
   granted: leaseMillis
 })
 
+const longestRest = 1_000
+
+/**
+ * A version that ends so soon is replaced by a new one instead of renewed: it could end before its renewal. Then a lease under it
+ * would not count, and a second caller would compute. Who computes under a version renews it much earlier.
+ */
+export const leastRest = ({ granted }: VersionLife): number => Math.min(longestRest, granted / 4)
+
 /** After so many tries what stands there can't be replaced: its token is damaged. */
 const mostTries = 10
 
@@ -68,23 +76,28 @@ export class CapturedVersions {
     this.versions = held.map(({ key, version }) => ({ key, version }))
   }
 
-  /** The versions in `found`, which has the entries of the groups from `offset` on; `undefined` when one is missing. */
+  /**
+   * The versions in `found`, which has the entries of the groups from `offset` on; `undefined` when one is missing.
+   *
+   * @param endsAfter the time that each must live to, or it counts as missing
+   */
   static from(
     store: Store,
     groups: ReadonlyArray<string>,
     found: Found<StoredEntry>,
-    offset: number
+    offset: number,
+    endsAfter = Number.NEGATIVE_INFINITY
   ): CapturedVersions | undefined {
     const held: Array<LivingVersion> = []
     for (let index = 0; index < groups.length; index++) {
       const version = living(groups[index] ?? "", found[index + offset])
-      if (version === undefined) return undefined
+      if (version === undefined || version.until < endsAfter) return undefined
       held.push(version)
     }
     return new CapturedVersions(store, held)
   }
 
-  /** The same; those that are missing are created. */
+  /** The same; those that are missing or about to end are created anew. */
   static create(
     store: Store,
     groups: ReadonlyArray<string>,
@@ -97,7 +110,8 @@ export class CapturedVersions {
       const present = (stored: StoredEntry | undefined, key: string) => {
         const version = living(key, stored)
         // Inside a transaction a renewal would hold the group until the commit. A new version invalidates the group instead.
-        return inside && version !== undefined && version.until < nowMillis(fiber) + life.least ? undefined : version
+        const rest = inside ? life.least : leastRest(life)
+        return version !== undefined && version.until < nowMillis(fiber) + rest ? undefined : version
       }
       const captured = Effect.forEach(
         groups,

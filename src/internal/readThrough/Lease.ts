@@ -6,7 +6,7 @@
 import { Cause, Effect, Either, Option, Random } from "effect"
 import type { CacheError } from "../../CacheError.js"
 import type { Entry, StoredEntry, Token } from "../../CacheStore.js"
-import { CapturedVersions, lifeFor, lifeWhileLeased, type VersionLife } from "../entries/CapturedVersions.js"
+import { CapturedVersions, leastRest, lifeFor, lifeWhileLeased, type VersionLife } from "../entries/CapturedVersions.js"
 import type { EntryReader, Snapshot } from "../entries/EntryReader.js"
 import { leasedEntry, lifespan, stateOf, tombstone, valueEntry } from "../entries/entryState.js"
 import { isOutage } from "../outages/outage.js"
@@ -63,10 +63,11 @@ export class Leases {
     const snapshot = known === undefined ? this.reader.snapshot(request.key, request.groups) : Effect.succeed(known)
     const { groups, policy } = request
     const { store } = this.reader
-    const attempt = Effect.flatMap(snapshot, ({ found, stored }) => {
-      const captured = CapturedVersions.from(store, groups, found, 1)
+    const life = lifeWhileLeased(policy.lease)
+    const attempt = Effect.flatMap(Effect.zip(snapshot, now), ([{ found, stored }, read]) => {
+      const captured = CapturedVersions.from(store, groups, found, 1, read + leastRest(life))
       if (captured !== undefined) return this.acquireOver(request, flight, keepsValue, insists, stored, captured)
-      const created = CapturedVersions.create(store, groups, found, 1, lifeWhileLeased(policy.lease))
+      const created = CapturedVersions.create(store, groups, found, 1, life)
       return Effect.flatMap(Effect.zip(created, now), ([versions, time]) =>
         // The read met two moments, as one of several servers can: first the group without a version, then an entry that was
         // made under the version which another process has created in between. That entry counts.
