@@ -138,7 +138,8 @@ const rounding = 20
  * - it was forced,
  * - the `ttl` of the first one's value was over: second.begin ≥ first.end + ttl,
  * - the first one failed: second.begin ≥ first.end; or its callers were interrupted: at once,
- * - its caller waited for a third one of another process that failed: then each process computes at once, in one flight,
+ * - the caller of one of the two waited for a third one of another process that failed: then each process computes at once, in one
+ *   flight,
  * - an operation that replaces what is there (whether or not it succeeded) overlaps the time from the earlier of the
  *   callers that asked for the two to the begin of the second, or
  * - in that time one of their processes was killed or stopped, any clock was wrong, or the store misbehaved.
@@ -162,21 +163,21 @@ export const oneComputationPerWindow = (history: History, plan: Plan): Verdict =
         history.troubles.some((one) => own(one.process) && one.at >= from && one.at <= until)
       )
     }
-    /** Whether the second one's caller has waited for a computation that failed, and the first one is not of its own process. */
-    const followsFailure = (first: Computation, second: Computation): boolean =>
-      first.process !== second.process &&
+    /** Whether its caller waited for a computation of another process that failed. It may have no lease, and then stores nothing. */
+    const followsFailure = ({ asked, begin, process }: Computation): boolean =>
       computations.some(
-        ({ end, how, process }) =>
-          how === "error" &&
-          process !== second.process &&
-          end !== undefined &&
-          end >= second.asked &&
-          end <= second.begin
+        (one) =>
+          one.how === "error" &&
+          one.process !== process &&
+          one.end !== undefined &&
+          one.end >= asked &&
+          one.end <= begin
       )
     for (const [index, second] of computations.entries()) {
       const first = computations[index - 1]
       if (first === undefined || second.forced || first.how === "interrupted") continue
-      if (disturbed(first, second) || followsFailure(first, second)) continue
+      const isShared = first.process === second.process
+      if (disturbed(first, second) || (!isShared && (followsFailure(first) || followsFailure(second)))) continue
       judged++
       const end = first.end ?? Infinity
       const notBefore = first.how === "value" ? end + plan.ttl - rounding : end
