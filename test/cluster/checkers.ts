@@ -138,8 +138,8 @@ const rounding = 20
  * - it was forced,
  * - the `ttl` of the first one's value was over: second.begin ≥ first.end + ttl,
  * - the first one failed: second.begin ≥ first.end; or its callers were interrupted: at once,
- * - the caller of one of the two waited for a third one of another process that failed: then each process computes at once, in one
- *   flight,
+ * - the caller of the first one waited for a third one of another process that failed: then it may have no lease, and stores nothing,
+ * - so did the caller of the second one, in another process than the first one's: each process computes at once, in one flight,
  * - an operation that replaces what is there (whether or not it succeeded) overlaps the time from the earlier of the
  *   callers that asked for the two to the begin of the second, or
  * - in that time one of their processes was killed or stopped, any clock was wrong, or the store misbehaved.
@@ -176,8 +176,8 @@ export const oneComputationPerWindow = (history: History, plan: Plan): Verdict =
     for (const [index, second] of computations.entries()) {
       const first = computations[index - 1]
       if (first === undefined || second.forced || first.how === "interrupted") continue
-      const isShared = first.process === second.process
-      if (disturbed(first, second) || (!isShared && (followsFailure(first) || followsFailure(second)))) continue
+      const isApart = first.process !== second.process
+      if (disturbed(first, second) || followsFailure(first) || (isApart && followsFailure(second))) continue
       judged++
       const end = first.end ?? Infinity
       const notBefore = first.how === "value" ? end + plan.ttl - rounding : end
