@@ -18,6 +18,8 @@ export interface Rig {
   readonly scope: Scope.CloseableScope
   /** How many flights the registry knows. */
   readonly flights: () => number
+  /** Whether a flight of the key as users print it runs, also one that nobody may join. */
+  readonly runs: (printed: string) => boolean
   readonly provide: <A, E>(effect: Effect.Effect<A, E, CacheBackend>) => Effect.Effect<A, E>
   /** Whether a lease that still runs stands under the key as users print it. */
   readonly leased: (printed: string) => Effect.Effect<boolean>
@@ -31,6 +33,7 @@ export const rig = (store: AnyStore, scope: Scope.CloseableScope, options: Backe
       store,
       scope,
       flights: () => flights.size,
+      runs: (printed) => flights.isRunning(keyspace.finish(printed)),
       provide: Effect.provideService(CacheBackend, service),
       leased: (printed) =>
         Effect.zipWith(
