@@ -195,18 +195,22 @@ const signal = (pid: number, name: NodeJS.Signals): void => {
   }
 }
 
-/** A server of one's own on a free port. */
+/** A server of one's own. */
 export const server = (
   program: Program,
   argsOf: (port: number) => ReadonlyArray<string>,
-  env: Readonly<Record<string, string>> = {}
+  options: {
+    readonly env?: Readonly<Record<string, string>> | undefined
+    /** Default: a free one. */
+    readonly port?: number | undefined
+  } = {}
 ): Effect.Effect<Process, Error, Scope.Scope> =>
   Effect.gen(function* () {
     yield* available(program)
-    const port = yield* freePort
+    const port = options.port ?? (yield* freePort)
     let running: Running | undefined
     const kill = Effect.suspend(() => (running === undefined ? Effect.void : end(running)))
-    const start = Effect.map(launch(port, [program.name, ...argsOf(port)], env), (launched) => {
+    const start = Effect.map(launch(port, [program.name, ...argsOf(port)], options.env ?? {}), (launched) => {
       running = launched
     })
     yield* Effect.acquireRelease(start, () => kill)

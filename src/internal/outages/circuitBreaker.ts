@@ -12,7 +12,7 @@ import { breakerGauge } from "../runtime/metrics.js"
 import { isInTransaction } from "../runtime/transaction.js"
 import { Warnings } from "../runtime/warnings.js"
 import { unfused } from "../stores/fused.js"
-import type { Fused, Store } from "../stores/Store.js"
+import { type Fused, identityOf, type Store } from "../stores/Store.js"
 import { InvalidationQueue } from "./invalidationQueue.js"
 import { CircuitOpen, ignoredByBreaker, isOutage, isRefusal } from "./outage.js"
 import { type Kind, type Skipped, Streaks } from "./Streaks.js"
@@ -241,14 +241,8 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
           )
       : guardedWrite
 
-    // Each member by name: a spread would lose the methods of a class.
     return {
-      name: store.name,
-      location: store.location,
-      payloads: store.payloads,
-      local: store.local,
-      joinsTransaction: store.joinsTransaction,
-      ...(store.sameToken === undefined ? {} : { sameToken: store.sameToken }),
+      ...identityOf(store),
       read,
       write,
       add: (key, entry) => guarded("write", key, () => store.add(key, entry)),

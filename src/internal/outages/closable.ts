@@ -1,7 +1,7 @@
 /** A store that refuses every operation once its layer has closed, whatever the driver behind it does then: fail, wait or hang. */
 import { Effect } from "effect"
 import { CacheError } from "../../CacheError.js"
-import type { Fused, Store } from "../stores/Store.js"
+import { type Fused, identityOf, type Store } from "../stores/Store.js"
 import { LayerClosed } from "./outage.js"
 
 export interface Closable {
@@ -24,12 +24,7 @@ export const closable = (store: Store): Closable => {
 
   return {
     store: {
-      name: store.name,
-      location: store.location,
-      payloads: store.payloads,
-      local: store.local,
-      joinsTransaction: store.joinsTransaction,
-      ...(store.sameToken === undefined ? {} : { sameToken: store.sameToken }),
+      ...identityOf(store),
       read: fused(store.read),
       write: fused(store.write),
       add: (key, entry) => guarded(() => store.add(key, entry)),

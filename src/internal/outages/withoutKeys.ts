@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { CacheError } from "../../CacheError.js"
 import { withoutStoredKeys } from "../keys/redact.js"
-import type { Store } from "../stores/Store.js"
+import { identityOf, type Store } from "../stores/Store.js"
 import { withoutMessage } from "../values/withoutMessage.js"
 import { CircuitOpen, NoFreeConnection, PartialOutage } from "./outage.js"
 
@@ -21,14 +21,8 @@ const redacted = ({ cause, description, operation, reason }: CacheError): CacheE
 const hiding = <A>(operation: Effect.Effect<A, CacheError>) => Effect.mapError(operation, redacted)
 
 export const withoutKeys = (store: Store): Store => {
-  // Each member by name: a spread would lose the methods of a class.
   return {
-    name: store.name,
-    location: store.location,
-    payloads: store.payloads,
-    local: store.local,
-    joinsTransaction: store.joinsTransaction,
-    ...(store.sameToken === undefined ? {} : { sameToken: store.sameToken }),
+    ...identityOf(store),
     read: (fiber, keys, onFound, onFailure) => store.read(fiber, keys, onFound, (error) => onFailure(redacted(error))),
     write: (fiber, items, onWritten, onFailure) =>
       store.write(

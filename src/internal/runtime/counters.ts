@@ -67,7 +67,7 @@ export class Counters {
     this.computeTime = computeHistogram(labels)
   }
 
-  /** For the hits in a tier: their metrics have the label `tier`. They count for the layer as any others. */
+  /** Counts the hits in a tier, under the same name: their metrics have the label `tier` in addition. */
   get ofTier(): Counters {
     this.tier ??= new Counters(this.counts, this.store, this.label, true)
     return this.tier

@@ -95,6 +95,16 @@ export interface Store extends Omit<CacheStore, "read" | "write"> {
   readonly joinsTransaction: ((fiber: CallingFiber) => boolean) | undefined
 }
 
+/** What a store around another one says of itself as that one does. By name: a spread would lose the members of a class. */
+export const identityOf = ({ joinsTransaction, local, location, name, payloads, sameToken }: Store) => ({
+  name,
+  location,
+  payloads,
+  local,
+  joinsTransaction,
+  ...(sameToken === undefined ? {} : { sameToken })
+})
+
 /** A driver of bytes with a fused read: the contract of this library's own stores on servers. */
 export interface FusedByteStore extends Omit<ByteStore, "read" | "write"> {
   readonly read: FusedRead<StoredBytes>
