@@ -5,7 +5,10 @@
  */
 import { Effect, Exit } from "effect"
 import { CacheError } from "./CacheError.js"
-import { PendingInvalidations, pendingInvalidations } from "./internal/readThrough/pendingInvalidations.js"
+import {
+  PendingInvalidations,
+  pendingInvalidations
+} from "./internal/readThrough/invalidations/pendingInvalidations.js"
 import { withFiber } from "./internal/runtime/fiber.js"
 import { isInTransaction } from "./internal/runtime/transaction.js"
 

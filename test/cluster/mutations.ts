@@ -27,7 +27,7 @@ const outlives = "nothing outlives its invalidation"
 export const mutations: ReadonlyArray<Mutation> = [
   {
     name: "a result is stored without compare-and-set",
-    file: "internal/readThrough/Lease.ts",
+    file: "internal/readThrough/leases/Leases.ts",
     original: "return Effect.map(this.reader.store.replace(request.key, own.token, entry), (replaced) => {",
     broken:
       "return Effect.map(withFiber((fiber) => this.reader.store.write(fiber, [{ key: request.key, entry }], () => Effect.succeed(Option.some(own.token)), Effect.fail)), (replaced) => {",
@@ -35,7 +35,7 @@ export const mutations: ReadonlyArray<Mutation> = [
   },
   {
     name: "a key is leased without compare-and-set",
-    file: "internal/readThrough/Lease.ts",
+    file: "internal/readThrough/leases/Leases.ts",
     original: "stored === undefined ? store.add(request.key, entry) : store.replace(request.key, stored.token, entry),",
     broken:
       "store.write(fiber, [{ key: request.key, entry }], () => Effect.succeed(Option.some<unknown>({})), Effect.fail),",
@@ -43,7 +43,7 @@ export const mutations: ReadonlyArray<Mutation> = [
   },
   {
     name: "group versions are captured after computing",
-    file: "internal/readThrough/Lease.ts",
+    file: "internal/readThrough/leases/Leases.ts",
     original: "return Effect.flatMap(Effect.zip(codec.encode(value), jitterOf(policy)), ([payload, random]) => {",
     broken:
       "return Effect.flatMap(Effect.zipLeft(Effect.zip(codec.encode(value), jitterOf(policy)), Effect.map(this.reader.capture(request.groups, lifeFor(60_000)), (groups) => { own.entry = { ...own.entry, groups } })), ([payload, random]) => {",

@@ -1,8 +1,8 @@
 /** What `cached` needs of a backend besides its public operations. A symbol keeps it out of the public API. */
 import type { EntryReader } from "../entries/EntryReader.js"
 import type { Keyspace } from "../entries/keyspace.js"
-import type { Flights } from "../readThrough/Flights.js"
-import type { Invalidation } from "../readThrough/invalidation.js"
+import type { Flights } from "../readThrough/flights/Flights.js"
+import type { Invalidation } from "../readThrough/invalidations/Invalidation.js"
 import type { Lookups } from "../readThrough/request.js"
 import type { LayerCounters } from "../runtime/counters.js"
 import type { Warnings } from "../runtime/warnings.js"

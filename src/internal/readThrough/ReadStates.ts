@@ -8,9 +8,9 @@ import type { Entry } from "../../CacheStore.js"
 import { type EntryReader, keysOf, type Snapshot, snapshotOf } from "../entries/EntryReader.js"
 import { type EntryState, type Servable, stateOf, type Unservable, withoutValue } from "../entries/entryState.js"
 import { nowMillis, withFiber } from "../runtime/fiber.js"
-import type { Flights } from "./Flights.js"
+import type { Flights } from "./flights/Flights.js"
+import { SeenLeases } from "./leases/SeenLeases.js"
 import type { MemoRequest } from "./request.js"
-import { SeenLeases } from "./SeenLeases.js"
 
 /** What a read found: a value that may be served, or none. */
 export type ReadResult<A> =

@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import { NoCachedValue } from "../../CacheError.js"
 import type { CallingFiber } from "../runtime/fiber.js"
-import type { Alone } from "./Alone.js"
+import type { Alone } from "./computations/Alone.js"
 import type { Lookups, MemoRequest } from "./request.js"
 
 export class Uncached implements Lookups {

@@ -6,9 +6,9 @@ import { Effect } from "effect"
 import type { CacheError } from "../../CacheError.js"
 import { alreadyReported, logFailure } from "../outages/storeFailure.js"
 import type { CallingFiber } from "../runtime/fiber.js"
-import type { Flights } from "./Flights.js"
+import type { SingleFlight } from "./computations/SingleFlight.js"
+import type { Flights } from "./flights/Flights.js"
 import type { MemoRequest } from "./request.js"
-import type { SingleFlight } from "./SingleFlight.js"
 
 export const unavailable = "Cache unavailable, computing without it"
 

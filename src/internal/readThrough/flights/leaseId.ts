@@ -2,7 +2,7 @@
  * The id of a lease: that of its flight, `<layer>.<number>`. A lease that was acquired over one that had ended without a value
  * names it: `<id><<ended>`. So whoever waited for that one sees how it ended, although another lease stands in its place.
  */
-import type { Entry, StoredEntry } from "../../CacheStore.js"
+import type { Entry, StoredEntry } from "../../../CacheStore.js"
 
 const ended = "<"
 

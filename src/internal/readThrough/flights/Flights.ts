@@ -10,9 +10,9 @@
  * a lease that ended without a value share the flight that begins then (`after`): all their calls are older than it.
  */
 import { randomBytes } from "node:crypto"
+import type { MemoRequest } from "../request.js"
 import { Flight, type Outcome } from "./Flight.js"
 import { leaseId } from "./leaseId.js"
-import type { MemoRequest } from "./request.js"
 
 /** More leases than can be given back at the same time. */
 const rememberedLeases = 1_000

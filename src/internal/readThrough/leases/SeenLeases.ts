@@ -2,8 +2,8 @@
  * Since when this process has seen the leases of others. No lease is believed longer than `maxLease` from then on: neither one
  * that is renewed for ever, nor a record that was forged or damaged.
  */
-import type { Lease } from "../../CacheStore.js"
-import { isWellFormed } from "./leaseId.js"
+import type { Lease } from "../../../CacheStore.js"
+import { isWellFormed } from "../flights/leaseId.js"
 
 /** More leases than one process waits for at the same time. Where there are more, the oldest is believed anew. */
 const remembered = 10_000

@@ -4,18 +4,18 @@
  * `ReadThrough.ts` decides whether a caller joins; `Flights.ts` knows which flights it may join.
  */
 import { Effect, Exit, Fiber } from "effect"
-import type { Snapshot } from "../entries/EntryReader.js"
-import { captureAsyncContext } from "../runtime/asyncContext.js"
-import type { CallingFiber } from "../runtime/fiber.js"
-import { withFiber } from "../runtime/fiber.js"
-import { Starter, type Surroundings, surroundings, withoutSpan } from "../runtime/inherited.js"
-import { linkSpans } from "../runtime/spans.js"
+import type { Snapshot } from "../../entries/EntryReader.js"
+import { captureAsyncContext } from "../../runtime/asyncContext.js"
+import type { CallingFiber } from "../../runtime/fiber.js"
+import { withFiber } from "../../runtime/fiber.js"
+import { Starter, type Surroundings, surroundings, withoutSpan } from "../../runtime/inherited.js"
+import { linkSpans } from "../../runtime/spans.js"
+import { cycleOfJoin, cycleOfStart } from "../flights/cycles.js"
+import { currentFlight, Flight, lost, type Outcome } from "../flights/Flight.js"
+import type { Flights } from "../flights/Flights.js"
+import type { MemoRequest } from "../request.js"
 import type { Alone } from "./Alone.js"
-import type { Computation, Mode } from "./computation.js"
-import { cycleOfJoin, cycleOfStart } from "./cycles.js"
-import { currentFlight, Flight, lost, type Outcome } from "./Flight.js"
-import type { Flights } from "./Flights.js"
-import type { MemoRequest } from "./request.js"
+import type { Computation, Mode } from "./Computation.js"
 
 const hasFailed = (outcome: Outcome<unknown, unknown>): boolean =>
   outcome._tag === "Done" && Exit.isFailure(outcome.exit)

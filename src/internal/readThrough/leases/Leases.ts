@@ -1,21 +1,27 @@
 /**
  * Writes the lease of one computation to the store: acquires it, renews it, and ends it with a value or without. Each write is
  * a compare-and-set over the one before it. So a lost lease is noticed, and nothing of another writer is overwritten.
- * `computation.ts` decides when to renew.
+ * `Computation.ts` decides when to renew.
  */
 import { Cause, Effect, Either, Option, Random } from "effect"
-import type { CacheError } from "../../CacheError.js"
-import type { Entry, StoredEntry, Token } from "../../CacheStore.js"
-import { CapturedVersions, leastRest, lifeFor, lifeWhileLeased, type VersionLife } from "../entries/CapturedVersions.js"
-import type { EntryReader, Snapshot } from "../entries/EntryReader.js"
-import { leasedEntry, lifespan, stateOf, tombstone, valueEntry } from "../entries/entryState.js"
-import { isOutage } from "../outages/outage.js"
-import { notStored, storeFailed } from "../outages/storeFailure.js"
-import { now, nowMillis, withFiber } from "../runtime/fiber.js"
-import { logAction } from "../runtime/logs.js"
-import type { Flight } from "./Flight.js"
-import type { Flights } from "./Flights.js"
-import type { MemoRequest, Policy } from "./request.js"
+import type { CacheError } from "../../../CacheError.js"
+import type { Entry, StoredEntry, Token } from "../../../CacheStore.js"
+import {
+  CapturedVersions,
+  leastRest,
+  lifeFor,
+  lifeWhileLeased,
+  type VersionLife
+} from "../../entries/CapturedVersions.js"
+import type { EntryReader, Snapshot } from "../../entries/EntryReader.js"
+import { leasedEntry, lifespan, stateOf, tombstone, valueEntry } from "../../entries/entryState.js"
+import { isOutage } from "../../outages/outage.js"
+import { notStored, storeFailed } from "../../outages/storeFailure.js"
+import { now, nowMillis, withFiber } from "../../runtime/fiber.js"
+import { logAction } from "../../runtime/logs.js"
+import type { Flight } from "../flights/Flight.js"
+import type { Flights } from "../flights/Flights.js"
+import type { MemoRequest, Policy } from "../request.js"
 
 /** A lease that this flight has in the store. Each write of it changes the token. Without a token the lease is lost. */
 export interface OwnLease {

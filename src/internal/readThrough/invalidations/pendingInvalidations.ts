@@ -3,9 +3,9 @@
  * it forks share them.
  */
 import { Effect, Either } from "effect"
-import type { CacheError } from "../../CacheError.js"
-import type { Name } from "../entries/keyspace.js"
-import { Inherited } from "../runtime/inherited.js"
+import type { CacheError } from "../../../CacheError.js"
+import type { Name } from "../../entries/keyspace.js"
+import { Inherited } from "../../runtime/inherited.js"
 
 /** What invalidates in one backend. */
 export interface Invalidator {

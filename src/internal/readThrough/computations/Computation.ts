@@ -3,15 +3,15 @@
  * stores its value only if the lease still counts. Whatever happens, the waiting callers get an outcome.
  */
 import { Effect, Exit, Fiber, Option } from "effect"
-import type { Snapshot } from "../entries/EntryReader.js"
-import { forkInAsyncContext } from "../runtime/asyncContext.js"
-import { now, nowMillis, withFiber } from "../runtime/fiber.js"
-import { computeSpan } from "../runtime/spans.js"
-import { type Flight, lost, type Outcome, runsWithoutLease } from "./Flight.js"
-import type { Flights } from "./Flights.js"
-import type { Invalidation } from "./invalidation.js"
-import type { Leases, OwnLease } from "./Lease.js"
-import type { MemoRequest } from "./request.js"
+import type { Snapshot } from "../../entries/EntryReader.js"
+import { forkInAsyncContext } from "../../runtime/asyncContext.js"
+import { now, nowMillis, withFiber } from "../../runtime/fiber.js"
+import { computeSpan } from "../../runtime/spans.js"
+import { type Flight, lost, type Outcome, runsWithoutLease } from "../flights/Flight.js"
+import type { Flights } from "../flights/Flights.js"
+import type { Invalidation } from "../invalidations/Invalidation.js"
+import type { Leases, OwnLease } from "../leases/Leases.js"
+import type { MemoRequest } from "../request.js"
 
 /**
  * Why a value is computed.

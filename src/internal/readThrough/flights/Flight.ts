@@ -1,6 +1,6 @@
 /** One running computation in this process, with the `Deferred` that its callers wait on. */
 import { Deferred, Effect, type Exit, type Fiber, FiberId, type Tracer } from "effect"
-import { Inherited, type Starter } from "../runtime/inherited.js"
+import { Inherited, type Starter } from "../../runtime/inherited.js"
 
 export type Outcome<A, E> =
   /** Another caller got the lease first: the waiting callers read again. */

@@ -1,11 +1,11 @@
 /** A caller who shares nothing: inside a transaction, without a cache, and after the end of the layer. */
 import { Effect, Exit } from "effect"
-import { withFiber } from "../runtime/fiber.js"
-import { computeSpan } from "../runtime/spans.js"
-import { cycleOfStart } from "./cycles.js"
-import { currentFlight } from "./Flight.js"
-import type { Flights } from "./Flights.js"
-import type { MemoRequest } from "./request.js"
+import { withFiber } from "../../runtime/fiber.js"
+import { computeSpan } from "../../runtime/spans.js"
+import { cycleOfStart } from "../flights/cycles.js"
+import { currentFlight } from "../flights/Flight.js"
+import type { Flights } from "../flights/Flights.js"
+import type { MemoRequest } from "../request.js"
 
 const warnClosed = <A, E, R>({ printed, warnings }: MemoRequest<A, E, R>): Effect.Effect<void> =>
   warnings.warn("closed", () => `The layer of the cache is closed, computing without it ${printed}`)
