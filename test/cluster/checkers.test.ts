@@ -111,16 +111,27 @@ describe("one computation per window", () => {
 
   it("lets each process compute once whose callers waited for a computation that failed in another one", () => {
     const failed = computation("failed", 100, 150, { how: "error" })
+    const told = operation("call", 90, 150.5, { _tag: "ComputeError", id: "failed", of: "plain0" })
     const next = computation("next", 152, 180, { process: "1.1", asked: 120 })
     const third = computation("third", 153, 185, { process: "2.1", asked: 130 })
-    expect(check([failed, next, third]).violations).toBe(0)
+    expect(check([failed, next, third], { operations: [told] }).violations).toBe(0)
     // it acquired the lease, beside one that has none
-    expect(check([failed, next, { ...third, asked: 151 }]).violations).toBe(0)
-    expect(check([failed, { ...next, asked: 151 }, { ...third, asked: 151 }]).violations).toBe(1)
+    expect(check([failed, next, { ...third, asked: 151 }], { operations: [told] }).violations).toBe(0)
+    expect(check([failed, { ...next, asked: 151 }, { ...third, asked: 151 }], { operations: [told] }).violations).toBe(
+      1
+    )
     // what has no lease is not stored, and a later caller computes
-    expect(check([failed, next, { ...third, process: "1.1", asked: 181, begin: 182 }]).violations).toBe(0)
-    expect(check([failed, { ...next, asked: 151 }, { ...third, process: "1.1" }]).violations).toBe(1)
-    expect(check([{ ...failed, how: "value" }, next, third]).violations).toBeGreaterThan(0)
+    expect(
+      check([failed, next, { ...third, process: "1.1", asked: 181, begin: 182 }], { operations: [told] }).violations
+    ).toBe(0)
+    expect(
+      check([failed, { ...next, asked: 151 }, { ...third, process: "1.1" }], { operations: [told] }).violations
+    ).toBe(1)
+    // its lease stands until its callers are told, and is read until then
+    const late = { ...told, end: 160 }
+    const both = [failed, { ...next, asked: 151 }, { ...third, asked: 151 }]
+    expect(check(both, { operations: [late] }).violations).toBe(0)
+    expect(check([{ ...failed, how: "value" }, next, third], { operations: [told] }).violations).toBeGreaterThan(0)
   })
   const first = computation("a", 10_000, 10_050)
 
@@ -145,6 +156,9 @@ describe("one computation per window", () => {
     ).toBe(0)
     expect(check([first, second], { operations: [operation("invalidate", 9_000, 9_010, done)] }).violations).toBe(1)
     expect(check([first, second], { pauses: [{ ...killed, process: "7.1" }] }).violations).toBe(1)
+    const slowRead = { process: second.process, begin: 10_055, end: 10_056 }
+    expect(check([first, second], { slowReads: [slowRead] }).judged).toBe(0)
+    expect(check([first, second], { slowReads: [{ ...slowRead, process: "7.1" }] }).violations).toBe(1)
   })
 })
 

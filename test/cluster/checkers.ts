@@ -138,17 +138,25 @@ const rounding = 20
  * - it was forced,
  * - the `ttl` of the first one's value was over: second.begin ≥ first.end + ttl,
  * - the first one failed: second.begin ≥ first.end; or its callers were interrupted: at once,
- * - the caller of the first one waited for a third one of another process that failed: then it may have no lease, and stores nothing,
+ * - the caller of the first one waited for the lease of a third one of another process that failed: then it may have no lease, and
+ *   stores nothing,
  * - so did the caller of the second one, in another process than the first one's: each process computes at once, in one flight,
  * - an operation that replaces what is there (whether or not it succeeded) overlaps the time from the earlier of the
  *   callers that asked for the two to the begin of the second, or
- * - in that time one of their processes was killed or stopped, any clock was wrong, or the store misbehaved.
+ * - in that time one of their processes was killed or stopped, or its store took so long to answer that a lease may have run out
+ *   on the way, any clock was wrong, or the store misbehaved.
  *
  * Pairs of the last two kinds are not judged.
  */
 export const oneComputationPerWindow = (history: History, plan: Plan): Verdict => {
   const violations: Array<string> = []
   let judged = 0
+  // A computation that failed gives its lease back before anybody is told. Until then others may read its lease, and wait.
+  const leaseEnds = new Map<string, number>()
+  for (const { end = Infinity, outcome } of history.operations) {
+    if (outcome?._tag === "ComputeError")
+      leaseEnds.set(outcome.id, Math.min(end, leaseEnds.get(outcome.id) ?? Infinity))
+  }
   for (const key of keysIn(history)) {
     const computations = history.computations.filter((one) => one.key === key).sort(byBegin)
     const replacers = history.operations.filter((one) => replacing.has(one.kind) && concerns(one, key)).sort(byBegin)
@@ -159,18 +167,19 @@ export const oneComputationPerWindow = (history: History, plan: Plan): Verdict =
       return (
         replacers.some((one) => overlaps(one, from, until)) ||
         history.disturbances.some((one) => overlaps(one, from, until)) ||
+        history.slowReads.some((one) => own(one.process) && overlaps(one, from, until)) ||
         history.pauses.some((one) => (one.cause === "clock" || own(one.process)) && overlaps(one, from, until)) ||
         history.troubles.some((one) => own(one.process) && one.at >= from && one.at <= until)
       )
     }
-    /** Whether its caller waited for a computation of another process that failed. It may have no lease, and then stores nothing. */
+    /** Whether its caller waited for the lease of another process's computation that failed. It may have no lease, and then stores nothing. */
     const followsFailure = ({ asked, begin, process }: Computation): boolean =>
       computations.some(
         (one) =>
           one.how === "error" &&
           one.process !== process &&
           one.end !== undefined &&
-          one.end >= asked &&
+          (leaseEnds.get(one.id) ?? one.end + plan.lease) >= asked &&
           one.end <= begin
       )
     for (const [index, second] of computations.entries()) {

@@ -40,6 +40,8 @@ export type Line =
     }
   | { readonly _tag: "Computed"; readonly id: string; readonly at: number; readonly how: Ending }
   | { readonly _tag: "Pause"; readonly begin: number; readonly end: number; readonly cause: Pause["cause"] }
+  /** The store took long to answer a read. */
+  | { readonly _tag: "SlowRead"; readonly begin: number; readonly end: number }
   /** The cache warned that it could not reach its store, or the like. */
   | { readonly _tag: "Trouble"; readonly at: number; readonly text: string }
 
@@ -84,15 +86,30 @@ export interface Disturbance {
   readonly how: string
 }
 
+/** A time in which a process waited long for its store: the store, or the machine, was too busy. */
+export interface SlowRead {
+  readonly process: string
+  readonly begin: number
+  readonly end: number
+}
+
 export interface History {
   readonly operations: ReadonlyArray<Operation>
   readonly computations: ReadonlyArray<Computation>
   readonly pauses: ReadonlyArray<Pause>
+  readonly slowReads: ReadonlyArray<SlowRead>
   readonly disturbances: ReadonlyArray<Disturbance>
   readonly troubles: ReadonlyArray<{ readonly process: string; readonly at: number; readonly text: string }>
 }
 
-export const emptyHistory: History = { operations: [], computations: [], pauses: [], disturbances: [], troubles: [] }
+export const emptyHistory: History = {
+  operations: [],
+  computations: [],
+  pauses: [],
+  slowReads: [],
+  disturbances: [],
+  troubles: []
+}
 
 /** The common clock. */
 export const stamp = (): number => Number(process.hrtime.bigint()) / 1e6
@@ -112,6 +129,7 @@ export const parseRecord = (process: string, record: string): History => {
   const byNumber = new Map<number, number>()
   const computations = new Map<string, Computation>()
   const pauses: Array<Pause> = []
+  const slowReads: Array<SlowRead> = []
   const troubles: Array<History["troubles"][number]> = []
   for (const line of linesOf(record)) {
     switch (line._tag) {
@@ -142,18 +160,22 @@ export const parseRecord = (process: string, record: string): History => {
       case "Pause":
         pauses.push({ process, begin: line.begin, end: line.end, cause: line.cause })
         break
+      case "SlowRead":
+        slowReads.push({ process, begin: line.begin, end: line.end })
+        break
       case "Trouble":
         troubles.push({ process, at: line.at, text: line.text })
         break
     }
   }
-  return { ...emptyHistory, operations, computations: [...computations.values()], pauses, troubles }
+  return { ...emptyHistory, operations, computations: [...computations.values()], pauses, slowReads, troubles }
 }
 
 export const mergeHistories = (histories: ReadonlyArray<History>): History => ({
   operations: histories.flatMap((one) => one.operations),
   computations: histories.flatMap((one) => one.computations),
   pauses: histories.flatMap((one) => one.pauses),
+  slowReads: histories.flatMap((one) => one.slowReads),
   disturbances: histories.flatMap((one) => one.disturbances),
   troubles: histories.flatMap((one) => one.troubles)
 })

@@ -33,10 +33,10 @@ export const isKept = (verdicts: ReadonlyArray<Verdict>): boolean =>
 
 /** The verdicts in words, with the seed that repeats the run. */
 export const summary = (store: string, run: Run, plan: Plan, verdicts: ReadonlyArray<Verdict>): string => {
-  const { computations, disturbances, operations, pauses, troubles } = run.history
+  const { computations, disturbances, operations, pauses, slowReads, troubles } = run.history
   return [
     `${store}, SEED=${plan.seed}: ${operations.length} operations and ${computations.length} computations in ${(run.took / 1_000).toFixed(1)} s, ` +
-      `${pauses.length} pauses, ${disturbances.length} outages, ${troubles.length} warnings`,
+      `${pauses.length} pauses, ${slowReads.length} slow reads, ${disturbances.length} outages, ${troubles.length} warnings`,
     ...verdicts.map(tell)
   ].join("\n")
 }

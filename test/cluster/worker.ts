@@ -3,6 +3,7 @@
  * it alive: anything that the library leaves behind would.
  */
 import { Deferred, Effect, Exit, FiberRef, Layer, Metric, Scope } from "effect"
+import { CacheBackend } from "effect-cached"
 import { steppedClock } from "./clocks.js"
 import { stamp } from "./history.js"
 import type { Assignment, Command, Leftovers, Report } from "./messages.js"
@@ -36,6 +37,17 @@ const noticeStarvation = (recorder: Recorder) => {
   }, tick)
 }
 
+/** Reads a key, again and again, and records when that took so long that a lease may run out before its holder knows that it has one. */
+const noticeSlowReads = (recorder: Recorder, lease: number) =>
+  Effect.gen(function* () {
+    const cache = yield* CacheBackend
+    const begin = stamp()
+    yield* Effect.ignore(cache.has("probe"))
+    const end = stamp()
+    if (end - begin > lease / 4) recorder.write({ _tag: "SlowRead", begin, end })
+    yield* Effect.sleep(tick)
+  }).pipe(Effect.forever)
+
 const isNothing = ({ fibers, resources }: Leftovers) => fibers <= 0 && resources.length === 0
 
 const main = Effect.gen(function* () {
@@ -68,7 +80,12 @@ const main = Effect.gen(function* () {
     const context = yield* Layer.buildWithScope(storeLayer(store), scope)
     yield* report({ _tag: "Ready" })
     const until = yield* Deferred.await(started)
-    yield* Effect.provide(work(plan, index, life, recorder)(until), context)
+    yield* work(
+      plan,
+      index,
+      life,
+      recorder
+    )(until).pipe(Effect.raceFirst(noticeSlowReads(recorder, plan.lease)), Effect.provide(context))
     yield* report({ _tag: "Done" })
     yield* Deferred.await(finished)
     yield* Scope.close(scope, Exit.void)

@@ -10,7 +10,8 @@ import { Simulation } from "../support/simulation.js"
 
 const lease = 1_000
 
-const world = (computing: number, stale = 0) => {
+/** @param answer milliseconds that the answer to an `add` takes */
+const world = (computing: number, stale = 0, answer = 1) => {
   const simulation = new Simulation()
   const inner = runIn(simulation, simulation.process(), Effect.scoped(memoryStore))
   const side = (name: string) => {
@@ -18,7 +19,7 @@ const world = (computing: number, stale = 0) => {
     const rig = rigIn(
       simulation,
       process,
-      asyncStore(inner, () => ({ there: 1, back: 1 }))
+      asyncStore(inner, (operation) => ({ there: 1, back: operation === "add" ? answer : 1 }))
     )
     const state = { begun: 0, result: name }
     const value = cached(
@@ -59,6 +60,17 @@ describe("two processes", () => {
     assert.deepStrictEqual(endOf(simulation, refreshing, "it is fresh"), Exit.succeed("one2"))
     assert.strictEqual(two.state.begun, 0)
     assert.deepStrictEqual(exitIn(simulation, two.process, two.lookup), Exit.succeed("one2"))
+  })
+
+  it("compute once where the store grants the lease late: it is renewed at once", () => {
+    const { simulation, one, two } = world(500, 0, lease - 50)
+    const late = one.process.fork(one.lookup)
+    simulation.pass(2)
+    const waiting = two.process.fork(two.lookup)
+    for (const fiber of [late, waiting]) {
+      assert.deepStrictEqual(endOf(simulation, fiber, "a value"), Exit.succeed("one1"))
+    }
+    assert.strictEqual(two.state.begun, 0)
   })
 
   it("one is killed while it computes: the other takes over when the lease ends, not before", () => {

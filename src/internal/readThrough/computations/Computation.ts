@@ -128,13 +128,16 @@ export class Computation {
   /**
    * Waits for the computation and renews the lease meanwhile, for `maxLease` at most. After that nobody else waits for it, whether it
    * has a lease or not.
+   *
+   * @param renewed when the lease was written last. A lease that a slow store was long in granting is renewed the sooner.
    */
   private supervise<A, E, R>(
     request: MemoRequest<A, E, R>,
     flight: Flight,
     child: Fiber.Fiber<A, E>,
     lease: OwnLease | undefined,
-    begun: number
+    begun: number,
+    renewed: number = lease?.since ?? begun
   ): Effect.Effect<Exit.Exit<A, E>> {
     return Effect.flatMap(now, (time) => {
       const left = (lease?.since ?? begun) + request.policy.maxLease - time
@@ -143,13 +146,17 @@ export class Computation {
         this.flights.expire(flight)
         return Effect.interruptible(Fiber.await(child))
       }
-      const pause = lease?.token === undefined ? left : Math.min(left, request.policy.lease / renewalsPerLease)
+      const due = Math.max(time, renewed + request.policy.lease / renewalsPerLease)
+      const pause = lease?.token === undefined ? left : Math.min(left, due - time)
       return Effect.flatMap(
         Effect.interruptible(Effect.timeoutOption(Fiber.await(child), pause)),
         Option.match({
           onSome: Effect.succeed,
           onNone: () =>
-            Effect.zipRight(this.leases.renew(request, lease), this.supervise(request, flight, child, lease, begun))
+            Effect.zipRight(
+              this.leases.renew(request, lease),
+              this.supervise(request, flight, child, lease, begun, due)
+            )
         })
       )
     })
