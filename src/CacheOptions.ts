@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Duration, Option, Schema, Scope } from "effect"
+import type { Duration, Effect, Option, Schema, Scope } from "effect"
 
 /**
  * Names an entry: a text, or an array of plain values (numbers, texts, dates, objects, …). Never the empty text.
@@ -46,13 +46,61 @@ export interface SetOptions extends VersionOption {
 }
 
 /**
- * The options of `cached` and `getOrSet` that say how a computed value is kept. `A` is the type of the value, `Args` that of the
- * arguments it was computed from, `This` that of a method's `this`: a callback that is a `function` is called with it.
+ * Which typed errors are kept, and for how long. `E` is their type.
+ *
+ * @example
+ * import { Effect, Schema } from "effect"
+ * import { cached } from "effect-cached"
+ *
+ * class NotFound extends Schema.TaggedError<NotFound>()("NotFound", { id: Schema.Number }) {}
+ * class RateLimited extends Schema.TaggedError<RateLimited>()("RateLimited", { seconds: Schema.Number }) {}
+ *
+ * const find = (id: number): Effect.Effect<string, NotFound | RateLimited> => Effect.fail(new NotFound({ id }))
+ *
+ * const city = cached(find, {
+ *   key: "city",
+ *   ttl: "1 day",
+ *   failures: {
+ *     ttl: (error) => (error._tag === "RateLimited" ? `${error.seconds} seconds` : "1 minute"),
+ *     schema: Schema.Union(NotFound, RateLimited)
+ *   }
+ * })
  *
  * @since 0.1.0
  * @category models
  */
-export interface MemoOptions<A, Args extends ReadonlyArray<unknown> = [], This = unknown> {
+export interface FailureOptions<E> {
+  /** Time to live of an error, or a function of it. There is no stale time. Zero or negative stores nothing. */
+  readonly ttl: Duration.DurationInput | ((error: E) => Duration.DurationInput)
+  /** Which errors are kept. Default: all. */
+  readonly when?: (error: E) => boolean
+  /**
+   * Encodes and decodes the error where the store keeps bytes. Without it, only an error that is plain data can be stored there: an
+   * instance, as of `Data.TaggedError` and `Schema.TaggedError`, is not kept, and a warning says so. The memory backend keeps the
+   * error itself.
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: as in `MemoOptions`
+  readonly schema?: Schema.Schema<E, any>
+}
+
+/**
+ * The options of `cached` and `getOrSet` that say how a computed value is kept. `A` is the type of the value, `Args` that of the
+ * arguments it was computed from, `This` that of a method's `this`: a callback that is a `function` is called with it. `E` and `R` are
+ * the errors and the requirements of the computation.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface MemoOptions<
+  A,
+  Args extends ReadonlyArray<unknown> = [],
+  This = unknown,
+  // Options whose type says nothing of errors and requirements fit every computation.
+  // biome-ignore lint/suspicious/noExplicitAny: see above
+  E = any,
+  // biome-ignore lint/suspicious/noExplicitAny: see above
+  R = any
+> {
   /**
    * Time to live, or a function of the value and the arguments; the layer's `defaultTtl` when absent.
    * `Duration.infinity` is for ever, zero or negative stores nothing.
@@ -74,6 +122,25 @@ export interface MemoOptions<A, Args extends ReadonlyArray<unknown> = [], This =
    * before it ends. If it fails after that caller has left, the next caller recomputes the value itself.
    */
   readonly revalidate?: "caller" | "background"
+  /**
+   * How long the caller that recomputes an old value waits for the new one. Then it is served the old one, and the computation goes
+   * on as one in the background does: with its services, and whether that caller stays or leaves. Does nothing where there is no old
+   * value. Default: as long as it takes; with `revalidate: "background"` zero.
+   */
+  readonly softTimeout?: Duration.DurationInput
+  /**
+   * Runs in place of the computation where there is an old value, which it gets: for a source that can tell whether it has changed
+   * (an `ETag`, a revision). `None`: it has not, so the old value is kept for a new `ttl`; `Some`: the new value. On PostgreSQL, SQLite
+   * and Redis a value that is kept is not sent to the store again. `forceRecalc` runs the computation. The old value is the one that
+   * callers are served, so it must not be changed. Default: the computation runs.
+   */
+  readonly refresh?: (this: This, previous: A, ...args: Args) => Effect.Effect<Option.Option<A>, E, R>
+  /**
+   * Typed errors that are kept as values are: the same lease, groups and invalidation, and callers fail with them until their `ttl`
+   * ends. An error never takes the place of a value that is fresh, or stale where `staleOnError` is on. Defects and interruptions are
+   * never kept. A kept error is no value: for `requireCache` and the direct operations the key is absent. Default: no error is kept.
+   */
+  readonly failures?: FailureOptions<E>
   /**
    * Whether a computation goes on when all its callers have left, so that its value is kept although it takes longer than any
    * caller waits. It ends with the layer at the latest. Default false: the last caller to leave interrupts it.
@@ -107,7 +174,8 @@ export interface MemoOptions<A, Args extends ReadonlyArray<unknown> = [], This =
  * @since 0.1.0
  * @category models
  */
-export interface GetOrSetOptions<A> extends MemoOptions<A>, VersionOption {}
+// biome-ignore lint/suspicious/noExplicitAny: as in `MemoOptions`
+export interface GetOrSetOptions<A, E = any, R = any> extends MemoOptions<A, [], unknown, E, R>, VersionOption {}
 
 /** Whether `Scope` is in `R`; not for `any`. A tuple, because a type parameter of the caller is tried as `any`, which must give false. */
 type RequiresScope<R> = [0] extends [1 & R] ? false : [Extract<R, Scope.Scope>] extends [never] ? false : true
@@ -137,7 +205,7 @@ export interface CacheStats {
   readonly entries: Option.Option<number>
   readonly bytes: Option.Option<number>
   readonly evictions: Option.Option<number>
-  /** Fresh values served. */
+  /** Fresh values served, and kept errors (`failures`). */
   readonly hits: number
   /** Stale values served. */
   readonly staleHits: number
@@ -149,11 +217,11 @@ export interface CacheStats {
   readonly computed: number
   /** Computations that ended in an error or a defect. */
   readonly failed: number
-  /** Values that were stored. */
+  /** Values and errors that were stored. */
   readonly stored: number
   /** Values not stored because the key was invalidated, set or leased anew while they were computed. */
   readonly discarded: number
-  /** Values not stored because they can't be encoded, or because `ttl` returned no duration. */
+  /** Values and errors not stored because they can't be encoded, or because `ttl` returned no duration. */
   readonly refused: number
   /** Entries read that could not be decoded. */
   readonly undecodable: number

@@ -13,8 +13,15 @@ import type { CacheError, NoCachedValue } from "./CacheError.js"
  * @since 0.1.0
  * @category models
  */
-export interface CachedOptions<A, Args extends ReadonlyArray<unknown> = [], This = unknown>
-  extends MemoOptions<A, Args, This> {
+export interface CachedOptions<
+  A,
+  Args extends ReadonlyArray<unknown> = [],
+  This = unknown,
+  // biome-ignore lint/suspicious/noExplicitAny: as in `MemoOptions`
+  E = any,
+  // biome-ignore lint/suspicious/noExplicitAny: as in `MemoOptions`
+  R = any
+> extends MemoOptions<A, Args, This, E, R> {
   /**
    * The name of the entries; the arguments are added to it. Required, because a function's own name changes with refactoring and
    * minifying. The name is also a label of the metrics, so it must not hold an id. An effect that depends on one has
@@ -69,7 +76,10 @@ export interface CachedFunction<Args extends ReadonlyArray<unknown>, out A, out 
    * operations; a decorated method is bound already.
    */
   readonly forceRecalc: (this: unknown, ...args: Args) => Effect.Effect<A, E, R | CacheBackend>
-  /** The cached value, fresh or stale. Never computes: without a value it fails with `NoCachedValue`. 1 RT. */
+  /**
+   * The cached value, fresh or stale. Never computes: without a value it fails with `NoCachedValue`, also where
+   * an error is kept (`failures`). 1 RT.
+   */
   readonly requireCache: (this: unknown, ...args: Args) => Effect.Effect<A, NoCachedValue | CacheError, CacheBackend>
   /** The key for the direct operations: readable, without namespace and version. Throws `CacheError` (`InvalidKey`). */
   readonly cacheKey: (this: unknown, ...args: Args) => string

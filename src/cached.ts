@@ -19,7 +19,13 @@ type Matching<Args extends ReadonlyArray<unknown>, Own extends ReadonlyArray<unk
     : "the option callbacks take other arguments than the function"
 
 /** The options, of which only the schema says what the value is. */
-type Keeping<A, Args extends ReadonlyArray<unknown> = [], This = unknown> = CachedOptions<NoInfer<A>, Args, This> & {
+type Keeping<A, Args extends ReadonlyArray<unknown>, This, E, R> = CachedOptions<
+  NoInfer<A>,
+  Args,
+  This,
+  NoInfer<E>,
+  NoInfer<R>
+> & {
   // biome-ignore lint/suspicious/noExplicitAny: as in `MemoOptions`
   readonly schema?: Schema.Schema<A, any>
 }
@@ -97,13 +103,16 @@ export type Lift<A, Args extends ReadonlyArray<unknown>, Self = unknown, Kept = 
 export const cached: {
   <This, B extends A, E, R, Args extends ReadonlyArray<unknown> = never, A = B>(
     f: ((this: This, ...args: Args) => Effect.Effect<B, E, R>) & Unscoped<R>,
-    options: Keeping<A, Settled<Args>, NoInfer<This>> & Inferred<Args>
+    options: Keeping<A, Settled<Args>, NoInfer<This>, E, R> & Inferred<Args>
   ): CachedFunction<Args, A, E, R, This>
   <This, Args extends ReadonlyArray<unknown>, B extends A, E, R, A = B>(
     f: (((this: This, ...args: Args) => Effect.Effect<B, E, R>) & Unscoped<R>) | Uncontextual,
-    options: Keeping<A, Settled<Args>, NoInfer<This>>
+    options: Keeping<A, Settled<Args>, NoInfer<This>, E, R>
   ): CachedFunction<Args, A, E, R, This>
-  <B extends A, E, R, A = B>(effect: Effect.Effect<B, E, R> & Unscoped<R>, options: Keeping<A>): CachedEffect<A, E, R>
+  <B extends A, E, R, A = B>(
+    effect: Effect.Effect<B, E, R> & Unscoped<R>,
+    options: Keeping<A, [], unknown, E, R>
+  ): CachedEffect<A, E, R>
   <A, Args extends ReadonlyArray<unknown> = never, This = unknown>(
     // biome-ignore lint/suspicious/noExplicitAny: as in `MemoOptions`
     options: CachedOptions<NoInfer<A>, Args, This> & { readonly schema: Schema.Schema<A, any> }

@@ -27,9 +27,13 @@ export const durationMillis = (
       )
 
 /** The same for what a `ttl` function returned. It may be a part of the value, so the error does not quote it. */
-export const returnedMillis = (operation: string, input: Duration.DurationInput): Either.Either<number, CacheError> =>
-  Either.mapLeft(durationMillis(operation, "ttl", input), () =>
-    invalid(operation, `ttl returned a ${typeof input}, which is not a duration`)
+export const returnedMillis = (
+  operation: string,
+  input: Duration.DurationInput,
+  name = "ttl"
+): Either.Either<number, CacheError> =>
+  Either.mapLeft(durationMillis(operation, name, input), () =>
+    invalid(operation, `${name} returned a ${typeof input}, which is not a duration`)
   )
 
 /** A number within its bounds, both inclusive. */

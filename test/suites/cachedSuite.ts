@@ -5,6 +5,7 @@ import type { CacheBackend } from "effect-cached"
 import { describe } from "vitest"
 import { asyncContextTests } from "./cached/asyncContext.js"
 import { closedTests } from "./cached/closed.js"
+import { failureTests } from "./cached/failures.js"
 import { formTests } from "./cached/forms.js"
 import type { It } from "./cached/ground.js"
 import { invalidationTests } from "./cached/invalidation.js"
@@ -12,6 +13,8 @@ import { keyTests } from "./cached/keys.js"
 import { operationTests } from "./cached/operations.js"
 import { optionTests } from "./cached/options.js"
 import { processTests } from "./cached/processes.js"
+import { refreshTests } from "./cached/refresh.js"
+import { softTimeoutTests } from "./cached/softTimeout.js"
 import { staleTests } from "./cached/stale.js"
 
 const sections: ReadonlyArray<readonly [string, (it: It) => void]> = [
@@ -19,6 +22,9 @@ const sections: ReadonlyArray<readonly [string, (it: It) => void]> = [
   ["keys", keyTests],
   ["options", optionTests],
   ["stale", staleTests],
+  ["softTimeout", softTimeoutTests],
+  ["refresh", refreshTests],
+  ["failures", failureTests],
   ["operations", operationTests],
   ["invalidation", invalidationTests],
   ["AsyncLocalStorage", asyncContextTests]

@@ -1,6 +1,7 @@
 /** Encodes values to the payloads of a store, and decodes them. */
 import { Effect, Either, ParseResult, type Schema } from "effect"
 import { CacheError } from "../../CacheError.js"
+import { isFailure, KeptFailure, markFailure, withoutMark } from "../values/failure.js"
 import { decodePlain, type EncodeRefusal, encodePlain } from "../values/plainData.js"
 import { describeIssue } from "../values/schemaRefusal.js"
 import { withoutData } from "../values/valuePath.js"
@@ -29,18 +30,23 @@ const refused = ({ path, problem, cause }: EncodeRefusal): CacheError =>
   encodeFailure(`${withoutData(path)} ${problem}`, cause === undefined ? undefined : withoutMessage(cause))
 
 /** Of a value without a schema: a schema could encode it. */
-const schemaWanted = (refusal: EncodeRefusal): CacheError => {
-  const { description, cause } = refused(refusal)
-  return new CacheError({
-    reason: "Encode",
-    operation: "encode",
-    description: `${description}; the option schema says how to encode it`,
-    cause
-  })
-}
+const schemaWanted =
+  (option: string) =>
+  (refusal: EncodeRefusal): CacheError => {
+    const { description, cause } = refused(refusal)
+    return new CacheError({
+      reason: "Encode",
+      operation: "encode",
+      description: `${description}; the option ${option} says how to encode it`,
+      cause
+    })
+  }
 
-/** For a store that keeps references: nothing to encode. */
-const references: PlainCodec = { encode: Either.right, decode: Either.right }
+/** For a store that keeps references: nothing to encode. An error is no value. */
+const references: PlainCodec = {
+  encode: Either.right,
+  decode: (payload) => (payload instanceof KeptFailure ? Either.left(payload) : Either.right(payload))
+}
 
 const bytesCodec = (toError: (refusal: EncodeRefusal) => CacheError): PlainCodec => ({
   encode: (value) => Either.mapLeft(encodePlain(value), toError),
@@ -49,7 +55,8 @@ const bytesCodec = (toError: (refusal: EncodeRefusal) => CacheError): PlainCodec
 })
 
 const plainBytes = bytesCodec(refused)
-const bytesOfMemoized = bytesCodec(schemaWanted)
+const bytesOfMemoized = bytesCodec(schemaWanted("schema"))
+const bytesOfFailure = bytesCodec(schemaWanted("failures.schema"))
 
 export const plainCodec = (payloads: "references" | "bytes"): PlainCodec =>
   payloads === "bytes" ? plainBytes : references
@@ -58,7 +65,30 @@ export const plainCodec = (payloads: "references" | "bytes"): PlainCodec =>
 export const codecFor = <A>(payloads: "references" | "bytes", schema: ValueSchema<A> | undefined): ValueCodec<A> => {
   // The values of one key have one type, so what is decoded has the type of what was encoded.
   if (payloads === "references") return references as ValueCodec<A>
-  if (schema === undefined) return bytesOfMemoized as ValueCodec<A>
+  return schema === undefined ? (bytesOfMemoized as ValueCodec<A>) : schemaCodec(schema)
+}
+
+/** The codec of errors. What is no error can't be decoded by it, nor an error by a codec of values. */
+export const failureCodecFor = <E>(
+  payloads: "references" | "bytes",
+  schema: ValueSchema<E> | undefined
+): ValueCodec<E> => {
+  if (payloads === "references") return failureReferences as ValueCodec<E>
+  const codec = schema === undefined ? (bytesOfFailure as ValueCodec<E>) : schemaCodec(schema)
+  return {
+    // The codecs of bytes encode to bytes.
+    encode: (error) => Effect.map(codec.encode(error), (encoded) => markFailure(encoded as Uint8Array)),
+    decode: (payload) =>
+      isFailure(payloads, payload) ? codec.decode(withoutMark(payload as Uint8Array)) : Either.left(payload)
+  }
+}
+
+const failureReferences: PlainCodec = {
+  encode: (error) => Either.right(new KeptFailure(error)),
+  decode: (payload) => (payload instanceof KeptFailure ? Either.right(payload.error) : Either.left(payload))
+}
+
+const schemaCodec = <A>(schema: ValueSchema<A>): ValueCodec<A> => {
   const encode = ParseResult.encode(schema)
   const decode = ParseResult.decodeUnknown(schema)
   return {

@@ -2,7 +2,7 @@
  * A memoized function. Each of its calls takes the backend from its fiber. A local hit is the hot path of the library: it looks up
  * a remembered entry, compares times and counts.
  */
-import { Effect, Either } from "effect"
+import { Effect, Either, type Option } from "effect"
 import { CacheBackend, type CacheBackendService } from "../../CacheBackend.js"
 import type { CachedOptions } from "../../CachedFunction.js"
 import { CacheError, type NoCachedValue } from "../../CacheError.js"
@@ -12,14 +12,15 @@ import { type Engine, engine } from "../backend/engine.js"
 import { freshUnder } from "../entries/entryState.js"
 import { versionIn } from "../entries/groupVersions.js"
 import { type Name, withContext } from "../entries/keyspace.js"
-import { codecFor, type ValueCodec } from "../entries/ValueCodec.js"
+import { codecFor, failureCodecFor, type ValueCodec } from "../entries/ValueCodec.js"
 import { type Definition, define, policyOf } from "../readThrough/memoOptions.js"
-import type { MemoRequest, Policy } from "../readThrough/request.js"
+import type { MemoRequest, Policy, Previous } from "../readThrough/request.js"
 import type { AsyncContext } from "../runtime/asyncContext.js"
 import type { Counters } from "../runtime/counters.js"
 import { type CallingFiber, debugIsOn, nowMillis, serviceOf } from "../runtime/fiber.js"
 import type { Warnings } from "../runtime/warnings.js"
 import type { LocalEntry, LocalPart } from "../stores/Store.js"
+import { KeptFailure } from "../values/failure.js"
 import { ArgumentMemory, withOwnMemory } from "./ArgumentMemory.js"
 import { nameIn } from "./keyOption.js"
 import type { Arguments, Parameters } from "./Parameters.js"
@@ -37,7 +38,7 @@ export interface Memoizable<A, E, R> {
 }
 
 /** What a memoized function remembers of one backend. */
-interface Binding<A> {
+interface Binding<A, E> {
   readonly backend: CacheBackendService
   readonly definition: Definition<A, Arguments>
   readonly engine: Engine
@@ -45,6 +46,8 @@ interface Binding<A> {
   /** Those of local hits: a tier has its own. */
   readonly hitCounters: Counters
   readonly codec: ValueCodec<A>
+  /** `undefined` where errors are not kept. */
+  readonly failureCodec: ValueCodec<E> | undefined
   readonly policy: Policy<A>
   /** The finished keys of the groups; `undefined` if they depend on the arguments. */
   readonly groups: ReadonlyArray<string> | CacheError | undefined
@@ -65,13 +68,15 @@ class Request<A, E, R> implements MemoRequest<A, E, R> {
   readonly key: string
   readonly policy: Policy<A>
   readonly codec: ValueCodec<A>
+  readonly failureCodec: ValueCodec<E> | undefined
   readonly counters: Counters
   readonly warnings: Warnings
   asyncContext: AsyncContext | undefined
+  previous: Previous<A> | undefined
 
   constructor(
     private readonly memoized: MemoizedFunction<A, E, R>,
-    readonly binding: Binding<A>,
+    readonly binding: Binding<A, E>,
     readonly name: Name,
     readonly groups: ReadonlyArray<string>,
     readonly receiver: unknown,
@@ -80,6 +85,7 @@ class Request<A, E, R> implements MemoRequest<A, E, R> {
     this.key = name.finished
     this.policy = binding.policy
     this.codec = binding.codec
+    this.failureCodec = binding.failureCodec
     this.counters = binding.counters
     this.warnings = binding.engine.warnings
   }
@@ -90,6 +96,17 @@ class Request<A, E, R> implements MemoRequest<A, E, R> {
 
   get compute(): Effect.Effect<A, E, R> {
     return Effect.suspend(() => this.memoized.target.compute(this.receiver, this.args))
+  }
+
+  get refresh(): ((previous: A) => Effect.Effect<Option.Option<A>, E, R>) | undefined {
+    const { refresh } = this.binding.definition
+    return refresh === undefined
+      ? undefined
+      : // The errors and requirements of `refresh` are those of the function: `CachedOptions` says so.
+        (previous) =>
+          Effect.suspend(
+            () => refresh.call(this.receiver, previous, ...this.args) as Effect.Effect<Option.Option<A>, E, R>
+          )
   }
 
   hasOtherKeyNow(): boolean {
@@ -118,9 +135,9 @@ const localVersion = (local: LocalPart, group: string): string | undefined => ve
 
 export class MemoizedFunction<A, E, R> {
   private readonly definition: Either.Either<Definition<A, Arguments>, CacheError>
-  private readonly bindings = new WeakMap<CacheBackendService, Binding<A>>()
+  private readonly bindings = new WeakMap<CacheBackendService, Binding<A, E>>()
   private readonly parameters: Parameters
-  private latest: Binding<A> | undefined
+  private latest: Binding<A, E> | undefined
   private hits = 0
   /** A warning that the next call logs. */
   private unsaid: Effect.Effect<void> | undefined
@@ -228,17 +245,17 @@ export class MemoizedFunction<A, E, R> {
     return Effect.succeed(this.valueOf(hit))
   }
 
-  /** The fresh value of the entry, counted as a hit. `undefined` if debug logs are on: `ReadThrough` then logs the hit. */
+  /** The fresh value of the entry, counted as a hit. `undefined` if it is an error, or debug logs are on: see `ReadThrough`. */
   private hit(
     fiber: CallingFiber,
-    binding: Binding<A>,
+    binding: Binding<A, E>,
     local: LocalPart,
     entry: LocalEntry,
     groups: ReadonlyArray<string>
   ): CachedValue | undefined {
     const now = nowMillis(fiber)
     const hit = freshUnder(entry.value, entry.groups, groups, now, local, localVersion)
-    if (hit === undefined || debugIsOn(fiber)) return undefined
+    if (hit === undefined || hit.payload instanceof KeptFailure || debugIsOn(fiber)) return undefined
     if (local.near !== undefined && !local.near.answers(fiber, entry, binding.codec)) return undefined
     local.used(entry)
     binding.hitCounters.countOn(fiber, "hits")
@@ -254,7 +271,7 @@ export class MemoizedFunction<A, E, R> {
     return groups instanceof CacheError ? groups : new Request(this, binding, name, groups, receiver, args)
   }
 
-  private nameOf(binding: Binding<A>, receiver: unknown, args: Arguments): Name | CacheError {
+  private nameOf(binding: Binding<A, E>, receiver: unknown, args: Arguments): Name | CacheError {
     const seen = this.parameters.seen(args)
     const isPlain = this.options.keyArgs === undefined && binding.localHits === undefined
     const known = isPlain ? binding.names.get(seen) : undefined
@@ -267,7 +284,7 @@ export class MemoizedFunction<A, E, R> {
     return name
   }
 
-  private bindingTo(backend: CacheBackendService): Binding<A> | CacheError {
+  private bindingTo(backend: CacheBackendService): Binding<A, E> | CacheError {
     if (this.latest?.backend === backend) return this.latest
     let binding = this.bindings.get(backend)
     if (binding === undefined) {
@@ -279,7 +296,7 @@ export class MemoizedFunction<A, E, R> {
     return binding
   }
 
-  private bind(backend: CacheBackendService, definition: Definition<A, Arguments>): Binding<A> {
+  private bind(backend: CacheBackendService, definition: Definition<A, Arguments>): Binding<A, E> {
     const backendEngine = backend[engine]
     const { local, payloads } = backendEngine.reader.store
     this.unsaid = this.sharedKey(backendEngine) ?? this.unsaid
@@ -298,6 +315,11 @@ export class MemoizedFunction<A, E, R> {
       counters,
       hitCounters: local?.near === undefined ? counters : counters.ofTier,
       codec: codecFor(payloads, definition.schema),
+      failureCodec:
+        definition.policy.failures === undefined
+          ? undefined
+          : // The schema is that of the function's errors: `CachedOptions` says so.
+            (failureCodecFor(payloads, definition.failureSchema) as ValueCodec<E>),
       policy: policyOf(definition, backendEngine.defaultTtl),
       groups,
       localHits: remembers ? { local, groups, entries: new ArgumentMemory(local.capacity) } : undefined,

@@ -2,7 +2,7 @@
 import { Effect, Either } from "effect"
 import type { CacheError } from "../../CacheError.js"
 import type { GetOrSetOptions, Key } from "../../CacheOptions.js"
-import { codecFor } from "../entries/ValueCodec.js"
+import { codecFor, failureCodecFor } from "../entries/ValueCodec.js"
 import { define, policyOf } from "../readThrough/memoOptions.js"
 import type { Lookups } from "../readThrough/request.js"
 import { withFiber } from "../runtime/fiber.js"
@@ -13,7 +13,7 @@ export const getOrSet =
   <A, E, R>(
     key: Key,
     effect: Effect.Effect<A, E, R>,
-    options: GetOrSetOptions<A> = {}
+    options: GetOrSetOptions<A, E, R> = {}
   ): Effect.Effect<A, E | CacheError, R> =>
     Effect.suspend(() => {
       const request = Either.gen(function* () {
@@ -29,11 +29,15 @@ export const getOrSet =
           receiver: undefined,
           args: [],
           codec: codecFor(reader.store.payloads, definition.schema),
+          failureCodec:
+            options.failures === undefined ? undefined : failureCodecFor(reader.store.payloads, options.failures.schema),
           counters,
           warnings,
           compute: effect,
           hasOtherKeyNow: () => Either.getOrUndefined(keyspace.name("getOrSet", key))?.finished !== name.finished,
-          asyncContext: undefined
+          refresh: options.refresh,
+          asyncContext: undefined,
+          previous: undefined
         }
       })
       return Effect.flatMap(request, (asked) =>

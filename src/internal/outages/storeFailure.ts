@@ -44,15 +44,17 @@ export const storeFailed = (
     return logFailure(warnings, what, about, error)
   })
 
-/** Why a computed value is not stored. Only what the store itself refuses counts as its failure. */
+/** Why a computed value, or the error of a computation, is not stored. Only what the store itself refuses counts as its failure. */
 export const notStored = (
   reporting: Reporting & { readonly printed: string },
-  cause: Cause.Cause<CacheError>
+  cause: Cause.Cause<CacheError>,
+  what: "value" | "error"
 ): Effect.Effect<void> => {
   const { counters, printed, warnings } = reporting
   const error = Option.getOrUndefined(Cause.failureOption(cause))
   if (error === undefined) {
-    const message = () => `The value of ${printed} is not cached: its ttl, its cacheWhen or its schema threw an error`
+    const thrower = what === "value" ? "its ttl, its cacheWhen or its schema" : "a function in its option failures"
+    const message = () => `The ${what} of ${printed} is not cached: ${thrower} threw an error`
     // What was thrown may quote the value in its message.
     return warnings.warn(
       `threw for ${counters.label}`,
@@ -64,6 +66,6 @@ export const notStored = (
   if (error.reason !== "Encode" && error.reason !== "InvalidOption") {
     return storeFailed(reporting, "Cache failed storing", printed, error)
   }
-  const message = () => `The value of ${printed} is not cached: ${error.description}`
+  const message = () => `The ${what} of ${printed} is not cached: ${error.description}`
   return Effect.zipRight(counters.count("refused"), warnings.warn(`refused by ${counters.label}`, message))
 }

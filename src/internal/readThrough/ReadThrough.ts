@@ -57,23 +57,26 @@ export class ReadThrough implements Lookups {
     )
   }
 
-  /** The value that is there, fresh or stale; never computes. */
+  /** The value that is there, fresh or stale; never computes. An error is no value. */
   requireCache<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, CacheError | NoCachedValue> {
     return Effect.flatMap(this.states.read(request), (result) =>
-      result.found === undefined
+      result.found === undefined || result.found._tag === "Error"
         ? this.missed(request, Effect.fail(new NoCachedValue({ key: request.printed })))
-        : this.serve(request, result.state, result.found.value, 0)
+        : this.serve(request, result.state, Effect.succeed(result.found.value), 0)
     )
   }
 
   /** @param tries how often the call has read before: one that has waited was a miss, and is answered by another's computation */
-  private serve<A, E, R>(request: MemoRequest<A, E, R>, state: Servable, value: A, tries: number): Effect.Effect<A> {
+  private serve<A, E, R, F = never>(
+    request: MemoRequest<A, E, R>,
+    state: Servable,
+    found: Effect.Effect<A, F>,
+    tries: number
+  ): Effect.Effect<A, F> {
     return withFiber((fiber) => {
       const stale = state._tag === "Stale"
       request.counters.countOn(fiber, tries > 0 ? "joined" : stale ? "staleHits" : "hits")
-      return debugIsOn(fiber)
-        ? Effect.as(logAction(stale ? "STALE" : "HIT", request.printed), value)
-        : Effect.succeed(value)
+      return debugIsOn(fiber) ? Effect.zipRight(logAction(stale ? "STALE" : "HIT", request.printed), found) : found
     })
   }
 
@@ -129,11 +132,14 @@ export class ReadThrough implements Lookups {
   private answer<A, E, R>(
     fiber: CallingFiber,
     request: MemoRequest<A, E, R>,
-    result: ReadResult<A>,
+    result: ReadResult<A, E>,
     progress: Progress
   ): Effect.Effect<A, E, R> {
-    if (result.found !== undefined)
-      return this.serveOrRefresh(fiber, request, result.snapshot, result.state, result.found.value, progress.tries)
+    if (result.found !== undefined) {
+      return result.found._tag === "Error"
+        ? this.serve(request, result.state, Effect.fail(result.found.error), progress.tries)
+        : this.serveOrRefresh(fiber, request, result.snapshot, result.state, result.found.value, progress.tries)
+    }
     const missing = this.miss(fiber, request, result.snapshot, result.state, progress)
     return progress.tries === 0 ? this.missed(request, missing) : missing
   }
@@ -146,21 +152,24 @@ export class ReadThrough implements Lookups {
     value: A,
     tries: number
   ): Effect.Effect<A, E, R> {
-    const serve = this.serve(request, state, value, tries)
+    const serve = this.serve(request, state, Effect.succeed(value), tries)
     return Effect.flatMap(this.isDue(request, state), (due) => {
       if (!due) return serve
-      const { background } = request.policy
-      if (background && !this.flights.doCallersRefresh(request.key)) {
-        return Effect.zipRight(this.singleFlight.startInBackground(fiber, request, "refresh", snapshot), serve)
-      }
-      return Effect.flatMap(this.singleFlight.start(fiber, request, "refresh", snapshot), (outcome) => {
+      const { background, softTimeout, staleOnError } = request.policy
+      request.previous = { value, isUnchanged: false }
+      const refreshed = (outcome: Outcome<A, E>): Effect.Effect<A, E> => {
         if (outcome._tag !== "Done") return serve
         // `staleOnError` is about stale values of callers who recompute. A fresh value is served after a failure in any case.
-        if (Exit.isFailure(outcome.exit) && (request.policy.staleOnError || background || state._tag === "Fresh")) {
-          return serve
-        }
+        if (Exit.isFailure(outcome.exit) && (staleOnError || background || state._tag === "Fresh")) return serve
         return tries === 0 ? Effect.zipRight(request.counters.count("misses"), outcome.exit) : outcome.exit
-      })
+      }
+      if (softTimeout === Number.POSITIVE_INFINITY || this.flights.doCallersRefresh(request.key)) {
+        return Effect.flatMap(this.singleFlight.start(fiber, request, "refresh", snapshot), refreshed)
+      }
+      return Effect.flatMap(
+        this.singleFlight.startInBackground<A, E, R>(fiber, request, "refresh", snapshot, softTimeout),
+        (outcome) => (outcome === undefined ? serve : refreshed(outcome))
+      )
     })
   }
 
@@ -283,7 +292,12 @@ export class ReadThrough implements Lookups {
       onSuccess: (result) =>
         result.found === undefined
           ? this.missed(request, this.alone.compute(request))
-          : this.serve(request, result.state, result.found.value, 0)
+          : this.serve(
+              request,
+              result.state,
+              result.found._tag === "Value" ? Effect.succeed(result.found.value) : Effect.fail(result.found.error),
+              0
+            )
     })
   }
 }

@@ -1,12 +1,18 @@
 /**
  * Checks `MemoOptions` once, when a function is memoized, so that a call has nothing to check.
  */
-import { Duration, Either, Option } from "effect"
+import { Duration, type Effect, Either, Option } from "effect"
 import type { CacheError } from "../../CacheError.js"
-import type { MemoOptions } from "../../CacheOptions.js"
+import type { FailureOptions, MemoOptions } from "../../CacheOptions.js"
 import type { ValueSchema } from "../entries/ValueCodec.js"
 import { boundedNumber, durationMillis, returnedMillis } from "../options.js"
-import type { Policy } from "./request.js"
+import type { FailurePolicy, Policy } from "./request.js"
+
+type Refresh<A, Args extends ReadonlyArray<unknown>> = (
+  this: unknown,
+  previous: A,
+  ...args: Args
+) => Effect.Effect<Option.Option<A>, unknown, unknown>
 
 export interface Definition<A, Args extends ReadonlyArray<unknown>> {
   readonly policy: Omit<Policy<A>, "ttl">
@@ -15,6 +21,8 @@ export interface Definition<A, Args extends ReadonlyArray<unknown>> {
   /** The names of the groups, or a function of the arguments that returns them. */
   readonly groups: ReadonlyArray<string> | ((this: unknown, ...args: Args) => ReadonlyArray<string>)
   readonly schema: ValueSchema<A> | undefined
+  readonly refresh: Refresh<A, Args> | undefined
+  readonly failureSchema: ValueSchema<unknown> | undefined
 }
 
 const defaultStale = Duration.seconds(30)
@@ -23,6 +31,30 @@ const defaultMaxLease = Duration.minutes(10)
 
 const worthKeeping = (value: unknown): boolean =>
   value !== undefined && value !== null && !(Option.isOption(value) && Option.isNone(value))
+
+/** Milliseconds that the caller who recomputes an old value waits. */
+const softTimeoutOf = (
+  operation: string,
+  { revalidate, softTimeout }: Pick<MemoOptions<unknown>, "revalidate" | "softTimeout">
+): Either.Either<number, CacheError> =>
+  softTimeout === undefined
+    ? Either.right(revalidate === "background" ? 0 : Number.POSITIVE_INFINITY)
+    : durationMillis(operation, "softTimeout", softTimeout)
+
+const failurePolicyOf = (
+  operation: string,
+  options: FailureOptions<unknown> | undefined
+): Either.Either<FailurePolicy | undefined, CacheError> => {
+  if (options === undefined) return Either.right(undefined)
+  const { ttl, when = () => true } = options
+  if (typeof ttl === "function") {
+    return Either.right({ when, ttl: (error) => returnedMillis(operation, ttl(error), "failures.ttl") })
+  }
+  return Either.map(durationMillis(operation, "failures.ttl", ttl), (fixed) => ({
+    when,
+    ttl: () => Either.right(fixed)
+  }))
+}
 
 export const define = <A, Args extends ReadonlyArray<unknown>>(
   operation: string,
@@ -46,6 +78,8 @@ export const define = <A, Args extends ReadonlyArray<unknown>>(
         jitter: yield* boundedNumber(operation, "jitter", options.jitter ?? 0, 0, 1),
         cacheWhen: options.cacheWhen ?? worthKeeping,
         background: options.revalidate === "background",
+        softTimeout: yield* softTimeoutOf(operation, options),
+        failures: yield* failurePolicyOf(operation, options.failures),
         finish: options.finish ?? false,
         staleOnError: options.staleOnError ?? true
       },
@@ -54,7 +88,9 @@ export const define = <A, Args extends ReadonlyArray<unknown>>(
           ? (receiver, value, args) => returnedMillis(operation, ttl.call(receiver, value, ...args))
           : () => Either.right(fixedTtl),
       groups: options.groups ?? [],
-      schema: options.schema
+      schema: options.schema,
+      refresh: options.refresh,
+      failureSchema: options.failures?.schema
     }
   })
 

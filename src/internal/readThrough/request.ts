@@ -1,5 +1,5 @@
 /** One memoized call, all options checked and all names finished. */
-import type { Effect, Either } from "effect"
+import type { Effect, Either, Option } from "effect"
 import type { CacheError, NoCachedValue } from "../../CacheError.js"
 import type { ValueCodec } from "../entries/ValueCodec.js"
 import type { AsyncContext } from "../runtime/asyncContext.js"
@@ -19,6 +19,22 @@ export interface Policy<A> {
   readonly maxLease: number
   readonly earlyRefresh: number
   readonly jitter: number
+  /** Milliseconds that the caller who recomputes an old value waits; `Infinity` where it waits as long as it takes. */
+  readonly softTimeout: number
+  readonly failures: FailurePolicy | undefined
+}
+
+/** Which errors are kept, and for how long. */
+export interface FailurePolicy {
+  readonly when: (error: unknown) => boolean
+  /** Milliseconds. */
+  readonly ttl: (error: unknown) => Either.Either<number, CacheError>
+}
+
+/** The old value of a call that recomputes it, and whether `refresh` has said that it is still right. */
+export interface Previous<A> {
+  readonly value: A
+  isUnchanged: boolean
 }
 
 export interface MemoRequest<A, E, R> {
@@ -30,16 +46,22 @@ export interface MemoRequest<A, E, R> {
   readonly groups: ReadonlyArray<string>
   readonly policy: Policy<A>
   readonly codec: ValueCodec<A>
+  /** `undefined` where errors are not kept. */
+  readonly failureCodec: ValueCodec<E> | undefined
   readonly counters: Counters
   readonly warnings: Warnings
   /** The `this` of the call. */
   readonly receiver: unknown
   readonly args: ReadonlyArray<unknown>
   readonly compute: Effect.Effect<A, E, R>
+  /** Runs in place of `compute` where there is an old value. `None`: that one is still right. */
+  readonly refresh: ((previous: A) => Effect.Effect<Option.Option<A>, E, R>) | undefined
   /** Whether the arguments have another key now: somebody has changed one of them since the call. */
   hasOtherKeyNow(): boolean
   /** That of the caller before it waited for the store. */
   asyncContext: AsyncContext | undefined
+  /** Set by a call that begins to `refresh`. */
+  previous: Previous<A> | undefined
 }
 
 /** What can be done with a request: what `cached` and `getOrSet` ask of a backend. */

@@ -29,7 +29,7 @@ export interface DecodeFailure {
   readonly cause?: unknown
 }
 
-/** The first byte says the format. JSON text begins with none of these. */
+/** The first byte says the format. JSON text begins with none of these, nor with the mark of `failure.ts`. */
 const bytesMark = 0x01
 const bufferMark = 0x02
 const extendedMark = 0x03

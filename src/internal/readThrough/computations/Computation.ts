@@ -101,9 +101,20 @@ export class Computation {
     return withFiber((fiber) => {
       if (flight.abandoned) return Effect.interrupt
       flight.computation = fiber
-      return computeSpan(fiber, request.printed, request.compute, flight.startedBy?.span, (span) => {
+      return computeSpan(fiber, request.printed, this.asked(request), flight.startedBy?.span, (span) => {
         flight.span = span
       })
+    })
+  }
+
+  /** The user's effect: `refresh` where the old value stays meanwhile. */
+  private asked<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
+    const { compute, previous, refresh } = request
+    if (refresh === undefined || previous === undefined) return compute
+    return Effect.map(refresh(previous.value), (changed) => {
+      if (Option.isSome(changed)) return changed.value
+      previous.isUnchanged = true
+      return previous.value
     })
   }
 
@@ -176,7 +187,7 @@ export class Computation {
     }
     if (request.hasOtherKeyNow()) return this.settleMisnamed(request, flight, lease)
     this.flights.layerRefreshes(request.key)
-    if (Exit.isFailure(exit)) return this.leases.afterFailure(request, flight, lease, exit.cause)
+    if (Exit.isFailure(exit)) return this.leases.afterFailure(request, flight, lease, exit.cause, computeMillis)
     const replaced =
       lease === undefined ? Effect.succeed(false) : this.leases.publish(request, lease, exit.value, computeMillis)
     if (!flight.forced) return replaced

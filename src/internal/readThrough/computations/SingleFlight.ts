@@ -3,7 +3,7 @@
  * leaves it. When the last waiter leaves, the computation is interrupted, unless it runs in the background or is to `finish`.
  * `ReadThrough.ts` decides whether a caller joins; `Flights.ts` knows which flights it may join.
  */
-import { Effect, Exit, Fiber } from "effect"
+import { Effect, Exit, Fiber, Option } from "effect"
 import type { Snapshot } from "../../entries/EntryReader.js"
 import { captureAsyncContext } from "../../runtime/asyncContext.js"
 import type { CallingFiber } from "../../runtime/fiber.js"
@@ -19,6 +19,8 @@ import type { Computation, Mode } from "./Computation.js"
 
 const hasFailed = (outcome: Outcome<unknown, unknown>): boolean =>
   outcome._tag === "Done" && Exit.isFailure(outcome.exit)
+
+const noOutcome: Effect.Effect<undefined> = Effect.succeed(undefined)
 
 export class SingleFlight {
   private readonly running = new Set<Flight>()
@@ -72,22 +74,28 @@ export class SingleFlight {
     })
   }
 
-  /** Starts a flight that goes on without waiters. */
+  /**
+   * Starts a flight that goes on without waiters.
+   *
+   * @param patience how many milliseconds this caller waits for it all the same
+   * @returns `undefined` if it has not ended by then
+   */
   startInBackground<A, E, R>(
     fiber: CallingFiber,
     request: MemoRequest<A, E, R>,
     mode: Mode,
-    snapshot: Snapshot
-  ): Effect.Effect<void, never, R> {
-    return Effect.uninterruptible(
+    snapshot: Snapshot,
+    patience: number
+  ): Effect.Effect<Outcome<A, E> | undefined, never, R> {
+    return Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(surroundings<R>(), (context) => {
-        if (this.flights.closed) return Effect.void
+        if (this.flights.closed) return noOutcome
         const flight = this.prepare(request, mode, currentFlight.of(fiber), true)
         if (!(flight instanceof Flight)) return flight
         request.asyncContext ??= captureAsyncContext()
         flight.startedBy = new Starter(fiber, context.context)
         this.launch(fiber, withoutSpan(context), request, flight, mode, snapshot, false)
-        return Effect.void
+        return patience < 1 ? noOutcome : restore(this.told<A, E>(flight, patience))
       })
     )
   }
@@ -120,6 +128,15 @@ export class SingleFlight {
         )
       })
     )
+  }
+
+  /** The outcome for the starter of a flight in the background, while it waits. */
+  private told<A, E>(flight: Flight, patience: number): Effect.Effect<Outcome<A, E> | undefined> {
+    return Effect.map(Effect.timeoutOption(flight.landing, patience), (landed) => {
+      if (Option.isNone(landed)) return undefined
+      // The outcome has the type of the key: the flight computes what its starter asked for.
+      return flight.deserted && hasFailed(landed.value) ? lost : (landed.value as Outcome<A, E>)
+    })
   }
 
   private computeAlone<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<Outcome<A, E>, never, R> {

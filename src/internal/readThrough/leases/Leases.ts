@@ -21,6 +21,7 @@ import { now, nowMillis, withFiber } from "../../runtime/fiber.js"
 import { logAction } from "../../runtime/logs.js"
 import type { Flight } from "../flights/Flight.js"
 import type { Flights } from "../flights/Flights.js"
+import { isFailure } from "../../values/failure.js"
 import type { MemoRequest, Policy } from "../request.js"
 
 /** A lease that this flight has in the store. Each write of it changes the token. Without a token the lease is lost. */
@@ -38,6 +39,15 @@ export type Acquired =
   | { readonly _tag: "WithoutStore"; readonly lease: undefined }
   /** Another caller got it first. */
   | { readonly _tag: "Lost" }
+
+/** What a computation came to, and how long that is kept. */
+interface Storable {
+  /** Milliseconds, as all of these. */
+  readonly ttl: number
+  readonly stale: number
+  readonly computeMillis: number
+  readonly payload: Effect.Effect<unknown, CacheError>
+}
 
 const withoutStore: Acquired = { _tag: "WithoutStore", lease: undefined }
 const lost: Acquired = { _tag: "Lost" }
@@ -176,16 +186,49 @@ export class Leases {
   }
 
   /**
-   * After a failed computation. If an old value is still served, the lease stays until it runs out: nobody tries again before
-   * that. It must not last longer than the old value, because callers without a value wait for the lease.
+   * After a failed computation: keeps its error if the policy says so, unless an old value is to be served instead.
+   *
+   * @param computeMillis how long it took to fail
    */
   afterFailure<A, E, R>(
     request: MemoRequest<A, E, R>,
     flight: Flight,
     own: OwnLease | undefined,
-    cause: Cause.Cause<E>
+    cause: Cause.Cause<E>,
+    computeMillis: number
   ): Effect.Effect<void> {
     if (own === undefined) return Effect.void
+    const withoutError = this.withoutError(request, flight, own, cause)
+    const { failureCodec, policy } = request
+    const { failures } = policy
+    // A defect beside the error says that something else is wrong.
+    const error = Cause.isDie(cause) ? Option.none() : Cause.failureOption(cause)
+    if (failures === undefined || failureCodec === undefined || Option.isNone(error)) return withoutError
+    return Effect.flatMap(now, (time) => {
+      const { value } = own.entry
+      const isServed = value !== undefined && (policy.staleOnError ? time < value.staleUntil : time < value.freshUntil)
+      if (isServed && !isFailure(this.reader.store.payloads, value.payload)) return withoutError
+      const outcome = () =>
+        Either.map(failures.when(error.value) ? failures.ttl(error.value) : Either.right(0), (ttl) => ({
+          ttl,
+          stale: 0,
+          computeMillis,
+          payload: failureCodec.encode(error.value)
+        }))
+      return this.store(request, own, outcome, "error", withoutError)
+    })
+  }
+
+  /**
+   * After a failed computation whose error is not kept. If an old value is still served, the lease stays until it runs out: nobody
+   * tries again before that. It must not last longer than the old value, because callers without a value wait for the lease.
+   */
+  private withoutError<A, E, R>(
+    request: MemoRequest<A, E, R>,
+    flight: Flight,
+    own: OwnLease,
+    cause: Cause.Cause<E>
+  ): Effect.Effect<void> {
     return Effect.flatMap(now, (time) => {
       const { groups, lease, value } = own.entry
       if (value === undefined || value.staleUntil <= time) return Effect.asVoid(this.drop(request, own))
@@ -217,13 +260,44 @@ export class Leases {
     value: A,
     computeMillis: number
   ): Effect.Effect<boolean> {
-    const { args, codec, counters, policy, printed, receiver } = request
-    const storing = withFiber((fiber) => {
-      const ttl = policy.cacheWhen(value) ? policy.ttl(receiver, value, args) : Either.right(0)
-      if (Either.isLeft(ttl)) return Effect.fail(ttl.left)
-      if (ttl.right <= 0) return this.drop(request, own)
-      return Effect.flatMap(Effect.zip(codec.encode(value), jitterOf(policy)), ([payload, random]) => {
-        const times = lifespan(nowMillis(fiber), ttl.right, policy.stale, policy.jitter, random)
+    const { args, codec, policy, previous, receiver } = request
+    // `refresh` said that it is still right: it gets new times, and the payload that it has.
+    const unchanged = previous?.isUnchanged === true ? own.entry.value : undefined
+    const outcome = () =>
+      Either.map(policy.cacheWhen(value) ? policy.ttl(receiver, value, args) : Either.right(0), (ttl) => ({
+        ttl,
+        stale: policy.stale,
+        computeMillis: unchanged?.computeMillis ?? computeMillis,
+        payload: unchanged === undefined ? codec.encode(value) : Effect.succeed(unchanged.payload)
+      }))
+    return this.store(
+      request,
+      own,
+      outcome,
+      "value",
+      Effect.suspend(() => this.drop(request, own))
+    )
+  }
+
+  /**
+   * @param of may throw, as the user's functions in it may
+   * @param without what to do where nothing is to be stored, because the ttl is zero
+   */
+  private store<A, E, R, B>(
+    request: MemoRequest<A, E, R>,
+    own: OwnLease,
+    of: () => Either.Either<Storable, CacheError>,
+    what: "value" | "error",
+    without: Effect.Effect<B>
+  ): Effect.Effect<B | boolean> {
+    const { counters, policy, printed } = request
+    const storing = withFiber((fiber): Effect.Effect<B | boolean, CacheError> => {
+      const outcome = of()
+      if (Either.isLeft(outcome)) return Effect.fail(outcome.left)
+      const { computeMillis, payload: encoding, stale, ttl } = outcome.right
+      if (ttl <= 0) return without
+      return Effect.flatMap(Effect.zip(encoding, jitterOf(policy)), ([payload, random]) => {
+        const times = lifespan(nowMillis(fiber), ttl, stale, policy.jitter, random)
         const entry = valueEntry({ payload, computeMillis, ...times }, own.entry.groups)
         const time = nowMillis(fiber)
         const life = lifeFor(times.staleUntil - time)
@@ -236,7 +310,7 @@ export class Leases {
     })
     return Effect.catchAllCause(storing, (cause) =>
       Effect.zipRight(
-        notStored(request, cause),
+        notStored(request, cause, what),
         // A store that can't be reached is not asked again: the lease runs out by itself.
         Option.exists(Cause.failureOption(cause), isOutage) ? Effect.succeed(false) : this.notStored(request, own)
       )
