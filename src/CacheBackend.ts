@@ -3,9 +3,17 @@
  *
  * @since 0.1.0
  */
-import { Context, type Duration, type Effect, type Option } from "effect"
+import { Context, type Duration, type Effect, type Option, type Schema } from "effect"
 import type { CacheError, NoCachedValue } from "./CacheError.js"
-import type { CacheStats, GetOrSetOptions, Key, SetOptions, Unscoped, VersionOption } from "./CacheOptions.js"
+import type {
+  CacheStats,
+  GetOrSetOptions,
+  Key,
+  SetOptions,
+  TypedOptions,
+  Unscoped,
+  VersionOption
+} from "./CacheOptions.js"
 import type { Engine, engine } from "./internal/backend/engine.js"
 
 export * from "./CacheOptions.js"
@@ -19,36 +27,49 @@ export * from "./CacheOptions.js"
  * @category models
  */
 export interface CacheBackendService {
-  /** The fresh value of the key. 1 RT, 2 if the entry has groups. */
-  readonly get: (key: Key, options?: VersionOption) => Effect.Effect<Option.Option<unknown>, CacheError>
-  /** The fresh values of those keys that have one, by the very keys that were passed. 1 RT, 2 if any entry has groups. */
-  readonly getMany: (
-    keys: Iterable<Key>,
-    options?: VersionOption
-  ) => Effect.Effect<ReadonlyMap<Key, unknown>, CacheError>
+  /** The fresh value of the key, of the type of the option `schema`. 1 RT, 2 if the entry has groups. */
+  readonly get: {
+    <A>(key: Key, options: TypedOptions<A>): Effect.Effect<Option.Option<A>, CacheError>
+    (key: Key, options?: VersionOption): Effect.Effect<Option.Option<unknown>, CacheError>
+  }
+  /**
+   * The fresh values of those keys that have one, by the very keys that were passed, all of the type of the option `schema`. 1 RT, 2
+   * if any entry has groups.
+   */
+  readonly getMany: {
+    <A>(keys: Iterable<Key>, options: TypedOptions<A>): Effect.Effect<ReadonlyMap<Key, A>, CacheError>
+    (keys: Iterable<Key>, options?: VersionOption): Effect.Effect<ReadonlyMap<Key, unknown>, CacheError>
+  }
   /** Whether the key has a fresh value. 1 RT, 2 if the entry has groups. */
   readonly has: (key: Key, options?: VersionOption) => Effect.Effect<boolean, CacheError>
   /** Stores the value, whatever was there. A running computation of the key does not overwrite it. 1 RT, 2 with groups. */
-  readonly set: (key: Key, value: unknown, options?: SetOptions) => Effect.Effect<void, CacheError>
+  readonly set: <A = unknown>(key: Key, value: NoInfer<A>, options?: SetOptions<A>) => Effect.Effect<void, CacheError>
   /**
    * Stores many values. Returns the keys that could not be stored (too large, not serialisable; the reason is logged); all others
    * are stored. If a key is there twice, its last value counts. 1 RT, 2 with groups.
    */
-  readonly setMany: (
-    entries: Iterable<readonly [Key, unknown]>,
-    options?: SetOptions
+  readonly setMany: <A = unknown>(
+    entries: Iterable<readonly [Key, NoInfer<A>]>,
+    options?: SetOptions<A>
   ) => Effect.Effect<ReadonlyArray<Key>, CacheError>
   /** Stores the value only if the key has no fresh one: `true` for exactly one of many callers. 2 RT, 3 with groups. */
-  readonly add: (key: Key, value: unknown, options?: SetOptions) => Effect.Effect<boolean, CacheError>
+  readonly add: <A = unknown>(
+    key: Key,
+    value: NoInfer<A>,
+    options?: SetOptions<A>
+  ) => Effect.Effect<boolean, CacheError>
   /**
    * The value of the key. If there is none, it computes one with the effect and stores it: one computation for all callers of all
-   * processes, as with `cached`. Fails with `CacheError` only for a bad key or option; when the store fails, it computes without
+   * processes, as with `cached`, whose options it has. Fails with `CacheError` only for a bad key or option; when the store fails, it computes without
    * it. 1 RT on a hit, 3 when it computes.
    */
-  readonly getOrSet: <A, E, R>(
+  readonly getOrSet: <B extends A, E, R, A = B>(
     key: Key,
-    effect: Effect.Effect<A, E, R> & Unscoped<R>,
-    options?: GetOrSetOptions<A>
+    effect: Effect.Effect<B, E, R> & Unscoped<R>,
+    options?: GetOrSetOptions<NoInfer<A>, NoInfer<E>, NoInfer<R>> & {
+      // biome-ignore lint/suspicious/noExplicitAny: as in `MemoOptions`
+      readonly schema?: Schema.Schema<A, any>
+    }
   ) => Effect.Effect<A, E | CacheError, R>
   /**
    * Gives a fresh value a new time to live from now; `false` if there is no fresh value. Without `ttl` it is the layer's

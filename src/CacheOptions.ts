@@ -25,12 +25,28 @@ export interface VersionOption {
 }
 
 /**
- * The options of `set`, `setMany` and `add`.
+ * The options of `get` and `getMany` that type what they find.
  *
  * @since 0.1.0
  * @category models
  */
-export interface SetOptions extends VersionOption {
+export interface TypedOptions<A> extends VersionOption {
+  /**
+   * Says what the value is, and decodes it where the store keeps bytes. What it refuses is absent, and counted as `undecodable`; in
+   * memory a value is what it is, and must be one of the schema's type.
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: as in `MemoOptions`
+  readonly schema: Schema.Schema<A, any>
+}
+
+/**
+ * The options of `set`, `setMany` and `add`. `A` is the type of the value where a schema says it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+// biome-ignore lint/suspicious/noExplicitAny: options without a schema fit every value
+export interface SetOptions<A = any> extends VersionOption {
   /**
    * Time to live; the layer's `defaultTtl` when absent. `Duration.infinity` is for ever. With zero or less nothing is stored, and
    * the old value is removed by `set` and `setMany`.
@@ -43,6 +59,12 @@ export interface SetOptions extends VersionOption {
   readonly stale?: Duration.DurationInput
   /** Names of groups: invalidating any of them invalidates the entry. At most 1,000. Default: none. */
   readonly groups?: ReadonlyArray<string>
+  /**
+   * Encodes the value where the store keeps bytes; without it, only plain data can be stored there. A value that it refuses is not
+   * stored, on any store: `Encode`. Who reads it passes the same schema.
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: as in `MemoOptions`
+  readonly schema?: Schema.Schema<A, any>
 }
 
 /**

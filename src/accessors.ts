@@ -3,56 +3,80 @@
  *
  * @since 0.1.0
  */
-import { type Duration, Effect, type Option } from "effect"
+import { type Duration, Effect, type Option, type Schema } from "effect"
 import {
   CacheBackend,
   type CacheStats,
   type GetOrSetOptions,
   type Key,
   type SetOptions,
+  type TypedOptions,
   type Unscoped,
   type VersionOption
 } from "./CacheBackend.js"
 import type { CacheError, NoCachedValue } from "./CacheError.js"
 
 /** See `CacheBackendService.get`. @since 0.1.0 */
-export const get = (
+export function get<A>(
+  key: Key,
+  options: TypedOptions<A>
+): Effect.Effect<Option.Option<A>, CacheError, CacheBackend>
+export function get(
   key: Key,
   options?: VersionOption
-): Effect.Effect<Option.Option<unknown>, CacheError, CacheBackend> =>
-  Effect.flatMap(CacheBackend, (cache) => cache.get(key, options))
+): Effect.Effect<Option.Option<unknown>, CacheError, CacheBackend>
+export function get(key: Key, options?: VersionOption) {
+  return Effect.flatMap(CacheBackend, (cache) => cache.get(key, options))
+}
 
 /** See `CacheBackendService.getMany`. @since 0.1.0 */
-export const getMany = (
+export function getMany<A>(
+  keys: Iterable<Key>,
+  options: TypedOptions<A>
+): Effect.Effect<ReadonlyMap<Key, A>, CacheError, CacheBackend>
+export function getMany(
   keys: Iterable<Key>,
   options?: VersionOption
-): Effect.Effect<ReadonlyMap<Key, unknown>, CacheError, CacheBackend> =>
-  Effect.flatMap(CacheBackend, (cache) => cache.getMany(keys, options))
+): Effect.Effect<ReadonlyMap<Key, unknown>, CacheError, CacheBackend>
+export function getMany(keys: Iterable<Key>, options?: VersionOption) {
+  return Effect.flatMap(CacheBackend, (cache) => cache.getMany(keys, options))
+}
 
 /** See `CacheBackendService.has`. @since 0.1.0 */
 export const has = (key: Key, options?: VersionOption): Effect.Effect<boolean, CacheError, CacheBackend> =>
   Effect.flatMap(CacheBackend, (cache) => cache.has(key, options))
 
 /** See `CacheBackendService.set`. @since 0.1.0 */
-export const set = (key: Key, value: unknown, options?: SetOptions): Effect.Effect<void, CacheError, CacheBackend> =>
+export const set = <A = unknown>(
+  key: Key,
+  value: NoInfer<A>,
+  options?: SetOptions<A>
+): Effect.Effect<void, CacheError, CacheBackend> =>
   Effect.flatMap(CacheBackend, (cache) => cache.set(key, value, options))
 
 /** See `CacheBackendService.setMany`. @since 0.1.0 */
-export const setMany = (
-  entries: Iterable<readonly [Key, unknown]>,
-  options?: SetOptions
+export const setMany = <A = unknown>(
+  entries: Iterable<readonly [Key, NoInfer<A>]>,
+  options?: SetOptions<A>
 ): Effect.Effect<ReadonlyArray<Key>, CacheError, CacheBackend> =>
   Effect.flatMap(CacheBackend, (cache) => cache.setMany(entries, options))
 
 /** See `CacheBackendService.add`. @since 0.1.0 */
-export const add = (key: Key, value: unknown, options?: SetOptions): Effect.Effect<boolean, CacheError, CacheBackend> =>
+export const add = <A = unknown>(
+  key: Key,
+  value: NoInfer<A>,
+  options?: SetOptions<A>
+): Effect.Effect<boolean, CacheError, CacheBackend> =>
   Effect.flatMap(CacheBackend, (cache) => cache.add(key, value, options))
 
 /** See `CacheBackendService.getOrSet`. @since 0.1.0 */
-export const getOrSet = <A, E, R>(
+export const getOrSet = <B extends A, E, R, A = B>(
   key: Key,
-  effect: Effect.Effect<A, E, R> & Unscoped<R>,
-  options?: GetOrSetOptions<A>
+  effect: Effect.Effect<B, E, R> & Unscoped<R>,
+  options?: GetOrSetOptions<NoInfer<A>, NoInfer<E>, NoInfer<R>> & {
+    // biome-ignore lint/suspicious/noExplicitAny: as in `MemoOptions`
+    readonly schema?: Schema.Schema<A, any>
+  }
 ): Effect.Effect<A, E | CacheError, R | CacheBackend> =>
   Effect.flatMap(CacheBackend, (cache) => cache.getOrSet(key, effect, options))
 

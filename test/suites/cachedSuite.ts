@@ -14,6 +14,7 @@ import { operationTests } from "./cached/operations.js"
 import { optionTests } from "./cached/options.js"
 import { processTests } from "./cached/processes.js"
 import { refreshTests } from "./cached/refresh.js"
+import { schemaTests } from "./cached/schemas.js"
 import { softTimeoutTests } from "./cached/softTimeout.js"
 import { staleTests } from "./cached/stale.js"
 
@@ -26,6 +27,7 @@ const sections: ReadonlyArray<readonly [string, (it: It) => void]> = [
   ["refresh", refreshTests],
   ["failures", failureTests],
   ["operations", operationTests],
+  ["schemas", schemaTests],
   ["invalidation", invalidationTests],
   ["AsyncLocalStorage", asyncContextTests]
 ]

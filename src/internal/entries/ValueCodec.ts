@@ -11,6 +11,10 @@ import { withoutMessage } from "../values/withoutMessage.js"
 // biome-ignore lint/suspicious/noExplicitAny: see above
 export type ValueSchema<A> = Schema.Schema<A, any>
 
+/** A schema whose type only its owner knows. */
+// biome-ignore lint/suspicious/noExplicitAny: Schema is invariant, so no other type accepts them all
+export type AnySchema = Schema.Schema<any, any>
+
 export interface ValueCodec<A> {
   readonly encode: (value: A) => Effect.Effect<unknown, CacheError>
   readonly decode: (payload: unknown) => Effect.Effect<A, unknown>
@@ -99,6 +103,36 @@ const schemaCodec = <A>(schema: ValueSchema<A>): ValueCodec<A> => {
       ),
     // A store of bytes gives bytes.
     decode: (payload) => Effect.flatMap(decodePlain(payload as Uint8Array), (plain) => safely(decode, plain))
+  }
+}
+
+/**
+ * The codec of a direct operation with a schema. Any value may stand under its key, so in memory, too, it is one of the schema's
+ * type or none. What the user's schema throws is a value that can't be encoded.
+ */
+export const directCodec = <A>(payloads: "references" | "bytes", schema: ValueSchema<A>): ValueCodec<A> => {
+  const codec = payloads === "bytes" ? schemaCodec(schema) : checkedReferences(schema)
+  return {
+    encode: (value) => {
+      try {
+        return Effect.catchAllDefect(codec.encode(value), (thrown) => Either.left(schemaThrew(thrown)))
+      } catch (thrown) {
+        return Either.left(schemaThrew(thrown))
+      }
+    },
+    decode: codec.decode
+  }
+}
+
+const schemaThrew = (thrown: unknown): CacheError => encodeFailure("the schema threw an error", withoutMessage(thrown))
+
+const checkedReferences = <A>(schema: ValueSchema<A>): ValueCodec<A> => {
+  const validate = ParseResult.validateEither(schema)
+  return {
+    encode: (value) =>
+      Either.mapBoth(validate(value), { onLeft: (issue) => encodeFailure(describeIssue(issue)), onRight: () => value }),
+    decode: (payload) =>
+      payload instanceof KeptFailure ? Either.left(payload) : Effect.as(safely(validate, payload), payload as A)
   }
 }
 

@@ -7,12 +7,13 @@ import { lifeFor, type VersionLife } from "../entries/CapturedVersions.js"
 import { type EntryReader, nothing, type Snapshot } from "../entries/EntryReader.js"
 import { stateOf } from "../entries/entryState.js"
 import { type Keyspace, type Name, withContext } from "../entries/keyspace.js"
-import { type PlainCodec, plainCodec } from "../entries/ValueCodec.js"
+import { directCodec, type PlainCodec, plainCodec, type ValueCodec, type AnySchema } from "../entries/ValueCodec.js"
 import { durationMillis } from "../options.js"
 import type { Invalidation } from "../readThrough/invalidations/Invalidation.js"
 import type { Counters } from "../runtime/counters.js"
 import { nowMillis, withFiber } from "../runtime/fiber.js"
 import type { Warnings } from "../runtime/warnings.js"
+import { isFailure } from "../values/failure.js"
 
 /** Milliseconds. */
 export interface Times {
@@ -30,13 +31,9 @@ export interface FreshEntry {
   readonly time: number
 }
 
-export const freshValue = ({ stored, versions }: Snapshot, time: number): CachedValue | undefined => {
-  const state = stateOf(stored?.entry, versions, time)
-  return state._tag === "Fresh" ? state.value : undefined
-}
-
 export class Access {
   readonly codec: PlainCodec
+  private readonly bySchema = new WeakMap<AnySchema, ValueCodec<unknown>>()
 
   constructor(
     readonly reader: EntryReader,
@@ -76,12 +73,29 @@ export class Access {
     )
   }
 
+  /** The codec of plain data, or of a schema. */
+  codecOf(schema: AnySchema | undefined): ValueCodec<unknown> {
+    if (schema === undefined) return this.codec
+    const known = this.bySchema.get(schema)
+    if (known !== undefined) return known
+    const codec = directCodec(this.reader.store.payloads, schema)
+    this.bySchema.set(schema, codec)
+    return codec
+  }
+
+  /** The value if it is fresh. A kept error is no value. */
+  freshValue({ stored, versions }: Snapshot, time: number): CachedValue | undefined {
+    const state = stateOf(stored?.entry, versions, time)
+    if (state._tag !== "Fresh" || isFailure(this.reader.store.payloads, state.value.payload)) return undefined
+    return state.value
+  }
+
   readFresh(name: Name): Effect.Effect<FreshEntry, CacheError> {
     return Effect.flatMap(this.reader.readWithOwnGroups([name.finished]), (snapshots) =>
       withFiber((fiber) => {
         const time = nowMillis(fiber)
         const snapshot = snapshots[0] ?? nothing
-        return Effect.succeed({ snapshot, value: freshValue(snapshot, time), time })
+        return Effect.succeed({ snapshot, value: this.freshValue(snapshot, time), time })
       })
     )
   }

@@ -2,17 +2,27 @@
 import { Effect, Either, Option } from "effect"
 import type { CacheBackendService } from "../../CacheBackend.js"
 import type { CacheError } from "../../CacheError.js"
-import type { Key } from "../../CacheOptions.js"
+import type { Key, TypedOptions } from "../../CacheOptions.js"
 import type { CachedValue, StoredEntry } from "../../CacheStore.js"
 import { nothing, plainHit, type Snapshot } from "../entries/EntryReader.js"
 import { noVersions } from "../entries/groupVersions.js"
 import { type Name, withContext } from "../entries/keyspace.js"
+import type { ValueCodec } from "../entries/ValueCodec.js"
 import { debugIsOn, now, withFiber } from "../runtime/fiber.js"
 import { logAction } from "../runtime/logs.js"
 import type { Found } from "../stores/Store.js"
-import { type Access, freshValue } from "./access.js"
+import type { Access } from "./access.js"
 
 type Hit = Option.Option<unknown>
+
+/** The operations, of values whose type a schema may know. */
+interface Untyped extends Pick<CacheBackendService, "has"> {
+  readonly get: (key: Key, options?: Partial<TypedOptions<unknown>>) => Effect.Effect<Hit, CacheError>
+  readonly getMany: (
+    keys: Iterable<Key>,
+    options?: Partial<TypedOptions<unknown>>
+  ) => Effect.Effect<ReadonlyMap<Key, unknown>, CacheError>
+}
 
 const absent = ({ counters }: Access, snapshot: Snapshot, printed: string, undecodable: boolean) =>
   Effect.as(
@@ -35,35 +45,39 @@ const present = ({ counters }: Access, result: unknown, printed: string): Effect
 
 const decoded = (
   access: Access,
+  codec: ValueCodec<unknown>,
   snapshot: Snapshot,
   value: CachedValue | undefined,
   printed: string
 ): Effect.Effect<Hit> =>
   value === undefined
     ? absent(access, snapshot, printed, false)
-    : Effect.matchEffect(access.codec.decode(value.payload), {
+    : Effect.matchEffect(codec.decode(value.payload), {
         onSuccess: (result) => present(access, result, printed),
         onFailure: () => absent(access, snapshot, printed, true)
       })
 
 export const reads = (access: Access): Pick<CacheBackendService, "get" | "getMany" | "has"> => {
-  const { codec, counters, keyspaceOf, reader } = access
+  const { counters, keyspaceOf, reader } = access
 
-  const answer = (found: Found<StoredEntry>, name: Name): Effect.Effect<Hit, CacheError> =>
+  const answer = (found: Found<StoredEntry>, codec: ValueCodec<unknown>, name: Name): Effect.Effect<Hit, CacheError> =>
     Effect.flatMap(reader.withOwnGroups(found), ([snapshot = nothing]) =>
-      Effect.flatMap(now, (time) => decoded(access, snapshot, freshValue(snapshot, time), name.printed))
+      Effect.flatMap(now, (time) => decoded(access, codec, snapshot, access.freshValue(snapshot, time), name.printed))
     )
 
-  return {
+  const operations: Untyped = {
     get: (key, options) =>
       withFiber((fiber) => {
+        const codec = access.codecOf(options?.schema)
         const named = keyspaceOf(options).name("get", key)
         if (Either.isLeft(named)) return Effect.fail(named.left)
         const name = named.right
         const failed = (error: CacheError) => Effect.fail(withContext("get", error, name.printed))
         const near = reader.nearWithOwnGroups(fiber, [name.finished])?.[0]
         if (near !== undefined) {
-          return Effect.flatMap(now, (time) => decoded(access, near, freshValue(near, time), name.printed))
+          return Effect.flatMap(now, (time) =>
+            decoded(access, codec, near, access.freshValue(near, time), name.printed)
+          )
         }
         return reader.read(
           fiber,
@@ -71,7 +85,7 @@ export const reads = (access: Access): Pick<CacheBackendService, "get" | "getMan
           (found): Effect.Effect<Hit, CacheError> => {
             const hit = plainHit(fiber, { stored: found[0], versions: noVersions }, codec, counters)
             return hit === undefined
-              ? Effect.catchAll(answer(found, name), failed)
+              ? Effect.catchAll(answer(found, codec, name), failed)
               : Effect.succeed(Option.some(hit.right))
           },
           failed
@@ -91,10 +105,12 @@ export const reads = (access: Access): Pick<CacheBackendService, "get" | "getMan
             return near === undefined ? reader.readWithOwnGroups(finished) : Effect.succeed(near)
           })
           const time = yield* now
+          const codec = access.codecOf(options?.schema)
           for (const [index, key] of asked.entries()) {
             const snapshot = snapshots[index]
             if (snapshot === undefined) continue
-            const value = yield* decoded(access, snapshot, freshValue(snapshot, time), names[index]?.printed ?? "")
+            const fresh = access.freshValue(snapshot, time)
+            const value = yield* decoded(access, codec, snapshot, fresh, names[index]?.printed ?? "")
             if (Option.isSome(value)) values.set(key, value.value)
           }
           return values
@@ -106,4 +122,6 @@ export const reads = (access: Access): Pick<CacheBackendService, "get" | "getMan
         Effect.map(access.readFresh(name), ({ value }) => value !== undefined)
       )
   }
+  // What a schema decodes is of its type.
+  return operations as Pick<CacheBackendService, "get" | "getMany" | "has">
 }

@@ -30,7 +30,9 @@ export const getOrSet =
           args: [],
           codec: codecFor(reader.store.payloads, definition.schema),
           failureCodec:
-            options.failures === undefined ? undefined : failureCodecFor(reader.store.payloads, options.failures.schema),
+            options.failures === undefined
+              ? undefined
+              : failureCodecFor(reader.store.payloads, options.failures.schema),
           counters,
           warnings,
           compute: effect,

@@ -3,23 +3,40 @@ import { Effect, Either } from "effect"
 import type { CacheError } from "../../CacheError.js"
 import type { Entry } from "../../CacheStore.js"
 import { lifespan, valueEntry } from "../entries/entryState.js"
+import type { AnySchema } from "../entries/ValueCodec.js"
 import { type CallingFiber, debugIsOn, nowMillis } from "../runtime/fiber.js"
 import { logAction } from "../runtime/logs.js"
 import type { Access, Times } from "./access.js"
 
+/** The entry of a value without a schema. */
 export const newEntry = (
   { codec, counters }: Access,
   fiber: CallingFiber,
   value: unknown,
-  { ttl, stale }: Times,
+  times: Times,
   groups: Entry["groups"]
 ): Either.Either<Entry, CacheError> => {
   const encoded = codec.encode(value)
   if (Either.isLeft(encoded)) counters.countOn(fiber, "refused")
-  return Either.map(encoded, (payload) =>
-    valueEntry({ payload, computeMillis: 0, ...lifespan(nowMillis(fiber), ttl, stale) }, groups)
-  )
+  return Either.map(encoded, (payload) => entryOf(fiber, payload, times, groups))
 }
+
+/** The same with a schema. */
+export const newTypedEntry = (
+  access: Access,
+  schema: AnySchema,
+  fiber: CallingFiber,
+  value: unknown,
+  times: Times,
+  groups: Entry["groups"]
+): Effect.Effect<Entry, CacheError> =>
+  Effect.matchEffect(access.codecOf(schema).encode(value), {
+    onFailure: (error) => Effect.zipRight(access.counters.count("refused"), Effect.fail(error)),
+    onSuccess: (payload) => Effect.succeed(entryOf(fiber, payload, times, groups))
+  })
+
+const entryOf = (fiber: CallingFiber, payload: unknown, { stale, ttl }: Times, groups: Entry["groups"]): Entry =>
+  valueEntry({ payload, computeMillis: 0, ...lifespan(nowMillis(fiber), ttl, stale) }, groups)
 
 export const countStored = ({ counters }: Access, fiber: CallingFiber, printed: string): Effect.Effect<void> => {
   counters.countOn(fiber, "stored")

@@ -2,7 +2,7 @@
 import { Effect, Either } from "effect"
 import type { CacheBackendService } from "../../CacheBackend.js"
 import { now } from "../runtime/fiber.js"
-import { type Access, freshValue } from "./access.js"
+import type { Access } from "./access.js"
 
 type Removals = Pick<CacheBackendService, "delete" | "deleteMany" | "invalidateGroup">
 
@@ -27,7 +27,7 @@ export const removals = (access: Access): Removals => {
           const unique = [...new Map(names.map((name) => [name.finished, name])).values()]
           const snapshots = yield* reader.readWithOwnGroups(unique.map((name) => name.finished))
           const time = yield* now
-          const fresh = snapshots.filter((snapshot) => freshValue(snapshot, time) !== undefined).length
+          const fresh = snapshots.filter((snapshot) => access.freshValue(snapshot, time) !== undefined).length
           return Math.min(fresh, yield* invalidation.keys(unique))
         })
       }),

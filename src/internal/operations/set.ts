@@ -5,10 +5,11 @@ import type { CacheError } from "../../CacheError.js"
 import type { Key } from "../../CacheOptions.js"
 import type { Entry, WriteItem } from "../../CacheStore.js"
 import { type Name, withContext } from "../entries/keyspace.js"
+import type { AnySchema } from "../entries/ValueCodec.js"
 import { logFailure } from "../outages/storeFailure.js"
 import { type CallingFiber, withFiber } from "../runtime/fiber.js"
 import { type Access, type Times, versionLife } from "./access.js"
-import { countStored, newEntry } from "./newEntry.js"
+import { countStored, newEntry, newTypedEntry } from "./newEntry.js"
 
 type Writes = Pick<CacheBackendService, "set" | "setMany">
 
@@ -17,20 +18,27 @@ const setting = (
   fiber: CallingFiber,
   name: Name,
   value: unknown,
+  schema: AnySchema | undefined,
   times: Times,
   versions: Entry["groups"],
   failed: (error: CacheError) => Effect.Effect<never, CacheError>
 ): Effect.Effect<void, CacheError> => {
   const { invalidation } = access
+  const write = (entry: Entry): Effect.Effect<void, CacheError> =>
+    times.ttl <= 0
+      ? Effect.catchAll(Effect.asVoid(invalidation.keys([name])), failed)
+      : invalidation.write(
+          fiber,
+          [{ key: name.finished, entry }],
+          ([rejected]) => (rejected === undefined ? countStored(access, fiber, name.printed) : failed(rejected.error)),
+          failed
+        )
+  if (schema !== undefined) {
+    const entry = newTypedEntry(access, schema, fiber, value, times, versions)
+    return Effect.matchEffect(entry, { onFailure: failed, onSuccess: write })
+  }
   const entry = newEntry(access, fiber, value, times, versions)
-  if (Either.isLeft(entry)) return failed(entry.left)
-  if (times.ttl <= 0) return Effect.catchAll(Effect.asVoid(invalidation.keys([name])), failed)
-  return invalidation.write(
-    fiber,
-    [{ key: name.finished, entry: entry.right }],
-    ([rejected]) => (rejected === undefined ? countStored(access, fiber, name.printed) : failed(rejected.error)),
-    failed
-  )
+  return Either.isLeft(entry) ? failed(entry.left) : write(entry.right)
 }
 
 /** The entries to be written and the errors of those that can't be, by finished key. */
@@ -40,21 +48,13 @@ interface Sorted {
 }
 
 /** If a key is there several times, its last value counts; no earlier one is stored instead when the last one can't be. */
-const sort = (
-  access: Access,
-  fiber: CallingFiber,
-  values: ReadonlyArray<readonly [Key, unknown]>,
-  names: ReadonlyArray<Name>,
-  times: Times,
-  versions: Entry["groups"]
-): Sorted => {
+const sort = (names: ReadonlyArray<Name>, entries: ReadonlyArray<Either.Either<Entry, CacheError>>): Sorted => {
   const items = new Map<string, WriteItem>()
   const failed = new Map<string, CacheError>()
-  for (const [index, [, value]] of values.entries()) {
+  for (const [index, entry] of entries.entries()) {
     const key = names[index]?.finished ?? ""
     items.delete(key)
     failed.delete(key)
-    const entry = newEntry(access, fiber, value, times, versions)
     if (Either.isRight(entry)) items.set(key, { key, entry: entry.right })
     else failed.set(key, entry.left)
   }
@@ -91,10 +91,11 @@ export const writes = (access: Access): Writes => {
         if (Either.isLeft(times)) return failed(times.left)
         const groups = keyspace.groups("set", options?.groups ?? [])
         if (Either.isLeft(groups)) return failed(groups.left)
-        if (groups.right.length === 0) return setting(access, fiber, name, value, times.right, [], failed)
+        if (groups.right.length === 0)
+          return setting(access, fiber, name, value, options?.schema, times.right, [], failed)
         return Effect.matchEffect(reader.capture(groups.right, versionLife(times.right)), {
           onFailure: failed,
-          onSuccess: (versions) => setting(access, fiber, name, value, times.right, versions, failed)
+          onSuccess: (versions) => setting(access, fiber, name, value, options?.schema, times.right, versions, failed)
         })
       }),
 
@@ -108,9 +109,15 @@ export const writes = (access: Access): Writes => {
           const names = yield* Either.all(values.map(([key]) => keyspace.name("setMany", key)))
           if (values.length === 0) return []
           const versions = yield* reader.capture(groups, versionLife(times))
-          const sorted = yield* withFiber((fiber) =>
-            Effect.succeed(sort(access, fiber, values, names, times, versions))
+          const schema = options?.schema
+          const encoded = yield* withFiber((fiber) =>
+            schema === undefined
+              ? Effect.succeed(values.map(([, value]) => newEntry(access, fiber, value, times, versions)))
+              : Effect.forEach(values, ([, value]) =>
+                  Effect.either(newTypedEntry(access, schema, fiber, value, times, versions))
+                )
           )
+          const sorted = sort(names, encoded)
           const { failed } = sorted
           if (times.ttl > 0) yield* write(sorted)
           else yield* invalidation.keys(names.filter((name) => !failed.has(name.finished)))

@@ -14,9 +14,7 @@ import { SeenLeases } from "./leases/SeenLeases.js"
 import type { MemoRequest } from "./request.js"
 
 /** A value, or a kept error. */
-export type Kept<A, E> =
-  | { readonly _tag: "Value"; readonly value: A }
-  | { readonly _tag: "Error"; readonly error: E }
+export type Kept<A, E> = { readonly _tag: "Value"; readonly value: A } | { readonly _tag: "Error"; readonly error: E }
 
 /** What a read found: something that may be served, or nothing. */
 export type ReadResult<A, E> =

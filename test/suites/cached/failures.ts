@@ -1,7 +1,7 @@
 /** Typed errors that are kept as values are. */
 import { expect } from "@effect/vitest"
 import { Cause, Data, Effect, Exit, Fiber, Option, Schema, TestClock } from "effect"
-import { CacheBackend, cached, getOrSet, invalidateGroup } from "effect-cached"
+import { cached, getOrSet, invalidateGroup } from "effect-cached"
 import { crowd, ground, held, type It, promptly, together } from "./ground.js"
 
 class NotFound extends Schema.TaggedError<NotFound>()("NotFound", { id: Schema.Number, at: Schema.Date }) {}
@@ -261,9 +261,7 @@ export const failureTests = (it: It): void => {
       )
       yield* Effect.flip(get)
       expect(yield* Effect.flip(get)).toStrictEqual(new Limited({ seconds: 1 }))
-      const error = yield* Effect.flip(
-        getOrSet(key("k"), Effect.succeed(1), { failures: { ttl: Number.NaN } })
-      )
+      const error = yield* Effect.flip(getOrSet(key("k"), Effect.succeed(1), { failures: { ttl: Number.NaN } }))
       expect(error).toMatchObject({ reason: "InvalidOption", description: "failures.ttl is NaN, not a duration" })
     })
   )

@@ -19,9 +19,9 @@ import { isOutage } from "../../outages/outage.js"
 import { notStored, storeFailed } from "../../outages/storeFailure.js"
 import { now, nowMillis, withFiber } from "../../runtime/fiber.js"
 import { logAction } from "../../runtime/logs.js"
+import { isFailure } from "../../values/failure.js"
 import type { Flight } from "../flights/Flight.js"
 import type { Flights } from "../flights/Flights.js"
-import { isFailure } from "../../values/failure.js"
 import type { MemoRequest, Policy } from "../request.js"
 
 /** A lease that this flight has in the store. Each write of it changes the token. Without a token the lease is lost. */
