@@ -108,7 +108,7 @@ export interface FailureOptions<E> {
 /**
  * The options of `cached` and `getOrSet` that say how a computed value is kept. `A` is the type of the value, `Args` that of the
  * arguments it was computed from, `This` that of a method's `this`: a callback that is a `function` is called with it. `E` and `R` are
- * the errors and the requirements of the computation.
+ * the errors and the requirements of the computation, `F` the errors that the option `failures` knows.
  *
  * @since 0.1.0
  * @category models
@@ -121,7 +121,8 @@ export interface MemoOptions<
   // biome-ignore lint/suspicious/noExplicitAny: see above
   E = any,
   // biome-ignore lint/suspicious/noExplicitAny: see above
-  R = any
+  R = any,
+  F = E
 > {
   /**
    * Time to live, or a function of the value and the arguments; the layer's `defaultTtl` when absent.
@@ -162,7 +163,7 @@ export interface MemoOptions<
    * ends. An error never takes the place of a value that is fresh, or stale where `staleOnError` is on. Defects and interruptions are
    * never kept. A kept error is no value: for `requireCache` and the direct operations the key is absent. Default: no error is kept.
    */
-  readonly failures?: FailureOptions<E>
+  readonly failures?: FailureOptions<F>
   /**
    * Whether a computation goes on when all its callers have left, so that its value is kept although it takes longer than any
    * caller waits. It ends with the layer at the latest. Default false: the last caller to leave interrupts it.

@@ -20,8 +20,9 @@ export interface CachedOptions<
   // biome-ignore lint/suspicious/noExplicitAny: as in `MemoOptions`
   E = any,
   // biome-ignore lint/suspicious/noExplicitAny: as in `MemoOptions`
-  R = any
-> extends MemoOptions<A, Args, This, E, R> {
+  R = any,
+  F = E
+> extends MemoOptions<A, Args, This, E, R, F> {
   /**
    * The name of the entries; the arguments are added to it. Required, because a function's own name changes with refactoring and
    * minifying. The name is also a label of the metrics, so it must not hold an id. An effect that depends on one has

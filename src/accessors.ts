@@ -17,14 +17,8 @@ import {
 import type { CacheError, NoCachedValue } from "./CacheError.js"
 
 /** See `CacheBackendService.get`. @since 0.1.0 */
-export function get<A>(
-  key: Key,
-  options: TypedOptions<A>
-): Effect.Effect<Option.Option<A>, CacheError, CacheBackend>
-export function get(
-  key: Key,
-  options?: VersionOption
-): Effect.Effect<Option.Option<unknown>, CacheError, CacheBackend>
+export function get<A>(key: Key, options: TypedOptions<A>): Effect.Effect<Option.Option<A>, CacheError, CacheBackend>
+export function get(key: Key, options?: VersionOption): Effect.Effect<Option.Option<unknown>, CacheError, CacheBackend>
 export function get(key: Key, options?: VersionOption) {
   return Effect.flatMap(CacheBackend, (cache) => cache.get(key, options))
 }

@@ -30,6 +30,9 @@ type Keeping<A, Args extends ReadonlyArray<unknown>, This, E, R> = CachedOptions
   readonly schema?: Schema.Schema<A, any>
 }
 
+/** Whether the option `failures` knows all errors that the function may fail with. */
+type Knowing<Known, E> = [E] extends [Known] ? unknown : "the option failures does not know all errors of the function"
+
 /** Refuses arguments that neither the function's annotations nor the type that is expected of the result tell. */
 type Inferred<Args extends ReadonlyArray<unknown>> = [Args] extends [never] ? "the arguments have no types" : unknown
 
@@ -47,24 +50,33 @@ type Uncontextual = (uncontextual: Uncontextual) => Uncontextual
  * @since 0.1.0
  * @category models
  */
-export type Lift<A, Args extends ReadonlyArray<unknown>, Self = unknown, Kept = never> = <
-  E,
-  R,
-  B extends A,
-  This extends Self,
-  Own extends ReadonlyArray<unknown> = never
->(
+export type Lift<
+  A,
+  Args extends ReadonlyArray<unknown>,
+  Self = unknown,
+  Kept = never,
+  RefreshE = never,
+  RefreshR = never,
+  Known = unknown
+> = <E, R, B extends A, This extends Self, Own extends ReadonlyArray<unknown> = never>(
   target:
-    | (Effect.Effect<A, E, R> & Effect.Effect<B, E, R> & Matching<Args, []> & Unscoped<R>)
+    | (Effect.Effect<A, E, R> &
+        Effect.Effect<B, E, R> &
+        Matching<Args, []> &
+        Unscoped<R | RefreshR> &
+        Knowing<Known, E>)
     | (((this: This, ...args: Own) => Effect.Effect<A, E, R> & Effect.Effect<B, E, R>) &
         Matching<Args, Own> &
-        Unscoped<R>)
+        Unscoped<R | RefreshR> &
+        Knowing<Known, E>)
     // Gives the callbacks of the options the argument types of the function in the pipe.
-    | (((this: Self, ...args: Args) => Effect.Effect<A, E, R> & Effect.Effect<B, E, R>) & Unscoped<R>),
+    | (((this: Self, ...args: Args) => Effect.Effect<A, E, R> & Effect.Effect<B, E, R>) &
+        Unscoped<R | RefreshR> &
+        Knowing<Known, E>),
   context?: ClassMethodDecoratorContext<This>
 ) => [Own] extends [never]
-  ? CachedEffect<[Kept] extends [never] ? B : Kept, E, R>
-  : CachedFunction<Own, [Kept] extends [never] ? B : Kept, E, R, This>
+  ? CachedEffect<[Kept] extends [never] ? B : Kept, E | RefreshE, R | RefreshR>
+  : CachedFunction<Own, [Kept] extends [never] ? B : Kept, E | RefreshE, R | RefreshR, This>
 
 /**
  * Memoizes an effect, or what a function or method returns, in the `CacheBackend` of the program.
@@ -113,13 +125,13 @@ export const cached: {
     effect: Effect.Effect<B, E, R> & Unscoped<R>,
     options: Keeping<A, [], unknown, E, R>
   ): CachedEffect<A, E, R>
-  <A, Args extends ReadonlyArray<unknown> = never, This = unknown>(
+  <A, Args extends ReadonlyArray<unknown> = never, This = unknown, E = never, R = never, F = unknown>(
     // biome-ignore lint/suspicious/noExplicitAny: as in `MemoOptions`
-    options: CachedOptions<NoInfer<A>, Args, This> & { readonly schema: Schema.Schema<A, any> }
-  ): Lift<A, Args, This, A>
-  <A, Args extends ReadonlyArray<unknown> = never, This = unknown>(
-    options: CachedOptions<A, Args, This>
-  ): Lift<A, Args, This>
+    options: CachedOptions<NoInfer<A>, Args, This, E, R, F> & { readonly schema: Schema.Schema<A, any> }
+  ): Lift<A, Args, This, A, E, R, F>
+  <A, Args extends ReadonlyArray<unknown> = never, This = unknown, E = never, R = never, F = unknown>(
+    options: CachedOptions<A, Args, This, E, R, F>
+  ): Lift<A, Args, This, never, E, R, F>
   // The implementation distinguishes the cases at run time and is untyped: these signatures are its types.
 } = internal.cached as never
 

@@ -2,6 +2,7 @@
 import { Context, Effect, Option, pipe, Schema } from "effect"
 import {
   CacheBackend,
+  type CachedEffect,
   type CachedFunction,
   type CacheError,
   cached,
@@ -59,13 +60,37 @@ describe("failures", () => {
 
   it("in a pipe", () => {
     typesOnly(() => {
-      const f = pipe(byId, cached({ key: "row", failures: { ttl: "1 minute", schema: Schema.Union(NotFound, Limited) } }))
+      // @ts-expect-error its errors must be annotated, and all known
+      pipe(byId, cached({ key: "row", failures: { ttl: "1 minute", when: (error: NotFound) => error.id > 0 } }))
+      // @ts-expect-error the schema must know all of them
+      pipe(byId, cached({ key: "row", failures: { ttl: "1 minute", schema: NotFound } }))
+      const f = pipe(
+        byId,
+        cached({ key: "row", failures: { ttl: "1 minute", schema: Schema.Union(NotFound, Limited) } })
+      )
       expectTypeOf(f).toEqualTypeOf<CachedFunction<[id: number, locale: string], Row, NotFound | Limited, Repo>>()
     })
   })
 })
 
 describe("refresh", () => {
+  it("in a pipe adds its errors and requirements", () => {
+    typesOnly(() => {
+      const f = pipe(report, cached({ key: "row", refresh: (previous: Row) => Effect.as(Http, Option.some(previous)) }))
+      expectTypeOf(f).toEqualTypeOf<CachedEffect<Row, NotFound, Repo | Http>>()
+      const g = pipe(
+        byId,
+        cached({
+          key: "row",
+          refresh: (_: Row, id: number): Effect.Effect<Option.Option<Row>, string> => Effect.fail(`${id}`)
+        })
+      )
+      expectTypeOf(g).toEqualTypeOf<
+        CachedFunction<[id: number, locale: string], Row, NotFound | Limited | string, Repo>
+      >()
+    })
+  })
+
   it("gets the old value and the arguments", () => {
     typesOnly(() => {
       const f = cached(byId, {
@@ -114,7 +139,9 @@ describe("schema", () => {
 
   it("is the type of what get and getMany find", () => {
     typesOnly(() => {
-      expectTypeOf(get("k", { schema })).toEqualTypeOf<Effect.Effect<Option.Option<Stamped>, CacheError, CacheBackend>>()
+      expectTypeOf(get("k", { schema })).toEqualTypeOf<
+        Effect.Effect<Option.Option<Stamped>, CacheError, CacheBackend>
+      >()
       expectTypeOf(get("k", { version: 2 })).toEqualTypeOf<
         Effect.Effect<Option.Option<unknown>, CacheError, CacheBackend>
       >()
