@@ -17,6 +17,7 @@ interface Scenario {
   readonly victim: Operation
   readonly start: "absent" | "fresh" | "stale"
   readonly revalidate: "caller" | "background"
+  readonly softTimeout?: number
   readonly others: ReadonlyArray<Operation>
   /** How many steps after the victim the others call; negative: before it. */
   readonly behind: number
@@ -42,7 +43,14 @@ const interruptedAfter = (scenario: Scenario, moment: number, choose: Choose): b
     () => Effect.as(Effect.sleep(computing), 42),
     () => Effect.sync(() => --running)
   )
-  const number = cached(compute, { key: "number", ttl: 100, stale: "1 hour", revalidate: scenario.revalidate })
+  const { revalidate, softTimeout } = scenario
+  const number = cached(compute, {
+    key: "number",
+    ttl: 100,
+    stale: "1 hour",
+    revalidate,
+    ...(softTimeout === undefined ? {} : { softTimeout })
+  })
   const operations: Record<Operation, Effect.Effect<number | undefined, unknown, CacheBackend>> = {
     lookup: number,
     forceRecalc: number.forceRecalc,
@@ -73,7 +81,7 @@ const interruptedAfter = (scenario: Scenario, moment: number, choose: Choose): b
     const exit = endOf(simulation, fiber, "another caller has its answer")
     assert.deepStrictEqual(exit, Exit.succeed(name === "invalidate" ? undefined : 42))
   }
-  if (scenario.revalidate === "background") simulation.until(() => !rig.runs("number"), "the refresh ends", 100)
+  if (revalidate === "background" || softTimeout !== undefined) simulation.until(() => !rig.runs("number"), "the refresh ends", 100)
   assert.strictEqual(rig.flights(), 0, "no flight is left")
   assert.strictEqual(running, 0, "no computation is left")
   // A caller does not wait until the server has the lease back.
@@ -107,6 +115,8 @@ for (const network of [false, true]) {
       "a hit": { ...alone, victim: "lookup", start: "fresh" },
       "a miss": { ...alone, victim: "lookup", start: "absent" },
       "a stale refresh": { ...alone, victim: "lookup", start: "stale" },
+      "a refresh that it waits for": { ...alone, victim: "lookup", start: "stale", softTimeout: 100 },
+      "a refresh that it does not wait for to the end": { ...alone, victim: "lookup", start: "stale", softTimeout: 2 },
       "a background refresh": { ...alone, victim: "lookup", start: "stale", revalidate: "background" },
       "forceRecalc of nothing": { ...alone, victim: "forceRecalc", start: "absent" },
       "forceRecalc of a fresh value": { ...alone, victim: "forceRecalc", start: "fresh" },

@@ -190,8 +190,12 @@ it("forceRecalc that joined computes anew as well", () => {
   for (const fiber of others) assert.isTrue(Exit.isSuccess(endOf(simulation, fiber, "it has its answer")))
 })
 
-for (const store of ["memory", "network"] as const) {
-  describe(`revalidate: "background", over a store: ${store}`, () => {
+const behind = [{ revalidate: "background" }, { softTimeout: 5 }] as const
+
+for (const [store, option] of (["memory", "network"] as const).flatMap((store) =>
+  behind.map((option) => [store, option] as const)
+)) {
+  describe(`${JSON.stringify(option)}, over a store: ${store}`, () => {
     const refreshing = () => {
       const made = world(store)
       const { state, query } = queries()
@@ -199,7 +203,7 @@ for (const store of ["memory", "network"] as const) {
         key: "value",
         ttl: 100,
         stale: "1 hour",
-        revalidate: "background"
+        ...option
       })
       const ask = (name: string) => endOf(made.simulation, made.call(name, value), `${name} has its answer`)
       return { ...made, state, value, ask }
@@ -231,7 +235,7 @@ for (const store of ["memory", "network"] as const) {
             return Effect.delay(failing ? Effect.fail("down") : Effect.succeed(begun), takes)
           })
         ),
-        { key: "value", ttl: 100, stale: "1 hour", revalidate: "background", staleOnError: false }
+        { key: "value", ttl: 100, stale: "1 hour", ...option, staleOnError: "softTimeout" in option }
       )
       const ask = () => runIn(simulation, process, rig.provide(request("caller", value)))
       assert.strictEqual(ask(), 1)
@@ -284,12 +288,14 @@ it("in random turns, with callers who hang up at random, nobody else fails, and 
     const { simulation, rig, call, leased } = world(store, choose)
     const { query } = queries(Object.values(ends)[choose(3)])
     const background = choose(2) === 0
+    const softTimeout = choose(3) === 0 ? { softTimeout: choose(2 * takes) } : {}
     const value = cached(query, {
       key: "value",
       ttl: 30,
       stale: choose(2) === 0 ? "1 hour" : 0,
       finish: choose(4) === 0,
-      revalidate: background ? "background" : "caller"
+      revalidate: background ? "background" : "caller",
+      ...softTimeout
     })
     simulation.everyOperation = true
     const staying: Array<Fiber.RuntimeFiber<string, unknown>> = []

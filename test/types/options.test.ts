@@ -16,7 +16,7 @@ import {
 import { describe, expectTypeOf, it } from "vitest"
 
 class Repo extends Context.Tag("test/OptionsRepo")<Repo, { readonly find: (id: number) => string }>() {}
-class Http extends Context.Tag("test/OptionsHttp")<Http, {}>() {}
+class Http extends Context.Tag("test/OptionsHttp")<Http, { readonly get: () => string }>() {}
 class NotFound extends Schema.TaggedError<NotFound>()("NotFound", { id: Schema.Number }) {}
 class Limited extends Schema.TaggedError<Limited>()("Limited", { seconds: Schema.Number }) {}
 
