@@ -25,6 +25,19 @@ export interface ByteRecord {
 }
 
 /**
+ * A record that differs from the one that stands in the store in its first bytes only.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AmendedRecord extends ByteRecord {
+  /** How many bytes at the start of `bytes` are the new ones. What follows stands in the store already. */
+  readonly head: number
+  /** How many bytes at the start of what stands in the store they take the place of. */
+  readonly replaces: number
+}
+
+/**
  * The bytes as they were read, and the token for `replace`.
  *
  * @since 0.1.0
@@ -102,6 +115,11 @@ export interface ByteStore {
   readonly write: (items: ReadonlyArray<ByteItem>) => Effect.Effect<ReadonlyArray<RejectedItem>, CacheError>
   readonly add: (key: string, record: ByteRecord) => Effect.Effect<Option.Option<Token>, CacheError>
   readonly replace: (key: string, token: Token, record: ByteRecord) => Effect.Effect<Option.Option<Token>, CacheError>
+  /**
+   * Optional. The same as `replace`, where a store can put a new head before the rest of the bytes that it has: it is sent
+   * `bytes.subarray(0, head)`.
+   */
+  readonly amend?: (key: string, token: Token, record: AmendedRecord) => Effect.Effect<Option.Option<Token>, CacheError>
   readonly remove: (keys: ReadonlyArray<string>) => Effect.Effect<number, CacheError>
   readonly clear: Effect.Effect<void, CacheError>
   readonly size?: Effect.Effect<StoreSize, CacheError>
@@ -139,6 +157,7 @@ export const toCacheStore = (byteStore: ByteStore): CacheStore => {
 
 /** The driver, whose throws are its failures. */
 const attempted = (store: ByteStore): ByteStore => ({
+  ...attemptedAmend(store),
   name: store.name,
   read: (keys) => attempt(store.name, "read", () => store.read(keys)),
   write: (items) => attempt(store.name, "write", () => store.write(items)),
@@ -148,3 +167,11 @@ const attempted = (store: ByteStore): ByteStore => ({
   clear: store.clear,
   ...(store.size === undefined ? {} : { size: store.size })
 })
+
+const attemptedAmend = (store: ByteStore): Pick<ByteStore, "amend"> =>
+  store.amend === undefined
+    ? {}
+    : {
+        amend: (key, token, record) =>
+          attempt(store.name, "amend", () => store.amend?.(key, token, record) ?? store.replace(key, token, record))
+      }

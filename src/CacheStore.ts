@@ -1,5 +1,5 @@
 /**
- * The contract of a store: six primitives, each one atomic operation. Everything else (fresh and stale, leases, groups, increments)
+ * The contract of a store: six primitives, each one atomic operation, and a seventh that a store may have. Everything else (fresh and stale, leases, groups, increments)
  * is written once above them, so a new backend needs nothing more. A store that keeps bytes implements `ByteStore` instead. The
  * suite in `effect-cached/testing` tells whether a backend keeps the contract.
  *
@@ -157,6 +157,17 @@ export interface CacheStore {
   readonly add: (key: string, entry: Entry) => Effect.Effect<Option.Option<Token>, CacheError>
   /** Compare-and-set: writes the entry only if the key still has the write that `token` identifies; else `None`. */
   readonly replace: (key: string, token: Token, entry: Entry) => Effect.Effect<Option.Option<Token>, CacheError>
+  /**
+   * Optional. The same as `replace`, for an `entry` that differs from `before`, the one that `token` is of, in its times and its
+   * lease only: payload and groups are the same. A store offers it if it can change these without being sent the payload again.
+   * Where it is missing, `replace` is called.
+   */
+  readonly amend?: (
+    key: string,
+    token: Token,
+    entry: Entry,
+    before: Entry
+  ) => Effect.Effect<Option.Option<Token>, CacheError>
   /** Removes the entries; returns how many of them were live. */
   readonly remove: (keys: ReadonlyArray<string>) => Effect.Effect<number, CacheError>
   /** Removes every entry of this layer's namespace, in all its versions, and no other. */

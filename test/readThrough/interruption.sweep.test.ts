@@ -81,7 +81,8 @@ const interruptedAfter = (scenario: Scenario, moment: number, choose: Choose): b
     const exit = endOf(simulation, fiber, "another caller has its answer")
     assert.deepStrictEqual(exit, Exit.succeed(name === "invalidate" ? undefined : 42))
   }
-  if (revalidate === "background" || softTimeout !== undefined) simulation.until(() => !rig.runs("number"), "the refresh ends", 100)
+  if (revalidate === "background" || softTimeout !== undefined)
+    simulation.until(() => !rig.runs("number"), "the refresh ends", 100)
   assert.strictEqual(rig.flights(), 0, "no flight is left")
   assert.strictEqual(running, 0, "no computation is left")
   // A caller does not wait until the server has the lease back.

@@ -7,6 +7,7 @@ import { CapturedVersions, lifeFor } from "../entries/CapturedVersions.js"
 import type { Snapshot } from "../entries/EntryReader.js"
 import { lifespan, tombstone } from "../entries/entryState.js"
 import type { Name } from "../entries/keyspace.js"
+import { overwrite } from "../entries/overwrite.js"
 import { logAction } from "../runtime/logs.js"
 import type { Access, FreshEntry } from "./access.js"
 
@@ -34,7 +35,7 @@ export const updates = (access: Access): Pick<CacheBackendService, "touch" | "in
         const { stored } = snapshot
         if (stored?.entry === undefined || value === undefined) return Effect.succeedNone
         return Effect.flatMap(change(stored.entry, value, read), ([entry, result]) =>
-          Effect.flatMap(store.replace(name.finished, stored.token, entry), (token) =>
+          Effect.flatMap(overwrite(store, name.finished, stored.token, entry, stored.entry), (token) =>
             Option.isSome(token) ? Effect.succeedSome(result) : Effect.zipRight(pause(tries), attempt(tries + 1))
           )
         )

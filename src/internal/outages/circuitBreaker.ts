@@ -12,7 +12,7 @@ import { breakerGauge } from "../runtime/metrics.js"
 import { isInTransaction } from "../runtime/transaction.js"
 import { Warnings } from "../runtime/warnings.js"
 import { unfused } from "../stores/fused.js"
-import { type Fused, identityOf, type Store } from "../stores/Store.js"
+import { amendThrough, type Fused, identityOf, type Store } from "../stores/Store.js"
 import { InvalidationQueue } from "./invalidationQueue.js"
 import { CircuitOpen, ignoredByBreaker, isOutage, isRefusal } from "./outage.js"
 import { type Kind, type Skipped, Streaks } from "./Streaks.js"
@@ -247,6 +247,7 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
       write,
       add: (key, entry) => guarded("write", key, () => store.add(key, entry)),
       replace: (key, token, entry) => guarded("write", key, () => store.replace(key, token, entry)),
+      ...amendThrough(store, (amended, key) => guarded("write", key, () => amended)),
       remove: (keys) =>
         queued(
           guarded("remove", keys[0], () => store.remove(keys)),

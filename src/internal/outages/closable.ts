@@ -1,7 +1,7 @@
 /** A store that refuses every operation once its layer has closed, whatever the driver behind it does then: fail, wait or hang. */
 import { Effect } from "effect"
 import { CacheError } from "../../CacheError.js"
-import { type Fused, identityOf, type Store } from "../stores/Store.js"
+import { amendThrough, type Fused, identityOf, type Store } from "../stores/Store.js"
 import { LayerClosed } from "./outage.js"
 
 export interface Closable {
@@ -29,6 +29,7 @@ export const closable = (store: Store): Closable => {
       write: fused(store.write),
       add: (key, entry) => guarded(() => store.add(key, entry)),
       replace: (key, token, entry) => guarded(() => store.replace(key, token, entry)),
+      ...amendThrough(store, (amended) => guarded(() => amended)),
       remove: (keys) => guarded(() => store.remove(keys)),
       clear: guarded(() => store.clear),
       ...(size === undefined ? {} : { size: guarded(() => size) })

@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { CacheError } from "../../CacheError.js"
 import { withoutStoredKeys } from "../keys/redact.js"
-import { identityOf, type Store } from "../stores/Store.js"
+import { amendThrough, identityOf, type Store } from "../stores/Store.js"
 import { withoutMessage } from "../values/withoutMessage.js"
 import { CircuitOpen, NoFreeConnection, PartialOutage } from "./outage.js"
 
@@ -33,6 +33,7 @@ export const withoutKeys = (store: Store): Store => {
       ),
     add: (key, entry) => hiding(store.add(key, entry)),
     replace: (key, token, entry) => hiding(store.replace(key, token, entry)),
+    ...amendThrough(store, hiding),
     remove: (keys) => hiding(store.remove(keys)),
     clear: hiding(store.clear),
     ...(store.size === undefined ? {} : { size: hiding(store.size) })

@@ -53,6 +53,15 @@ const textsOf = ({ lease, groups }: Entry): ReadonlyArray<string> => {
 
 const noTexts: ReadonlyArray<string> = []
 
+/** How many bytes of the record stand before its payload. The other bytes are the payload. */
+export const headLength = (key: string, entry: Entry): number => {
+  let length = headerSize + key.length
+  if (entry.value !== undefined) length += valueSize
+  if (entry.lease !== undefined) length += leaseSize
+  for (const text of textsOf(entry)) length += 2 + text.length
+  return length
+}
+
 /**
  * The record of an entry whose payload, if it has a value, is a `Uint8Array`.
  *

@@ -5,7 +5,7 @@
  * writes are fused: the caller passes what it does with the answer, so a driver with callbacks resumes the caller directly.
  * `fromPlain` adapts a public `CacheStore`, `fromBytes` a driver of bytes.
  */
-import type { Effect } from "effect"
+import type { Effect, Option } from "effect"
 import type { ByteItem, ByteStore, StoredBytes } from "../../ByteStore.js"
 import type { CacheError } from "../../CacheError.js"
 import type {
@@ -94,6 +94,16 @@ export interface Store extends Omit<CacheStore, "read" | "write"> {
    */
   readonly joinsTransaction: ((fiber: CallingFiber) => boolean) | undefined
 }
+
+/** The primitive `amend` of a store around another one, if that one has it. */
+export const amendThrough = (
+  { amend }: Store,
+  through: (
+    amended: Effect.Effect<Option.Option<Token>, CacheError>,
+    key: string
+  ) => Effect.Effect<Option.Option<Token>, CacheError>
+): Pick<Store, "amend"> =>
+  amend === undefined ? {} : { amend: (key, token, entry, before) => through(amend(key, token, entry, before), key) }
 
 /** What a store around another one says of itself as that one does. By name: a spread would lose the members of a class. */
 export const identityOf = ({ joinsTransaction, local, location, name, payloads, sameToken }: Store) => ({

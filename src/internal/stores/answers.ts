@@ -6,7 +6,7 @@ import { Effect, Option } from "effect"
 import { CacheError } from "../../CacheError.js"
 import type { CachedValue, Entry, GroupVersion, Lease, StoredEntry, Token } from "../../CacheStore.js"
 
-type Operation = "read" | "write" | "add" | "replace" | "remove"
+type Operation = "read" | "write" | "add" | "replace" | "amend" | "remove"
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null
@@ -97,7 +97,7 @@ export const checkWritten =
       : Effect.fail(malformed(store, "write", "with no array of rejected items"))
 
 export const checkToken =
-  (store: string, operation: "add" | "replace") =>
+  (store: string, operation: "add" | "replace" | "amend") =>
   (token: unknown): Effect.Effect<Option.Option<Token>, CacheError> =>
     Option.isOption(token) && !(Option.isSome(token) && (token.value === undefined || token.value === null))
       ? Effect.succeed(token)

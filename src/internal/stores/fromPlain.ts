@@ -31,11 +31,26 @@ export const inProcess: RunStore = (operation, make) =>
 
 const unknownSize = Effect.succeed({ entries: Option.none(), bytes: Option.none(), evictions: Option.none() })
 
+type Asked = <A>(
+  operation: Parameters<typeof attempt>[1],
+  ask: () => Effect.Effect<A, CacheError>
+) => Effect.Effect<A, CacheError>
+
+const amendOf = (store: CacheStore, asked: Asked): Pick<Store, "amend"> =>
+  store.amend === undefined
+    ? {}
+    : {
+        amend: (key, token, entry, before) =>
+          Effect.flatMap(
+            asked("amend", () => store.amend?.(key, token, entry, before) ?? store.replace(key, token, entry)),
+            checkToken(store.name, "amend")
+          )
+      }
+
 /** Calls each member by name: if the store is a class, a spread would lose its methods, and a bare reference their `this`. */
 export const fromPlain = (store: CacheStore, run: RunStore = inProcess): Store => {
   const { name } = store
-  const asked = <A>(operation: Parameters<typeof attempt>[1], ask: () => Effect.Effect<A, CacheError>) =>
-    run(operation, () => attempt(name, operation, ask))
+  const asked: Asked = (operation, ask) => run(operation, () => attempt(name, operation, ask))
   return {
     name,
     location: store.location,
@@ -64,6 +79,7 @@ export const fromPlain = (store: CacheStore, run: RunStore = inProcess): Store =
         asked("replace", () => store.replace(key, token, entry)),
         checkToken(name, "replace")
       ),
+    ...amendOf(store, asked),
     remove: (keys) =>
       Effect.flatMap(
         asked("remove", () => store.remove(keys)),

@@ -15,6 +15,7 @@ import {
 } from "../../entries/CapturedVersions.js"
 import type { EntryReader, Snapshot } from "../../entries/EntryReader.js"
 import { leasedEntry, lifespan, stateOf, tombstone, valueEntry } from "../../entries/entryState.js"
+import { overwrite } from "../../entries/overwrite.js"
 import { isOutage } from "../../outages/outage.js"
 import { notStored, storeFailed } from "../../outages/storeFailure.js"
 import { now, nowMillis, withFiber } from "../../runtime/fiber.js"
@@ -119,7 +120,9 @@ export class Leases {
         this.outliving(
           request,
           captured,
-          stored === undefined ? store.add(request.key, entry) : store.replace(request.key, stored.token, entry),
+          stored === undefined
+            ? store.add(request.key, entry)
+            : overwrite(store, request.key, stored.token, entry, stored.entry),
           time,
           lifeWhileLeased(request.policy.lease)
         ),
@@ -324,7 +327,7 @@ export class Leases {
     entry: Entry
   ): Effect.Effect<boolean, CacheError> {
     if (own.token === undefined) return Effect.succeed(false)
-    return Effect.map(this.reader.store.replace(request.key, own.token, entry), (replaced) => {
+    return Effect.map(overwrite(this.reader.store, request.key, own.token, entry, own.entry), (replaced) => {
       own.token = Option.getOrUndefined(replaced)
       own.entry = entry
       return Option.isSome(replaced)

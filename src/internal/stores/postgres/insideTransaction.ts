@@ -101,6 +101,9 @@ export const insideTransaction =
 
       replace: (key, token, record) => exclusive("replace", key, record, (current) => current === token),
 
+      // in a transaction it is rare, and the statement would have to tell a record from a change
+      amend: (key, token, record) => exclusive("amend", key, record, (current) => current === token),
+
       // to learn what lived there it would have to read, which under SERIALIZABLE conflicts with others
       remove: (keys) => Effect.as(bury("remove", keys), keys.length),
 

@@ -43,6 +43,13 @@ export const outsideTransaction = (options: OutsideOptions): Effect.Effect<Outsi
       sharedKey
     ])
 
+    const amends = yield* batchExclusive(options, statements.amend, (batch) => [
+      ...packed(batch),
+      batch.map((request) => request.token),
+      batch.map((request) => request.replaces ?? 0),
+      sharedKey
+    ])
+
     /** Where changes stand: alone, in a statement that folds them. */
     const over = (statement: Statement, parameters: ReadonlyArray<unknown>): Effect.Effect<Outcome, CacheError> =>
       Effect.map(run<NonNullable<Outcome>>(statement, parameters), ([row]) => row)
@@ -90,6 +97,17 @@ export const outsideTransaction = (options: OutsideOptions): Effect.Effect<Outsi
       add: (key, record) => Effect.map(add(key, record), tokenOf),
 
       replace: (key, token, record) => Effect.map(replace(key, token, record), tokenOf),
+
+      amend: (key, token, record) => {
+        const { bytes, head, lifetime, replaces } = record
+        const amended = amends({ key, token, record: { bytes: bytes.subarray(0, head), lifetime }, replaces })
+        return Effect.map(
+          Effect.flatMap(amended, (outcome) =>
+            outcome?.token === null ? replace(key, token, record) : Effect.succeed(outcome)
+          ),
+          tokenOf
+        )
+      },
 
       remove,
 

@@ -1,8 +1,8 @@
 /**
- * The six primitives on Redis or Valkey:
+ * The primitives on Redis or Valkey:
  *
  * - `read`: one MGET of the generation and the keys; 1 round trip
- * - `write`, `add`, `replace`, `remove`: one script each; 1 round trip. After the server has lost its scripts: 2, once
+ * - `write`, `add`, `replace`, `amend`, `remove`: one script each; 1 round trip. After the server has lost its scripts: 2, once
  * - `clear`: a new generation; 1 round trip, whatever the number of entries
  *
  * In a cluster these are one command a bucket, all at once.
@@ -16,7 +16,7 @@ import { type Bucket, type Buckets, buckets, byBucket } from "./buckets.js"
 import { Commands } from "./Commands.js"
 import type { RedisClient } from "./client.js"
 import { cacheError, type Operation, replyCode } from "./errors.js"
-import { itemTail, newGeneration, newToken, RedisToken, sameToken, tokenOf } from "./item.js"
+import { headerLength, itemTail, newGeneration, newToken, RedisToken, sameToken, tokenOf } from "./item.js"
 import { Reads } from "./reads.js"
 import * as scripts from "./scripts.js"
 
@@ -184,6 +184,21 @@ const over = (
         const next = newToken()
         const args = [token.header, itemTail(next, record.bytes), millisOf(record)]
         return Effect.map(run("replace", scripts.replace, all.of(key), [key], args), (generation) =>
+          Option.fromNullable(tokenOf(generation, next))
+        )
+      }),
+    amend: (key, token, record) =>
+      Effect.suspend(() => {
+        if (!(token instanceof RedisToken)) return Effect.succeedNone
+        const next = newToken()
+        const { bytes, head, replaces } = record
+        const args = [
+          token.header,
+          itemTail(next, bytes.subarray(0, head)),
+          `${headerLength + replaces}`,
+          millisOf(record)
+        ]
+        return Effect.map(run("amend", scripts.amend, all.of(key), [key], args), (generation) =>
           Option.fromNullable(tokenOf(generation, next))
         )
       }),

@@ -1,7 +1,7 @@
 /** What goes wrong on Redis, as a `CacheError`. */
 import { CacheError, type CacheErrorReason } from "../../../CacheError.js"
 
-export type Operation = "connect" | "read" | "write" | "add" | "replace" | "remove" | "clear"
+export type Operation = "connect" | "read" | "write" | "add" | "replace" | "amend" | "remove" | "clear"
 
 /** An answer of the server begins with its code, such as `OOM` or `READONLY`. */
 const codePattern = /^([A-Z][A-Z0-9_]+) /

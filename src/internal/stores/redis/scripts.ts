@@ -52,6 +52,17 @@ if redis.pcall('GETRANGE', KEYS[2], 0, 19) ~= ARGV[1] then return false end
 put(KEYS[2], generation .. ARGV[2], ARGV[3])
 return generation`)
 
+/**
+ * `ARGV`: the header that was read, the new token and the new head of the record, how many bytes of the item they replace, the
+ * milliseconds. Returns the generation, or nothing.
+ */
+export const amend = script(`${currentGeneration}
+${put}
+if type(generation) ~= 'string' or string.sub(ARGV[1], 1, 8) ~= generation then return false end
+if redis.pcall('GETRANGE', KEYS[2], 0, 19) ~= ARGV[1] then return false end
+put(KEYS[2], generation .. ARGV[2] .. redis.call('GETRANGE', KEYS[2], ARGV[3], -1), ARGV[4])
+return generation`)
+
 /** Returns how many items there were. */
 export const remove = script(`${currentGeneration}
 ${lives}

@@ -1,7 +1,7 @@
 /** A store out of what a database does inside and outside of the user's transactions. */
 import type { Connection } from "@effect/sql/SqlConnection"
 import { Effect, type Option } from "effect"
-import type { ByteItem, ByteRecord, StoredBytes } from "../../../ByteStore.js"
+import type { AmendedRecord, ByteItem, ByteRecord, StoredBytes } from "../../../ByteStore.js"
 import type { CacheError } from "../../../CacheError.js"
 import type { RejectedItem, Token } from "../../../CacheStore.js"
 import { withFiber } from "../../runtime/fiber.js"
@@ -11,12 +11,13 @@ import { unlessTooLarge, withoutTooLarge } from "./items.js"
 import type { Purge } from "./purgeSchedule.js"
 import { type TransactionTag, transactionOf } from "./transaction.js"
 
-/** The six primitives. `ByteStore` says what each means. */
+/** The primitives. `ByteStore` says what each means. */
 export interface Primitives<T extends Token> {
   readonly read: (keys: ReadonlyArray<string>) => Effect.Effect<Found<StoredBytes>, CacheError>
   readonly write: (items: ReadonlyArray<ByteItem>) => Effect.Effect<ReadonlyArray<RejectedItem>, CacheError>
   readonly add: (key: string, record: ByteRecord) => Effect.Effect<Option.Option<T>, CacheError>
   readonly replace: (key: string, token: T, record: ByteRecord) => Effect.Effect<Option.Option<T>, CacheError>
+  readonly amend: (key: string, token: T, record: AmendedRecord) => Effect.Effect<Option.Option<T>, CacheError>
   readonly remove: (keys: ReadonlyArray<string>) => Effect.Effect<number, CacheError>
   readonly clear: Effect.Effect<void, CacheError>
 }
@@ -73,6 +74,10 @@ export const make = <T extends Token, Id>(database: Database<T, Id>): FusedByteS
     replace: (key, token, record) =>
       unlessTooLarge("replace", key, record, () =>
         isToken(token) ? either((on) => on.replace(key, token, record)) : Effect.succeedNone
+      ),
+    amend: (key, token, record) =>
+      unlessTooLarge("amend", key, record, () =>
+        isToken(token) ? either((on) => on.amend(key, token, record)) : Effect.succeedNone
       ),
     remove: (keys) => (keys.length === 0 ? Effect.succeed(0) : either((on) => on.remove(keys))),
     clear: either((on) => on.clear),

@@ -43,6 +43,8 @@ const until = (name: string, started: () => FusedByteStore | undefined, error: (
     },
     add: (key, record) => on((store) => store.add(key, record)),
     replace: (key, token, record) => on((store) => store.replace(key, token, record)),
+    amend: (key, token, record) =>
+      on((store) => store.amend?.(key, token, record) ?? store.replace(key, token, record)),
     remove: (keys) => on((store) => store.remove(keys)),
     clear: on((store) => store.clear),
     size: on((store) => store.size ?? Effect.fail(error()))

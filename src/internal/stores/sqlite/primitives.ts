@@ -1,4 +1,4 @@
-/** The six primitives on SQLite, the same inside a transaction and outside. */
+/** The primitives on SQLite, the same inside a transaction and outside. */
 import { randomUUID } from "node:crypto"
 import { Effect, Option } from "effect"
 import type { ByteItem } from "../../../ByteStore.js"
@@ -63,6 +63,11 @@ export const primitives = (
     replace: (key, token, record) => {
       const row = newRow({ key, record })
       return tokenIfChanged(row, texts.replace(row, token))
+    },
+
+    amend: (key, token, record) => {
+      const row = newRow({ key, record })
+      return tokenIfChanged(row, texts.amend(row, record, token))
     },
 
     // the expired ones too: the clock may be set back. They are removed first, as they don't count.

@@ -1,5 +1,5 @@
 /** The statements for SQLite. Their values are literals: `executeMultiple` of the driver takes no parameters. */
-import type { ByteItem } from "../../../ByteStore.js"
+import type { AmendedRecord, ByteItem } from "../../../ByteStore.js"
 import { groupMark } from "../../keys/finishKey.js"
 import { isLease, shortLived } from "../sql/leases.js"
 import type { Table } from "../sql/table.js"
@@ -38,6 +38,10 @@ export const statements = (table: Table) => {
   const among = (keys: ReadonlyArray<string>) =>
     `key IN (SELECT value FROM json_each(${literal(JSON.stringify(keys))}))`
 
+  const overwrite = ({ key, record, token }: NewRow, old: string, value: string) =>
+    `UPDATE ${t} SET token = ${literal(token)}, value = ${value}, expires_at = ${expiry(record.lifetime)}
+WHERE key = ${literal(key)} AND token = ${literal(old)} AND expires_at > ${now}`
+
   // Another program may insert a row whose token is no text. It is no record: nobody could replace it.
   const isWhole = (alias: string) => `typeof(${alias}.token) = 'text'`
 
@@ -49,9 +53,11 @@ export const statements = (table: Table) => {
 
     add: (row: NewRow) => `${upsert([row])} WHERE r.expires_at <= ${now} OR NOT ${isWhole("r")}`,
 
-    replace: ({ key, record, token }: NewRow, old: string) =>
-      `UPDATE ${t} SET token = ${literal(token)}, value = ${blob(record.bytes)}, expires_at = ${expiry(record.lifetime)}
-WHERE key = ${literal(key)} AND token = ${literal(old)} AND expires_at > ${now}`,
+    replace: (row: NewRow, old: string) => overwrite(row, old, blob(row.record.bytes)),
+
+    /** The concatenation of two blobs is a text of the same bytes, hence the cast. */
+    amend: (row: NewRow, { bytes, head, replaces }: AmendedRecord, old: string) =>
+      overwrite(row, old, `CAST(${blob(bytes.subarray(0, head))} || substr(value, ${replaces + 1}) AS BLOB)`),
 
     removeExpired: (keys: ReadonlyArray<string>) => `DELETE FROM ${t} WHERE ${among(keys)} AND expires_at <= ${now}`,
     remove: (keys: ReadonlyArray<string>) => `DELETE FROM ${t} WHERE ${among(keys)}`,

@@ -18,6 +18,7 @@ export const insideTransaction =
       write: (items) => within("write", (on) => on.write(items)),
       add: (key, record) => within("add", (on) => on.add(key, record)),
       replace: (key, token, record) => within("replace", (on) => on.replace(key, token, record)),
+      amend: (key, token, record) => within("amend", (on) => on.amend(key, token, record)),
       remove: (keys) => within("remove", (on) => on.remove(keys)),
       clear: within("clear", (on) => on.clear)
     }

@@ -54,6 +54,7 @@ export const make = (
   Effect.gen(function* () {
     const monotonic = yield* monotonicMillis
     const fork = yield* forkFromCallbacks
+    const { amend } = below
     const sameToken = below.sameToken ?? Object.is
     const copies = new NearEntries(options, sameToken)
     const tickets = new Tickets()
@@ -195,6 +196,22 @@ export const make = (
         Effect.flatMap(inTransaction, (inside) => (inside ? Effect.fail(error) : Effect.void))
       )
 
+    /** Over an entry with this token. */
+    const overwritten = (
+      key: string,
+      token: Token,
+      entry: Entry,
+      writing: Effect.Effect<Option.Option<Token>, CacheError>
+    ): Effect.Effect<Option.Option<Token>, CacheError> =>
+      Effect.flatMap(changing([key], writing), (written) => {
+        const held = token instanceof TierToken ? token.held : undefined
+        const next = tokenFor(written, entry)
+        // Lease traffic keeps the value, and stays silent.
+        return Option.isSome(written) && held !== undefined && entry.value !== held
+          ? Effect.zipRight(announce([key]), next)
+          : next
+      })
+
     const tokenFor = (lower: Option.Option<Token>, entry: Entry) =>
       withFiber((fiber) => Effect.succeed(Option.map(lower, (token) => tierToken(token, entry, nowMillis(fiber)))))
 
@@ -213,15 +230,13 @@ export const make = (
       }),
       // Nobody has a copy of what is not there.
       add: (key, entry) => Effect.flatMap(changing([key], below.add(key, entry)), (token) => tokenFor(token, entry)),
-      replace: (key, token, entry) =>
-        Effect.flatMap(changing([key], below.replace(key, lowerOf(token), entry)), (replaced) => {
-          const held = token instanceof TierToken ? token.held : undefined
-          const next = tokenFor(replaced, entry)
-          // Lease traffic keeps the value, and stays silent.
-          return Option.isSome(replaced) && held !== undefined && entry.value !== held
-            ? Effect.zipRight(announce([key]), next)
-            : next
-        }),
+      replace: (key, token, entry) => overwritten(key, token, entry, below.replace(key, lowerOf(token), entry)),
+      ...(amend === undefined
+        ? {}
+        : {
+            amend: (key, token, entry, before) =>
+              overwritten(key, token, entry, amend(key, lowerOf(token), entry, before))
+          }),
       remove: (keys) => Effect.zipLeft(changing(keys, below.remove(keys)), publish(keys)),
       clear: Effect.suspend(allChangedThenClear),
       ...(below.size === undefined ? {} : { size: below.size })

@@ -1,4 +1,4 @@
-/** The exclusive writes (`add`, `replace`) of concurrent fibers in one statement. */
+/** The exclusive writes (`add`, `replace`, `amend`) of concurrent fibers in one statement. */
 import { Effect, Exit } from "effect"
 import type { ByteItem } from "../../../../ByteStore.js"
 import type { CacheError } from "../../../../CacheError.js"
@@ -11,6 +11,8 @@ import { type BatchOptions, concurrency, maxKeys } from "./batches.js"
 export interface Exclusive extends ByteItem {
   /** Undefined for `add`. */
   readonly token: string | undefined
+  /** How many bytes of what stands there `record` takes the place of; undefined where it is all of the record. */
+  readonly replaces?: number
 }
 
 /** The row that the statement gave for the key, if any. A null token tells that changes stand there. */

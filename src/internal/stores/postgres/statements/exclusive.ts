@@ -11,7 +11,19 @@ import {
   winners
 } from "./changes.js"
 import { expiryColumns, expirySet, expiryValues } from "./expiry.js"
-import { alive, anyIn, freshToken, keysOfText, lockedItems, onRecord, packedItem, put } from "./fragments.js"
+import {
+  alive,
+  anyIn,
+  type Column,
+  freshToken,
+  keysOfText,
+  lockedItems,
+  onRecord,
+  packedItem,
+  put
+} from "./fragments.js"
+
+const token: Column = ["token", "uuid[]"]
 
 export const exclusiveStatements = (table: Table) => {
   const t = table.quoted
@@ -21,8 +33,8 @@ export const exclusiveStatements = (table: Table) => {
   const isOwnChanged = (row: string) => `(${row}.key IN (SELECT key FROM changed)) IS TRUE`
 
   /** Writes one item over all that this statement holds and whatever record is beside it, and deletes the changes it holds. */
-  const over = (shared: string, also: readonly [string, string] | undefined, condition: string, overRecord: string) =>
-    `WITH ${lockedItems(table, "free", packedItem(also))},
+  const over = (shared: string, condition: string, overRecord: string, ...also: ReadonlyArray<Column>) =>
+    `WITH ${lockedItems(table, "free", packedItem(...also))},
 ${lockedChanges(table)},
 ${sharedChanges(table, shared)},
 ${winners()},
@@ -34,6 +46,23 @@ put AS (
 ),
 ${deletedChanges(table, "EXISTS (SELECT 1 FROM put)")}
 SELECT key, token FROM put`
+
+  /** Over the records with the tokens of the items, where no changes stand. Gives null where changes of its own stand. */
+  const overRecords = (shared: string, also: ReadonlyArray<Column>, value: string) =>
+    `WITH ${lockedItems(table, "free", packedItem(...also))},
+${changed},
+${sharedChanges(table, shared)},
+held AS MATERIALIZED (
+  SELECT i.* FROM ${t} r JOIN item i ON r.key = i.key AND r.token = i.token
+  WHERE r.key = ${anyIn("item")} AND r.change = ${noChange} AND ${alive("r")}
+    AND NOT ${isOwnChanged("r")} AND NOT ${isHidden("r")}
+  ORDER BY r.key FOR UPDATE OF r
+),
+replaced AS (
+  UPDATE ${t} r SET value = ${value}, token = ${freshToken}, ${expirySet("held.lifetime")}
+  FROM held WHERE r.key = ${anyIn("held")} AND r.key = held.key AND r.change = ${noChange} RETURNING r.key, r.token
+)
+SELECT key, token FROM replaced UNION ALL SELECT i.key, NULL FROM item i WHERE ${isOwnChanged("i")}`
 
   return {
     /** Gives for each key that it added a token, and null where changes stand: there `addOver` decides. */
@@ -52,33 +81,22 @@ UNION ALL SELECT i.key, NULL FROM item i WHERE ${isOwnChanged("i")} OR EXISTS (S
     /** Over any record beside which it holds a change; where another took the changes first, it sees that one's record. */
     addOver: over(
       "$6",
-      undefined,
       "NOT EXISTS (SELECT 1 FROM winner w WHERE w.key = i.key AND w.lives)",
       `NOT ${alive("r")} OR ${isChanged("r")} OR ${isHidden("r")}`
     ),
 
     /** Over the records with the tokens `$6`. Gives null where changes of its own stand beside the record: there `replaceOver` decides. */
-    replace: `WITH ${lockedItems(table, "free", packedItem(["token", "uuid[]"]))},
-${changed},
-${sharedChanges(table, "$7")},
-held AS MATERIALIZED (
-  SELECT r.key, i.value, i.lifetime FROM ${t} r JOIN item i ON r.key = i.key AND r.token = i.token
-  WHERE r.key = ${anyIn("item")} AND r.change = ${noChange} AND ${alive("r")}
-    AND NOT ${isOwnChanged("r")} AND NOT ${isHidden("r")}
-  ORDER BY r.key FOR UPDATE OF r
-),
-replaced AS (
-  UPDATE ${t} r SET value = held.value, token = ${freshToken}, ${expirySet("held.lifetime")}
-  FROM held WHERE r.key = ${anyIn("held")} AND r.key = held.key AND r.change = ${noChange} RETURNING r.key, r.token
-)
-SELECT key, token FROM replaced UNION ALL SELECT i.key, NULL FROM item i WHERE ${isOwnChanged("i")}`,
+    replace: overRecords("$7", [token], "held.value"),
+
+    /** The same; of the record only the first `$7` bytes are other ones. */
+    amend: overRecords("$8", [token, ["replaces", "int4[]"]], "held.value || substr(r.value, held.replaces + 1)"),
 
     /** Over the value row with the token `$6`, if that counts. */
     replaceOver: over(
       "$7",
-      ["token", "uuid[]"],
       "EXISTS (SELECT 1 FROM winner w WHERE w.key = i.key AND w.change = i.token AND w.lives)",
-      "true"
+      "true",
+      token
     )
   }
 }

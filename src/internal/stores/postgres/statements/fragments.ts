@@ -36,15 +36,18 @@ export const keysAnd = (shared: string) => opaqueArray(`string_to_array($1, ' ')
 export const arrayItem = (columns: string, ...types: ReadonlyArray<string>) =>
   `unnest(${types.map((type, index) => opaqueArray(`$${index + 1}::${type}`, type)).join(", ")}) AS i(${columns})`
 
+/** A column of items, and the type of the array that it comes in. */
+export type Column = readonly [column: string, type: string]
+
 /**
  * The parameters that `packed` makes of records, as rows: keys in one text, values in one `bytea`. As arrays they would take a
  * fifth of all the time that driver and server need for a write.
  *
- * @param also one more array, in `$6`
+ * @param also further arrays, from `$6` on
  */
-export const packedItem = (also?: readonly [column: string, type: string]) => {
-  const [columns, arrays] =
-    also === undefined ? ["", ""] : [`, ${also[0]}`, `, ${opaqueArray(`$6::${also[1]}`, also[1])}`]
+export const packedItem = (...also: ReadonlyArray<Column>) => {
+  const columns = also.map(([column]) => `, ${column}`).join("")
+  const arrays = also.map(([, type], index) => `, ${opaqueArray(`$${6 + index}::${type}`, type)}`).join("")
   return `(SELECT key, substr($2::bytea, starts, size) AS value, lifetime${columns} FROM unnest(
   ${keysOfText}, ${opaqueArray("$3::int4[]", "int4[]")}, ${opaqueArray("$4::int4[]", "int4[]")}, ${opaqueArray("$5::float8[]", "float8[]")}${arrays}
 ) AS u(key, starts, size, lifetime${columns})) AS i`
