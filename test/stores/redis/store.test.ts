@@ -4,6 +4,7 @@ import { CacheBackend, cached, invalidateGroup } from "effect-cached"
 import * as RedisBackend from "effect-cached/RedisBackend"
 import { unfused } from "../../../src/internal/stores/fused.js"
 import { redis } from "../../servers/redis.js"
+import { amended, amendOf, amends, bytesOf, recordOf } from "../../suites/amend.js"
 import { calls, freshNamespace, item, readTexts, storeOn, write } from "./support.js"
 
 describe("the store on Redis", () => {
@@ -40,6 +41,19 @@ describe("the store on Redis", () => {
       // What was written before the clear can't come back by it.
       yield* write(store, item("key0", "new"))
       expect(yield* readTexts(store, "key0", "key1")).toEqual(["new", undefined])
+    })
+  )
+
+  it.scopedLive("amend puts a new head before the rest, which stays where it is", () =>
+    Effect.gen(function* () {
+      const server = yield* redis()
+      const store = yield* storeOn(server.url)
+      const plain = { ...store, read: unfused(store.read), write: unfused(store.write) }
+      yield* amends(plain, (name) => name)
+      const token = Option.getOrThrow(yield* plain.add("cleared", recordOf(Buffer.from("a"))))
+      yield* plain.clear
+      expect(yield* amendOf(plain)("cleared", token, amended(Buffer.from("b"), 1))).toEqual(Option.none())
+      expect(yield* bytesOf(plain, "cleared")).toBeUndefined()
     })
   )
 

@@ -4,6 +4,7 @@ import { SqlClient } from "@effect/sql/SqlClient"
 import { expect, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { migration, printDefinition } from "../../../src/SqlBackend.js"
+import { amended, amendOf, amends, body, bytesOf, recordOf } from "../amend.js"
 import { clientOn, type Database, key, record, storeOn, text, twoStores } from "./ground.js"
 
 export const primitiveTests = (database: Database): void => {
@@ -33,6 +34,37 @@ export const primitiveTests = (database: Database): void => {
       expect(yield* cache.replace(key(1), Option.getOrThrow(replaced), record("four"))).toEqual(Option.none())
       expect(yield* cache.read([key(1)])).toEqual([undefined])
       expect(yield* cache.read([])).toEqual([])
+    })
+  )
+
+  it.scopedLive("amend puts a new head before the rest, which stays where it is", () =>
+    Effect.flatMap(twoStores(database), ({ cache }) => amends(cache, key))
+  )
+
+  it.scopedLive("amend in a transaction, and over what a transaction has written", () =>
+    Effect.gen(function* () {
+      const { cache, other, sql } = yield* twoStores(database)
+      const [amend, head] = [amendOf(cache), Buffer.from("head")]
+      const written = (name: string) => cache.write([{ key: key(name), record: recordOf(Buffer.alloc(0)) }])
+      const amending = (name: string) =>
+        Effect.flatMap(cache.read([key(name)]), ([found]) => amend(key(name), found?.token, amended(head, 0)))
+      yield* written("inside")
+      yield* sql.withTransaction(
+        Effect.gen(function* () {
+          expect(Option.isSome(yield* amending("inside"))).toBe(true)
+          expect(yield* bytesOf(cache, key("inside"))).toEqual(Buffer.concat([head, body]))
+        })
+      )
+      expect(yield* bytesOf(other, key("inside"))).toEqual(Buffer.concat([head, body]))
+      yield* sql.withTransaction(written("after"))
+      expect(Option.isSome(yield* amending("after"))).toBe(true)
+      expect(yield* bytesOf(other, key("after"))).toEqual(Buffer.concat([head, body]))
+      // A removal that is committed meanwhile wins.
+      yield* written("removed")
+      const [found] = yield* cache.read([key("removed")])
+      yield* sql.withTransaction(cache.remove([key("removed")]))
+      expect(yield* amend(key("removed"), found?.token, amended(head, 0))).toEqual(Option.none())
+      expect(yield* bytesOf(other, key("removed"))).toBeUndefined()
     })
   )
 
