@@ -51,6 +51,8 @@ export const notStored = (
 ): Effect.Effect<void> => {
   const { counters, printed, warnings } = reporting
   const error = Option.getOrUndefined(Cause.failureOption(cause))
+  // The last caller has left, or the layer closes.
+  if (Cause.isInterruptedOnly(cause)) return Effect.void
   if (error === undefined) {
     const message = () => `The value of ${printed} is not cached: its ttl, its cacheWhen or its schema threw an error`
     // What was thrown may quote the value in its message.
