@@ -48,7 +48,7 @@ const withPayload = (entry: Entry, value: CachedValue, payload: Uint8Array): Ent
 
 const overSteps = (below: Store, steps: ReadonlyArray<ByteTransform>): Store => {
   const warnings = new Warnings()
-  /** The stored bytes of payloads that were read: who writes a value again, with a lease or another time, need not transform it again. */
+  /** The stored bytes of payloads: who writes a value again, with a lease or another time, need not transform it again. */
   const storedAs = new WeakMap<Uint8Array, Uint8Array>()
 
   const refusedBy = (name: string): Effect.Effect<void> =>
@@ -115,11 +115,13 @@ const overSteps = (below: Store, steps: ReadonlyArray<ByteTransform>): Store => 
     const payload = value.payload as Uint8Array
     const known = storedAs.get(payload)
     if (known !== undefined) return Either.right(withPayload(entry, value, known))
+    const storing = (bytes: Uint8Array): Entry => {
+      storedAs.set(payload, bytes)
+      return withPayload(entry, value, bytes)
+    }
     const result = encodeBy(steps, payload, key)
     const done = doneAtOnce(result)
-    return done === undefined
-      ? Effect.map(result, (bytes) => withPayload(entry, value, bytes))
-      : Either.map(done, (bytes) => withPayload(entry, value, bytes))
+    return done === undefined ? Effect.map(result, storing) : Either.map(done, storing)
   }
 
   const writeEncoded = <A, E, R>(

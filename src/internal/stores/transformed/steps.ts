@@ -36,10 +36,8 @@ const safely = <E>(
     bytes instanceof Uint8Array ? Either.right(bytes) : Either.left(failed(new TypeError("no bytes")))
   try {
     const result = step()
-    return andThen(
-      doneAtOnce(result) ?? Effect.catchAllDefect(result, (thrown) => Effect.fail(failed(thrown))),
-      checked
-    )
+    const guarded = Effect.catchAllDefect(result, (thrown) => Effect.fail(failed(thrown)))
+    return andThen(doneAtOnce(result) ?? Effect.interruptible(guarded), checked)
   } catch (thrown) {
     return Either.left(failed(thrown))
   }
