@@ -1,5 +1,6 @@
 /**
- * Tests whether a backend keeps the promises of `CacheBackend`. For authors of backends. Needs `vitest` and `@effect/vitest`.
+ * For tests: backends that fail, and that count calls, and a suite that tests whether a backend keeps the promises of `CacheBackend`.
+ * Needs `vitest` and `@effect/vitest`.
  *
  * @since 0.1.0
  */
@@ -21,6 +22,11 @@ import { timeTests } from "./internal/conformance/times.js"
 import { touchTests } from "./internal/conformance/touch.js"
 import { valueTests } from "./internal/conformance/values.js"
 import { versionTests } from "./internal/conformance/versions.js"
+
+/** @since 0.1.0 */
+export * as CountingBackend from "./CountingBackend.js"
+/** @since 0.1.0 */
+export * as FailingBackend from "./FailingBackend.js"
 
 /**
  * The options of `cacheBackendSuite`.

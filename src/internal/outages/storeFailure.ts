@@ -52,6 +52,8 @@ export const notStored = (
 ): Effect.Effect<void> => {
   const { counters, printed, warnings } = reporting
   const error = Option.getOrUndefined(Cause.failureOption(cause))
+  // The last caller has left, or the layer closes.
+  if (Cause.isInterruptedOnly(cause)) return Effect.void
   if (error === undefined) {
     const thrower = what === "value" ? "its ttl, its cacheWhen or its schema" : "a function in its option failures"
     const message = () => `The ${what} of ${printed} is not cached: ${thrower} threw an error`

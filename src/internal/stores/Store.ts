@@ -19,6 +19,7 @@ import type {
   WriteItem
 } from "../../CacheStore.js"
 import type { CallingFiber } from "../runtime/fiber.js"
+import type { ByteTransform } from "./transformed/ByteTransform.js"
 
 /** The answer of a read: one element for each key, in order; `undefined` if the key has no entry. */
 export type Found<Stored> = ReadonlyArray<Stored | undefined>
@@ -93,6 +94,8 @@ export interface Store extends Omit<CacheStore, "read" | "write"> {
    * `undefined`: nobody knows that it does.
    */
   readonly joinsTransaction: ((fiber: CallingFiber) => boolean) | undefined
+  /** Of a store whose values are transformed: the store below, and how. A further transformation joins these. */
+  readonly transformed?: { readonly below: Store; readonly steps: ReadonlyArray<ByteTransform> }
 }
 
 /** The primitive `amend` of a store around another one, if that one has it. */
@@ -106,13 +109,14 @@ export const amendThrough = (
   amend === undefined ? {} : { amend: (key, token, entry, before) => through(amend(key, token, entry, before), key) }
 
 /** What a store around another one says of itself as that one does. By name: a spread would lose the members of a class. */
-export const identityOf = ({ joinsTransaction, local, location, name, payloads, sameToken }: Store) => ({
+export const identityOf = ({ joinsTransaction, local, location, name, payloads, sameToken, transformed }: Store) => ({
   name,
   location,
   payloads,
   local,
   joinsTransaction,
-  ...(sameToken === undefined ? {} : { sameToken })
+  ...(sameToken === undefined ? {} : { sameToken }),
+  ...(transformed === undefined ? {} : { transformed })
 })
 
 /** A driver of bytes with a fused read: the contract of this library's own stores on servers. */
