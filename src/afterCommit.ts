@@ -30,7 +30,7 @@ const notRepeated = (error: CacheError): CacheError =>
  * `delete`, `deleteMany`, `clear`, and the removal by `forceRecalc` inside a transaction.
  *
  * - Where the cache is part of the transaction (the SQL backend on the same database), an invalidation takes effect with the commit
- *   anyway: nothing is carried out again, and it costs nothing.
+ *   anyway: nothing is carried out again, and it costs nothing. Behind a tier they are: the tier may have copies from before the commit.
  * - After a failure, a rollback or an interruption they are carried out again as well, since some of it may be committed. That does
  *   no harm: the values are computed anew. An interruption waits for it.
  * - It belongs around the outermost transaction. Inside one it does nothing of its own.

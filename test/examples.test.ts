@@ -7,7 +7,7 @@ import { Effect, Exit, Scope } from "effect"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { bundles, projectRoot } from "./support/bundle.js"
 
-const names = ["quick-start", "method", "testing", "own-store", "observability", "demo"]
+const names = ["quick-start", "method", "testing", "own-store", "observability", "tiers", "demo"]
 const entry = (name: string) => join(projectRoot, `examples/${name}.ts`)
 
 const scope = Effect.runSync(Scope.make())
@@ -41,8 +41,8 @@ const start = (
     child.on("close", (code) => resolve({ code, output }))
   })
 
-const run = (name: string, ...rest: [whenOutput?: Parameters<typeof start>[2]]) =>
-  start(process.execPath, [bundled(entry(name))], ...rest)
+const run = (name: string, args: ReadonlyArray<string> = [], ...rest: [whenOutput?: Parameters<typeof start>[2]]) =>
+  start(process.execPath, [bundled(entry(name)), ...args], ...rest)
 
 describe.concurrent("examples", () => {
   it.each([
@@ -53,19 +53,29 @@ describe.concurrent("examples", () => {
     [
       "observability",
       ["Cache HIT square(12)", "effect_cached_hits_total{key=square} 1", "stats: hits 1, misses 2, computed 2"]
-    ]
+    ],
+    ["tiers", ["prices 100, 100, 100: 1 query", "told by the bus: 90", "told by nobody, after maxStaleness: 80"]]
   ])("%s", async (name, lines) => {
     const { code, output } = await run(name)
     for (const line of lines) expect(output).toContain(line)
     expect(code).toBe(0)
   })
 
-  it("demo: keeps its promises and ends by itself", async () => {
-    const { code, output } = await run("demo")
+  it.each([
+    ["alone", []],
+    ["in front of another memory", ["--tier"]],
+    ["in front of Redis", ["--tier", "--backend", "redis"]]
+  ])("demo, memory %s: keeps its promises and ends by itself", async (_where, args) => {
+    const { code, output } = await run("demo", args)
     expect(output).toContain("computations: 1 · callers that shared it: 9,999")
     expect(output).toContain("computations: 1 · callers that waited: 1 · served the old answer: 9,999")
     expect(output).toContain("callers interrupted: 1 · callers that got the answer: 99")
     expect(output).toContain("store operations: 1")
+    if (args.length > 0) {
+      expect(output).toContain("100 invalidations of this process: old values afterwards: 0")
+      expect(output).toContain("50 invalidations · the new value was there")
+      expect(output).toContain("the bus is mended")
+    }
     expect(output).toContain("Every promise kept")
     expect(output).not.toContain("\u001b")
     expect(code).toBe(0)
@@ -73,14 +83,14 @@ describe.concurrent("examples", () => {
 
   it("demo: names the backends there are when asked for another", async () => {
     const { code, output } = await start("npm", ["run", "demo", "--", "--backend", "floppy"])
-    expect(output).toContain('unknown backend "floppy"; there is memory, sql, memcached')
+    expect(output).toContain('unknown backend "floppy"; there is memory, sql, memcached, redis')
     expect(output).toContain("Usage: npm run demo")
     expect(code).toBe(2)
   })
 
   it("demo: ends at once on Ctrl-C", async () => {
     let sent = false
-    const { code, output } = await run("demo", (text, kill) => {
+    const { code, output } = await run("demo", [], (text, kill) => {
       if (sent || !text.includes("The cities of the world")) return
       sent = true
       kill("SIGINT")

@@ -2,23 +2,13 @@
  * What the library promises, kept before the reader's eyes. Every figure is measured or counted here, as the scene runs;
  * a scene fails with `BrokenPromise` when a count is not what it should be.
  */
-import { Array as Arr, Clock, Data, Duration, Effect, Either, Fiber, Option, Order, Tracer } from "effect"
+import { Array as Arr, Clock, Effect, Either, Fiber, Option } from "effect"
 import { CacheBackend, type CachedFunction, invalidateGroup } from "effect-cached"
 import type { City, Near } from "./cities.js"
 import { count, row, time } from "./format.js"
+import { BrokenPromise, countingOperations, expectCount, repeated, timed } from "./measuring.js"
 import { group, type Questions } from "./questions.js"
 import type { Say } from "./Screen.js"
-
-export class BrokenPromise extends Data.TaggedError("BrokenPromise")<{ readonly message: string }> {}
-
-const expectCount = (what: string, actual: number, expected: number): Effect.Effect<void, BrokenPromise> =>
-  actual === expected
-    ? Effect.void
-    : new BrokenPromise({ message: `${what}: expected ${count(expected)}, counted ${count(actual)}` })
-
-/** With the milliseconds it took. */
-const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.map(Effect.timed(effect), ([took, value]) => [Duration.toMillis(took), value] as const)
 
 const callers = 10_000
 
@@ -43,22 +33,6 @@ const distances = (found: ReadonlyArray<Near>): string =>
 
 const populations = (found: ReadonlyArray<City>): string =>
   found.map(({ name, country, population }) => `${name} (${country}) ${count(population)}`).join(", ")
-
-const hitsFor = 100
-const mostHits = 10_000
-
-/** Asks again and again for a while, one call after the other: how many calls there were, and their median time. */
-const repeated = <A, E, R>(call: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const end = (yield* Clock.currentTimeMillis) + hitsFor
-    const times: Array<number> = []
-    while (times.length < mostHits && (times.length < 10 || (yield* Clock.currentTimeMillis) < end)) {
-      const [took] = yield* timed(call)
-      times.push(took)
-    }
-    const median = Arr.sort(times, Order.number)[times.length >> 1] ?? 0
-    return { calls: times.length, median }
-  })
 
 /** Each question twice: once when nobody has asked it yet, then as long as its answer is fresh. */
 export const coldAndHit = (questions: Questions) => (say: Say) =>
@@ -173,16 +147,6 @@ const fillFor = 2_000
 const mostEntries = 10_000
 const fillStep = 500
 
-/** Tells of each operation of the store by the span that the cache puts around it. */
-const countOperations = (tracer: Tracer.Tracer, seen: () => void): Tracer.Tracer =>
-  Tracer.make({
-    span: (name, ...rest) => {
-      if (name.startsWith("cache.")) seen()
-      return tracer.span(name, ...rest)
-    },
-    context: (run, fiber) => tracer.context(run, fiber)
-  })
-
 /** Thousands of entries in one group, and one write. */
 export const invalidation = (questions: Questions, cities: ReadonlyArray<City>) => (say: Say) =>
   Effect.gen(function* () {
@@ -201,9 +165,7 @@ export const invalidation = (questions: Questions, cities: ReadonlyArray<City>) 
     )
     const before = (yield* cache.getMany(keys)).size
     yield* expectCount("entries before", before, keys.length)
-    let operations = 0
-    const tracer = countOperations(yield* Effect.tracer, () => operations++)
-    const [took] = yield* timed(Effect.withTracer(invalidateGroup(group), tracer))
+    const [took, [operations]] = yield* timed(countingOperations(invalidateGroup(group)))
     const after = (yield* cache.getMany(keys)).size
     yield* expectCount("entries after", after, 0)
     yield* expectCount("store operations", operations, 1)

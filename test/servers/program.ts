@@ -61,7 +61,7 @@ const isInstalled = ({ name }: Program) =>
 
 const missing = ({ debianPackage, name, otherwise }: Program, why: string): Error =>
   new Error(
-    `These tests need ${name}: install Debian's package (apt-get install ${debianPackage}), put \`${name}\` on the PATH, ` +
+    `There is no ${name} on the PATH. Install Debian's package (apt-get install ${debianPackage}), ` +
       `or ${otherwise}. It could not be installed: ${why}`
   )
 

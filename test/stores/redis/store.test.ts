@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Option, Schedule } from "effect"
 import { CacheBackend, cached, invalidateGroup } from "effect-cached"
 import * as RedisBackend from "effect-cached/RedisBackend"
@@ -54,6 +54,21 @@ describe("the store on Redis", () => {
       yield* plain.clear
       expect(yield* amendOf(plain)("cleared", token, amended(Buffer.from("b"), 1))).toEqual(Option.none())
       expect(yield* bytesOf(plain, "cleared")).toBeUndefined()
+    })
+  )
+
+  // Those that node-redis 6 starts by default take ten times as long as the command; the store has a time limit of its own.
+  it.scopedLive("starts no timer for each command", () =>
+    Effect.gen(function* () {
+      const server = yield* redis()
+      const store = yield* storeOn(server.url)
+      const timers = vi.spyOn(AbortSignal, "timeout")
+      yield* Effect.addFinalizer(() => Effect.sync(() => timers.mockRestore()))
+      yield* write(store, item("a", "1"))
+      expect(yield* readTexts(store, "a")).toEqual(["1"])
+      expect(yield* store.remove(["a"])).toBe(1)
+      yield* store.clear
+      expect(timers).not.toHaveBeenCalled()
     })
   )
 

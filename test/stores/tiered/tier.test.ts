@@ -4,7 +4,7 @@ import { SqlClient } from "@effect/sql"
 import { PgClient } from "@effect/sql-pg"
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Logger, LogLevel, Metric, Redacted } from "effect"
-import { CacheBackend, CacheBus, cached, invalidateGroup, TieredBackend } from "effect-cached"
+import { afterCommit, CacheBackend, CacheBus, cached, invalidateGroup, TieredBackend } from "effect-cached"
 import * as PgBus from "effect-cached/PgBus"
 import * as RedisBackend from "effect-cached/RedisBackend"
 import * as RedisBus from "effect-cached/RedisBus"
@@ -25,7 +25,7 @@ describe("a tier over Redis", () => {
   it.scopedLive("asks the server nothing for a hit, and once more after maxStaleness", () =>
     Effect.gen(function* () {
       const server = yield* redis()
-      const cache = yield* overRedis(server.url, { maxStaleness: "400 millis" })
+      const cache = yield* overRedis(server.url, { maxStaleness: "3 seconds" })
       let computations = 0
       const f = cached((id: number) => Effect.sync(() => ({ id, computations: ++computations })), {
         key: "city",
@@ -37,7 +37,7 @@ describe("a tier over Redis", () => {
       const asked = yield* calls(server, "mget")
       for (let time = 0; time < 500; time++) expect(yield* call).toBe(first)
       expect(yield* calls(server, "mget")).toBe(asked)
-      yield* Effect.sleep("500 millis")
+      yield* Effect.sleep("3100 millis")
       // The entry has the same token, so its decoded value has stayed.
       yield* call
       expect(yield* call).toBe(first)
@@ -127,6 +127,45 @@ describe("a tier over Redis", () => {
           metricKey.tags.some(({ key, value }) => key === "key" && value === "bounded")
       )
       expect(inTier.map(({ metricState }) => metricState)).toMatchObject([{ count: expect.any(Number) }])
+    })
+  )
+})
+
+describe("a tier over PostgreSQL, without a bus", () => {
+  it.scopedLive("serves nothing older in its own process than what afterCommit has returned after", () =>
+    Effect.gen(function* () {
+      const { url } = yield* postgres
+      const context = yield* build(
+        TieredBackend.layer({ maxStaleness: "1 hour" }).pipe(
+          Layer.provide(SqlBackend.layer()),
+          Layer.provideMerge(PgClient.layer({ url: Redacted.make(url) }))
+        )
+      )
+      const sql = Context.get(context, SqlClient.SqlClient)
+      let version = 1
+      const one = cached(() => Effect.sync(() => version), { key: "alone", ttl: "1 hour" })
+      const grouped = cached(() => Effect.sync(() => version), { key: "grouped", groups: ["cities"], ttl: "1 hour" })
+      const read = Effect.all([one(), grouped()])
+      yield* Effect.gen(function* () {
+        expect([yield* read, yield* read]).toEqual([
+          [1, 1],
+          [1, 1]
+        ])
+        const [inside, mayEnd] = [yield* Effect.makeLatch(false), yield* Effect.makeLatch(false)]
+        const change = Effect.gen(function* () {
+          yield* Effect.zipRight(one.invalidate(), invalidateGroup("cities"))
+          yield* inside.open
+          yield* mayEnd.await
+        })
+        const changing = yield* Effect.fork(afterCommit(sql.withTransaction(change)))
+        yield* inside.await
+        // Before the commit these are true, and copies of them are kept.
+        expect(yield* read).toEqual([1, 1])
+        version = 2
+        yield* mayEnd.open
+        yield* Fiber.join(changing)
+        expect(yield* read).toEqual([2, 2])
+      }).pipe(Effect.provide(context))
     })
   )
 })

@@ -32,17 +32,18 @@ export class Invalidation implements Invalidator {
   }
 
   /**
-   * Carries out an invalidation that does not become part of the fiber's transaction, and notes it for `afterCommit`: until the commit
-   * other fibers may store the old rows again.
+   * Carries out an invalidation, and notes it for `afterCommit` unless all of it becomes part of the fiber's transaction: until the
+   * commit other fibers may store the old rows again, or keep copies of the old entries in a tier.
    */
   private notedFor<A, E>(
     add: Parameters<PendingInvalidations["note"]>[1],
     invalidation: Effect.Effect<A, E>
   ): Effect.Effect<A, E> {
     return withFiber((fiber) => {
-      if (this.store.joinsTransaction?.(fiber) === true) return invalidation
+      const joins = this.store.joinsTransaction?.(fiber) === true
+      if (joins && this.store.local?.near === undefined) return invalidation
       const isNoted = pendingInvalidations.of(fiber)?.note(this, add) ?? false
-      if (isNoted || !isInTransaction(fiber)) return invalidation
+      if (joins || isNoted || !isInTransaction(fiber)) return invalidation
       return Effect.zipRight(this.warnings.warn("invalidation in a transaction", this.outsideTransaction), invalidation)
     })
   }

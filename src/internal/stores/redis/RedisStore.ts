@@ -59,6 +59,16 @@ const pages = <A>(elements: ReadonlyArray<A>, bytesOf: (element: A) => number): 
   return all
 }
 
+/** All at once. Mostly there is one, and a fiber for it would take longer than the rest of a write in this process. */
+const together = <A>(
+  parts: ReadonlyArray<Effect.Effect<A, CacheError>>
+): Effect.Effect<ReadonlyArray<A>, CacheError> => {
+  const [first, ...others] = parts
+  return first !== undefined && others.length === 0
+    ? Effect.map(first, (one) => [one])
+    : Effect.all(parts, { concurrency: "unbounded" })
+}
+
 /**
  * @param timeout milliseconds
  * @param waiting how invalidations wait for replicas, on a connection of their own: `WAIT` keeps all later commands waiting
@@ -163,7 +173,7 @@ const over = (
             ({ record }) => record.bytes.byteLength
           ).map((page) => writePage(bucket, page))
         )
-        return Effect.as(Effect.all(parts, { concurrency: "unbounded", discard: true }), rejected)
+        return Effect.as(together(parts), rejected)
       })
     ),
     add: (key, record) =>
@@ -215,9 +225,7 @@ const over = (
             )
           )
         )
-        return Effect.map(Effect.all(parts, { concurrency: "unbounded" }), (counts) =>
-          counts.reduce((sum, count) => sum + count, 0)
-        )
+        return Effect.map(together(parts), (counts) => counts.reduce((sum, count) => sum + count, 0))
       }),
     clear: Effect.suspend(() =>
       Effect.forEach(

@@ -19,21 +19,23 @@ export class RedisToken {
 export const sameToken = (one: unknown, other: unknown): boolean =>
   one instanceof RedisToken && other instanceof RedisToken && one.header.equals(other.header)
 
-export const newGeneration = (): Buffer => randomBytes(generationLength)
-
-const pooled = 512
-let random = Buffer.alloc(0)
+const pooled = 8_192
+let pool = Buffer.alloc(0)
 let used = 0
 
-/** From a pool: a call of the generator for each token takes longer than the rest of a write in this process. */
-export const newToken = (): Buffer => {
-  if (used + tokenLength > random.length) {
-    random = randomBytes(tokenLength * pooled)
+/** From a pool: a call of the generator each time takes longer than the rest of a write in this process. */
+const random = (length: number): Buffer => {
+  if (used + length > pool.length) {
+    pool = randomBytes(pooled)
     used = 0
   }
-  used += tokenLength
-  return random.subarray(used - tokenLength, used)
+  used += length
+  return pool.subarray(used - length, used)
 }
+
+export const newGeneration = (): Buffer => random(generationLength)
+
+export const newToken = (): Buffer => random(tokenLength)
 
 /** The item without its generation, which the server puts in front of it. */
 export const itemTail = (token: Buffer, bytes: Uint8Array): Buffer => Buffer.concat([token, bytes])

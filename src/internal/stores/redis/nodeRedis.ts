@@ -10,10 +10,15 @@ import { cacheError, isRefusal } from "./errors.js"
 
 /** In RESP, the type of bulk strings. */
 const bulkStrings = 36
-const asBuffers = { typeMapping: { [bulkStrings]: Buffer } }
+/**
+ * Without a timer for each command, which node-redis 6 starts by default and which costs ten times as much as the command: the
+ * store has a time limit of its own.
+ */
+const settings: CommandSettings = { typeMapping: { [bulkStrings]: Buffer }, timeout: undefined }
 
 interface CommandSettings {
-  readonly typeMapping?: { readonly [bulkStrings]?: unknown }
+  readonly typeMapping: { readonly [bulkStrings]: unknown }
+  readonly timeout: undefined
 }
 
 /** A client of `createClient`, as far as the cache needs it. */
@@ -49,13 +54,13 @@ const toBuffers = (command: ReadonlyArray<string | Uint8Array>): ReadonlyArray<s
 
 export const fromClient = (client: NodeRedisClient): RedisClient => ({
   isCluster: false,
-  send: (_key, command) => client.sendCommand(toBuffers(command), asBuffers satisfies CommandSettings)
+  send: (_key, command) => client.sendCommand(toBuffers(command), settings)
 })
 
 export const fromCluster = (cluster: NodeRedisCluster): RedisClient => ({
   isCluster: true,
   // `false`: also what only reads goes to the master, because a replica may not have an invalidation yet
-  send: (key, command) => cluster.sendCommand(key, false, toBuffers(command), asBuffers satisfies CommandSettings)
+  send: (key, command) => cluster.sendCommand(key, false, toBuffers(command), settings)
 })
 
 export interface ConnectionSettings {
