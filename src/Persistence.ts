@@ -88,7 +88,7 @@ const storeOn = (cache: CacheBackendService, storeId: string): Persistence.Backi
  * class CityById extends Schema.TaggedRequest<CityById>()("CityById", {
  *   payload: { id: Schema.Number },
  *   success: Schema.String,
- *   failure: Schema.Never
+ *   failure: Schema.String
  * }) {
  *   [PrimaryKey.symbol]() {
  *     return `${this.id}`

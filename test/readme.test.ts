@@ -135,7 +135,10 @@ it("the README names every option of `cached` and of the layers", () => {
       ...optionsIn("src/SqlBackend.ts", "SqlBackendOptions"),
       ...optionsIn("src/internal/stores/memcached/settings.ts", "MemcachedOptions"),
       ...optionsIn("src/RedisBackend.ts", "RedisBackendOptions"),
-      ...optionsIn("src/TieredBackend.ts", "TieredBackendOptions")
+      ...optionsIn("src/TieredBackend.ts", "TieredBackendOptions"),
+      ...optionsIn("src/Compression.ts", "GzipOptions"),
+      ...optionsIn("src/Encryption.ts", "AesGcmOptions"),
+      ...optionsIn("src/KeyValueStore.ts", "KeyValueStoreOptions")
     ]
   )
 })

@@ -92,14 +92,16 @@ describe.concurrent("the packed library", { timeout: 900_000 }, () => {
     for (const [module, missing] of [
       ["SqlBackend", "@effect/sql"],
       ["MemcachedBackend", "memjs"],
-      ["PgBus", "@effect/sql-pg"]
+      ["PgBus", "@effect/sql-pg"],
+      ["Persistence", "@effect/experimental"],
+      ["KeyValueStore", "@effect/platform"]
     ] as const) {
       const { code, output } = await project.evaluate(`import "effect-cached/${module}"`)
       expect(output).toContain(`Cannot find package '${missing}'`)
       expect(code).toBe(1)
     }
 
-    expect(backendLines).toHaveLength(5)
+    expect(backendLines).toHaveLength(6)
     // In one go, which is faster, and includes that each of them can be followed alone.
     await project.install(`npm install ${backendLines.map((line) => line.replace("npm install ", "")).join(" ")}`)
     expect(await project.run("sql.mjs", { DATABASE_URL: inject("postgresUrl") })).toEqual(sqlWorks)
@@ -111,7 +113,8 @@ describe.concurrent("the packed library", { timeout: 900_000 }, () => {
     expect(await withMemcached((servers) => project.run("memcached.mjs", { MEMCACHED_SERVERS: servers }))).toEqual(
       works
     )
-    expect(await project.compile("consumer.ts", "sqlConsumer.ts")).toEqual(compiles)
+    expect(await project.run("effectNative.mjs")).toEqual(works)
+    expect(await project.compile("consumer.ts", "sqlConsumer.ts", "nativeConsumer.ts")).toEqual(compiles)
 
     expect(testingLines).toHaveLength(1)
     for (const line of testingLines) await project.install(line)
@@ -138,12 +141,21 @@ describe.concurrent("the packed library", { timeout: 900_000 }, () => {
     expect(await project.run("sql.mjs", { DATABASE_URL: inject("postgresUrl") })).toEqual(sqlWorks)
   })
 
+  it("works with the oldest @effect/experimental and @effect/platform", async () => {
+    const named = Object.entries(oldest.native).map(([name, version]) => `${name}@${version}`)
+    const project = empty()
+    await project.install(`npm install effect-cached ${named.join(" ")}`)
+    expect(await project.run("effectNative.mjs")).toEqual(works)
+  })
+
   it("names the oldest versions as its peers", () => {
     const { peerDependencies } = JSON.parse(
       execFileSync("tar", ["-xzOf", tarball, "package/package.json"], { encoding: "utf8" })
     )
     expect(peerDependencies).toEqual({
       effect: `^${oldest.effect}`,
+      "@effect/experimental": `>=${oldest.native["@effect/experimental"]} <0.62.0`,
+      "@effect/platform": `>=${oldest.native["@effect/platform"]} <0.98.0`,
       "@effect/sql": `>=${oldest.sql["@effect/sql"]} <0.53.0`,
       "@effect/sql-pg": `>=${oldest.sql["@effect/sql-pg"]} <0.54.0`,
       "@effect/sql-libsql": `>=${oldest.sql["@effect/sql-libsql"]} <0.43.0`,

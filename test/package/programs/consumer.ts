@@ -1,5 +1,5 @@
 /** Uses each module's types. Compiled with `skipLibCheck: false`, where our declarations have to stand alone. */
-import { Effect, type Layer } from "effect"
+import { Effect, type Layer, Redacted } from "effect"
 import {
   type ByteStore,
   type CacheBackend,
@@ -13,8 +13,10 @@ import {
   NoopBackend,
   StoreBackend
 } from "effect-cached"
+import * as Compression from "effect-cached/Compression"
+import * as Encryption from "effect-cached/Encryption"
 import * as MemcachedBackend from "effect-cached/MemcachedBackend"
-import { cacheBackendSuite } from "effect-cached/testing"
+import { CountingBackend, cacheBackendSuite, FailingBackend } from "effect-cached/testing"
 
 export const double: CachedFunction<[n: number], number, never, never> = cached((n: number) => Effect.succeed(n * 2), {
   key: "double",
@@ -27,6 +29,13 @@ export const layers: ReadonlyArray<Layer.Layer<CacheBackend, CacheError>> = [
   NoopBackend.layer,
   MemcachedBackend.layer({ servers: "127.0.0.1:11211" })
 ]
+export const transformed: Layer.Layer<CacheBackend, CacheError> = MemoryBackend.layer({ copy: true }).pipe(
+  StoreBackend.transform(Compression.gzip()),
+  StoreBackend.transform(Encryption.aesGcm({ keys: [Redacted.make(new Uint8Array(32))] }))
+)
+export const forTests: Layer.Layer<CacheBackend | CountingBackend.Calls> = CountingBackend.layer(
+  FailingBackend.layer("Timeout")
+)
 export const ofStore = (store: CacheStore.CacheStore) => StoreBackend.layer(Effect.succeed(store))
 export type Bytes = ByteStore.ByteStore
 export const conforms = () => cacheBackendSuite("double", MemoryBackend.layer())

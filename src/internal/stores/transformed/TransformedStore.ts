@@ -55,7 +55,7 @@ const overSteps = (below: Store, steps: ReadonlyArray<ByteTransform>): Store => 
     warnings.warn(
       `unreadable by ${name}`,
       () =>
-        `A value in the ${below.name} store is not what ${name} has made for its key, and counts as absent: ` +
+        `Cache store ${below.name} has a value that ${name} can't read, so it counts as absent: ` +
         "it was stored with other options or keys, or was changed"
     )
 
