@@ -52,15 +52,24 @@ type Message =
   | { readonly millis: number }
   | { readonly error: string }
 
-const play = async (lane: Lane, { calls, lanes }: Turn): Promise<number> => {
+/** Milliseconds: those that pass, or those of CPU that the process takes. */
+const clocks = {
+  time: () => performance.now(),
+  cpu: () => {
+    const { system, user } = process.cpuUsage()
+    return (user + system) / 1_000
+  }
+}
+
+const play = async (lane: Lane, { calls, lanes }: Turn, clock: () => number): Promise<number> => {
   let left = calls
-  const started = performance.now()
+  const started = clock()
   await Promise.all(Array.from({ length: lanes }, () => lane(() => left-- > 0)))
-  return performance.now() - started
+  return clock() - started
 }
 
 /** In a subject's own process: plays until the referee is gone. */
-const serve = (subject: Subject<string>, address: string) =>
+const serve = (subject: Subject<string>, address: string, clock: () => number) =>
   Effect.gen(function* () {
     const disciplines = yield* subject(address)
     const answer = (message: Message) => process.send?.(message)
@@ -69,7 +78,7 @@ const serve = (subject: Subject<string>, address: string) =>
         // the referee sends nothing else
         const turn = message as Turn
         const lane = disciplines[turn.discipline]
-        const played = lane === undefined ? Promise.reject(`no ${turn.discipline}`) : play(lane(turn.size), turn)
+        const played = lane === undefined ? Promise.reject(`no ${turn.discipline}`) : play(lane(turn.size), turn, clock)
         played.then(
           (millis) => answer({ millis }),
           (error: unknown) => answer({ error: String(error) })
@@ -180,18 +189,25 @@ const referee = <Discipline extends string>(subjects: ReadonlyArray<string>, add
 
 export interface Contest<Discipline extends string> {
   readonly subjects: Readonly<Record<string, Subject<Discipline>>>
+  /** What is measured. Default: the time that passes. Where nothing waits for a server, other programs disturb the CPU's less. */
+  readonly measures?: keyof typeof clocks
   /** Starts the server and says where it is. */
   readonly server: Effect.Effect<string, unknown, Scope.Scope>
   readonly program: (referee: Referee<Discipline>, address: string) => Effect.Effect<void, unknown, Scope.Scope>
 }
 
 /** The whole benchmark: the file that calls this is run again for each subject. */
-export const contest = <Discipline extends string>({ program, server, subjects }: Contest<Discipline>) =>
+export const contest = <Discipline extends string>({
+  measures = "time",
+  program,
+  server,
+  subjects
+}: Contest<Discipline>) =>
   Effect.suspend(() => {
     const name = process.env["BENCHMARK_SUBJECT"]
     const subject = name === undefined ? undefined : subjects[name]
     if (name !== undefined && subject !== undefined) {
-      return serve(subject, process.env["BENCHMARK_ADDRESS"] ?? "")
+      return serve(subject, process.env["BENCHMARK_ADDRESS"] ?? "", clocks[measures])
     }
     return Effect.gen(function* () {
       const address = yield* server
