@@ -18,13 +18,14 @@ export const durationMillis = (
   operation: string,
   name: string,
   input: Duration.DurationInput
-): Either.Either<number, CacheError> =>
-  hasNaN(input)
-    ? Either.left(invalid(operation, `${name} is NaN, not a duration`))
-    : Either.mapLeft(
-        Either.try(() => Duration.toMillis(input)),
-        () => invalid(operation, `${name} is not a duration: ${String(input)}`)
-      )
+): Either.Either<number, CacheError> => {
+  if (hasNaN(input)) return Either.left(invalid(operation, `${name} is NaN, not a duration`))
+  try {
+    return Either.right(Duration.toMillis(input))
+  } catch {
+    return Either.left(invalid(operation, `${name} is not a duration: ${String(input)}`))
+  }
+}
 
 /** The same for what a `ttl` function returned. It may be a part of the value, so the error does not quote it. */
 export const returnedMillis = (

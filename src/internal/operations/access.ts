@@ -31,6 +31,8 @@ export interface FreshEntry {
   readonly time: number
 }
 
+const none = Either.right(0)
+
 export class Access {
   readonly codec: PlainCodec
   private readonly bySchema = new WeakMap<AnySchema, ValueCodec<unknown>>()
@@ -66,11 +68,10 @@ export class Access {
   }
 
   times(operation: string, { stale, ttl }: SetOptions = {}): Either.Either<Times, CacheError> {
-    return Either.zipWith(
-      ttl === undefined ? Either.right(this.defaultTtl) : durationMillis(operation, "ttl", ttl),
-      stale === undefined ? Either.right(0) : durationMillis(operation, "stale", stale),
-      (ttlMillis, staleMillis) => ({ ttl: ttlMillis, stale: staleMillis })
-    )
+    const fresh = ttl === undefined ? Either.right(this.defaultTtl) : durationMillis(operation, "ttl", ttl)
+    if (Either.isLeft(fresh)) return Either.left(fresh.left)
+    const then = stale === undefined ? none : durationMillis(operation, "stale", stale)
+    return Either.isLeft(then) ? Either.left(then.left) : Either.right({ ttl: fresh.right, stale: then.right })
   }
 
   /** The codec of plain data, or of a schema. */

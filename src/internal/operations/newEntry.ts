@@ -17,8 +17,9 @@ export const newEntry = (
   groups: Entry["groups"]
 ): Either.Either<Entry, CacheError> => {
   const encoded = codec.encode(value)
-  if (Either.isLeft(encoded)) counters.countOn(fiber, "refused")
-  return Either.map(encoded, (payload) => entryOf(fiber, payload, times, groups))
+  if (Either.isRight(encoded)) return Either.right(entryOf(fiber, encoded.right, times, groups))
+  counters.countOn(fiber, "refused")
+  return Either.left(encoded.left)
 }
 
 /** The same with a schema. */
@@ -35,8 +36,10 @@ export const newTypedEntry = (
     onSuccess: (payload) => Effect.succeed(entryOf(fiber, payload, times, groups))
   })
 
-const entryOf = (fiber: CallingFiber, payload: unknown, { stale, ttl }: Times, groups: Entry["groups"]): Entry =>
-  valueEntry({ payload, computeMillis: 0, ...lifespan(nowMillis(fiber), ttl, stale) }, groups)
+const entryOf = (fiber: CallingFiber, payload: unknown, { stale, ttl }: Times, groups: Entry["groups"]): Entry => {
+  const { freshUntil, staleUntil } = lifespan(nowMillis(fiber), ttl, stale)
+  return valueEntry({ payload, computeMillis: 0, freshUntil, staleUntil }, groups)
+}
 
 export const countStored = ({ counters }: Access, fiber: CallingFiber, printed: string): Effect.Effect<void> => {
   counters.countOn(fiber, "stored")

@@ -149,39 +149,41 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
       <Request, Answer>(
         kind: "read" | "write",
         operation: Fused<Request, Answer>,
-        firstKey: (requests: ReadonlyArray<Request>) => string | undefined,
-        refusalIn: (answer: Answer, requests: ReadonlyArray<Request>) => CacheError | undefined
+        keyOf: (request: Request | undefined) => string | undefined,
+        refusalIn: (answer: Answer, requests: number) => CacheError | undefined
       ): Fused<Request, Answer> =>
       (fiber, requests, onAnswer, onFailure) => {
         if (isInside(fiber)) return operation(fiber, requests, onAnswer, onFailure)
         if (skips !== "nothing" && (skips === "everything" || kind === "write")) {
           return onFailure(skips === "everything" ? open : unwritable)
         }
+        const key = keyOf(requests[0])
+        const { length } = requests
         return operation(
           fiber,
           requests,
           (answer) => {
-            const refusal = refusalIn(answer, requests)
-            if (refusal !== undefined) return afterFailure(kind, firstKey(requests), refusal, () => onAnswer(answer))
+            const refusal = refusalIn(answer, length)
+            if (refusal !== undefined) return afterFailure(kind, key, refusal, () => onAnswer(answer))
             streaks.succeeded(kind)
             return onAnswer(answer)
           },
-          (error) => afterFailure(kind, firstKey(requests), error, onFailure)
+          (error) => afterFailure(kind, key, error, onFailure)
         )
       }
 
     const guardedRead = fusedGuard(
       "read",
       store.read,
-      ([key]) => key,
+      (key) => key,
       () => undefined
     )
     const guardedWrite = fusedGuard(
       "write",
       store.write,
-      ([item]) => item?.key,
+      (item) => item?.key,
       // if some were written, those that were not are at fault themselves
-      (rejected, items) => (rejected.length === items.length ? rejected[0]?.error : undefined)
+      (rejected, items) => (rejected.length === items ? rejected[0]?.error : undefined)
     )
 
     const guarded = <A>(

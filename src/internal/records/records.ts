@@ -5,17 +5,24 @@ import { type CacheStore, type Entry, expiresAt, type Token, type WriteItem } fr
 import { nowMillis, withFiber } from "../runtime/fiber.js"
 import { encodeEntry, headLength } from "./entryCodec.js"
 
-/** The same as `ByteRecord`, which is public: the public module imports this file, so this file can't import it. */
-interface EncodedEntry {
-  readonly bytes: Uint8Array
-  /** Milliseconds. */
-  readonly lifetime: number
+/**
+ * The same as `ByteRecord`, which is public: the public module imports this file, so this file can't import it. Both are classes,
+ * because they wait for the server's answer.
+ */
+class EncodedEntry {
+  constructor(
+    readonly bytes: Uint8Array,
+    /** Milliseconds. */
+    readonly lifetime: number
+  ) {}
 }
 
 /** The same as `ByteItem`. */
-interface EncodedItem {
-  readonly key: string
-  readonly record: EncodedEntry
+class EncodedItem {
+  constructor(
+    readonly key: string,
+    readonly record: EncodedEntry
+  ) {}
 }
 
 /** The same as `AmendedRecord`. */
@@ -42,13 +49,11 @@ const lifetimeOf = (entry: Entry, now: number): number => {
   return entry.value === undefined ? lifetimeOfTombstone : shortestLifetime
 }
 
-const toRecord = (key: string, entry: Entry, now: number): EncodedEntry => ({
-  bytes: encodeEntry(key, entry),
-  lifetime: lifetimeOf(entry, now)
-})
+const toRecord = (key: string, entry: Entry, now: number): EncodedEntry =>
+  new EncodedEntry(encodeEntry(key, entry), lifetimeOf(entry, now))
 
 export const toItems = (items: ReadonlyArray<WriteItem>, now: number): ReadonlyArray<EncodedItem> =>
-  items.map(({ entry, key }) => ({ key, record: toRecord(key, entry, now) }))
+  items.map(({ entry, key }) => new EncodedItem(key, toRecord(key, entry, now)))
 
 /** The head of a record is all before its payload. */
 const amendOver =

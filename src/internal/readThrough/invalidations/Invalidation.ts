@@ -80,8 +80,10 @@ export class Invalidation implements Invalidator {
     onWritten: (rejected: ReadonlyArray<RejectedItem>) => Effect.Effect<A, E>,
     onFailure: (error: CacheError) => Effect.Effect<A, E>
   ): Effect.Effect<A, E> {
+    // The entries need not wait for the answer, so they are left to the collector at once.
+    const keys = items.map(({ key }) => key)
     const detach = () => {
-      for (const { key } of items) this.flights.detach(key)
+      for (const key of keys) this.flights.detach(key)
     }
     return traced(
       this.store,

@@ -16,8 +16,7 @@ export const add = (pool: Pool, key: string, record: ByteRecord): Won =>
   Effect.suspend(() => {
     const route = pool.route(key)
     const { primary, server } = route
-    const make = () => new AddCommand(primary, server.index, key, record)
-    const onDone = (result: AddOutcome): Won => {
+    const done = (result: AddOutcome): Won => {
       if (result._tag === "added") return Effect.succeed(Option.some(result.token))
       if (result._tag === "taken") return Effect.succeed(Option.none())
       // Another caller was there in the meantime. Whether what it left lives is to be seen.
@@ -25,7 +24,8 @@ export const add = (pool: Pool, key: string, record: ByteRecord): Won =>
       const over = exchange(route, () => new ReplaceCommand(primary, key, result.over, result.generation, record))
       return Effect.flatMap(over, (token) => (Option.isSome(token) ? Effect.succeed(token) : add(pool, key, record)))
     }
-    return exchangeUnderGeneration(route, make, onDone, Effect.fail)
+    const command = () => new AddCommand(primary, server.index, key, record)
+    return exchangeUnderGeneration(route, { command, done, failed: Effect.fail })
   })
 
 /** Writes the record only over the one that the token was given for. */

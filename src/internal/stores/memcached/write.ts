@@ -3,7 +3,7 @@ import { Effect, Either } from "effect"
 import type { ByteItem } from "../../../ByteStore.js"
 import type { CacheError } from "../../../CacheError.js"
 import type { RejectedItem } from "../../../CacheStore.js"
-import { exchange, exchangeUnderGeneration } from "./client/exchange.js"
+import { exchange, exchangeUnderGeneration, type Write } from "./client/exchange.js"
 import type { Pool, Route } from "./client/Pool.js"
 import { isOnePart, type Part, split } from "./client/split.js"
 import type { Problem } from "./commands/Problem.js"
@@ -29,6 +29,28 @@ const removeRejected = (
 
 const none: Rejected = []
 
+/** The items whose keys share a route. */
+class Writing<A, E, R> implements Write<ReadonlyArray<Rejection>, A, E, R> {
+  constructor(
+    private readonly route: Route,
+    private readonly items: ReadonlyArray<ByteItem>,
+    private readonly errorOf: ErrorOf,
+    private readonly onWritten: (rejected: Rejected) => Effect.Effect<A, E, R>,
+    readonly failed: (problem: Problem) => Effect.Effect<A, E, R>
+  ) {}
+
+  command(): WriteCommand {
+    return new WriteCommand(this.route.primary, this.items)
+  }
+
+  done(rejections: ReadonlyArray<Rejection>): Effect.Effect<A, E, R> {
+    const { errorOf, items, onWritten, route } = this
+    if (rejections.length === 0) return onWritten(none)
+    const rejected = rejections.map(({ item: { key }, problem }) => ({ key, error: errorOf(problem, key) }))
+    return Effect.flatMap(removeRejected(route, items, rejections), () => onWritten(rejected))
+  }
+}
+
 /** Writes items whose keys share a route. */
 const writeTo = <A, E, R>(
   route: Route,
@@ -36,17 +58,7 @@ const writeTo = <A, E, R>(
   errorOf: ErrorOf,
   onWritten: (rejected: Rejected) => Effect.Effect<A, E, R>,
   onFailure: (problem: Problem) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> =>
-  exchangeUnderGeneration(
-    route,
-    () => new WriteCommand(route.primary, items),
-    (rejections: ReadonlyArray<Rejection>) => {
-      if (rejections.length === 0) return onWritten(none)
-      const rejected = rejections.map(({ item: { key }, problem }) => ({ key, error: errorOf(problem, key) }))
-      return Effect.flatMap(removeRejected(route, items, rejections), () => onWritten(rejected))
-    },
-    onFailure
-  )
+): Effect.Effect<A, E, R> => exchangeUnderGeneration(route, new Writing(route, items, errorOf, onWritten, onFailure))
 
 /** Writes items to several servers. Fails when none of them could be asked. */
 const writeParts = (parts: ReadonlyArray<Part<ByteItem>>, errorOf: ErrorOf): Effect.Effect<Rejected, CacheError> => {

@@ -23,6 +23,11 @@ export class PreparedStatements {
 
   constructor(private enabled: boolean) {}
 
+  /** Whether statements are prepared now. */
+  get isEnabled(): boolean {
+    return this.enabled
+  }
+
   execute<A extends object>(
     connection: Connection,
     statement: Statement,
@@ -31,16 +36,24 @@ export class PreparedStatements {
     return connection.execute(queryOf(statement, this.enabled ? this.plan : undefined), parameters, undefined)
   }
 
+  /**
+   * Whether a statement failed only because it was prepared. Then no statement is prepared any more.
+   *
+   * @param wasEnabled when it was sent: several may be under way when the first of them finds out
+   */
+  isRefused(wasEnabled: boolean, code: string): boolean {
+    if (!wasEnabled || !notPrepared.test(code)) return false
+    this.enabled = false
+    return true
+  }
+
   /** Tries once more without prepared statements, if these were what failed. */
   orUnprepared<A>(attempt: Effect.Effect<A, CacheError>): Effect.Effect<A, CacheError> {
     return Effect.suspend(() => {
-      // several may be under way when the first of them finds out
       const wasEnabled = this.enabled
-      return Effect.catchAll(attempt, (error) => {
-        if (!wasEnabled || !notPrepared.test(codeOf(error.cause))) return Effect.fail(error)
-        this.enabled = false
-        return attempt
-      })
+      return Effect.catchAll(attempt, (error) =>
+        this.isRefused(wasEnabled, codeOf(error.cause)) ? attempt : Effect.fail(error)
+      )
     })
   }
 

@@ -1,11 +1,10 @@
 /** How a statement reaches PostgreSQL on a connection of the pool. */
 import type { SqlClient } from "@effect/sql/SqlClient"
-import type { SqlError } from "@effect/sql/SqlError"
+import type { Connection } from "@effect/sql/SqlConnection"
 import { Duration, Effect, Random } from "effect"
 import type { CacheError } from "../../../CacheError.js"
-import { withFiber } from "../../runtime/fiber.js"
 import { scopedUninterruptible } from "../../runtime/scope.js"
-import { fromSqlError, isContention, isPoolTimeout } from "../sql/errors.js"
+import { codeOf, fromSqlError, isContention, isPoolTimeout } from "../sql/errors.js"
 import type { StatementFibers } from "../sql/StatementFibers.js"
 import { wallClock } from "../sql/wallClock.js"
 import type { PreparedStatements } from "./PreparedStatements.js"
@@ -22,10 +21,6 @@ const moment = Effect.flatMap(Random.nextRange(1, 20), (millis) => Effect.sleep(
   Effect.withClock(wallClock)
 )
 
-/** A statement that another one was in the way of is sent again, until its time is over: see `isContention`. */
-const untilAlone = <A>(statement: Effect.Effect<A, SqlError>): Effect.Effect<A, SqlError> =>
-  Effect.catchIf(statement, isContention, () => Effect.zipRight(moment, untilAlone(statement)))
-
 export interface PoolOptions {
   readonly sql: SqlClient
   readonly prepared: PreparedStatements
@@ -35,28 +30,37 @@ export interface PoolOptions {
   readonly noConnection: Effect.Effect<CacheError>
 }
 
-/** Statements outside of transactions: each is atomic by itself. */
+/** Statements outside of transactions: each is atomic by itself. They run in fibers that can be interrupted. */
 export const onPool = ({ fibers, noConnection, prepared, sql }: PoolOptions): Run => {
   const toCacheError = fromSqlError("store")
-  const fail = (error: SqlError) =>
-    isPoolTimeout(error) ? Effect.flatMap(noConnection, Effect.fail) : Effect.fail(toCacheError(error))
+
+  /** A statement that another one was in the way of is sent again, until its time is over: see `isContention`. */
+  const send = <A extends object>(
+    connection: Connection,
+    statement: Statement,
+    parameters: ReadonlyArray<unknown>
+  ): Effect.Effect<ReadonlyArray<A>, CacheError> => {
+    const { isEnabled } = prepared
+    return Effect.catchAll(prepared.execute<A>(connection, statement, parameters), (error) => {
+      const again = Effect.suspend(() => send<A>(connection, statement, parameters))
+      if (isContention(error)) return Effect.zipRight(moment, again)
+      return prepared.isRefused(isEnabled, codeOf(error)) ? again : Effect.fail(toCacheError(error))
+    })
+  }
 
   return <A extends object>(statement: Statement, parameters: ReadonlyArray<unknown>) =>
-    prepared.orUnprepared(
-      Effect.catchAll(
-        // not interruptible: `reserve` would lose the connection of a fiber that is interrupted while it waits for one
-        Effect.uninterruptibleMask((restore) =>
-          withFiber((fiber) => {
-            fibers.awaitsConnection(fiber)
-            return scopedUninterruptible(
-              Effect.flatMap(sql.reserve, (connection) => {
-                fibers.isSent(fiber)
-                return restore(untilAlone(prepared.execute<A>(connection, statement, parameters)))
-              })
-            )
-          })
-        ),
-        fail
-      )
+    // not interruptible: `reserve` would lose the connection of a fiber that is interrupted while it waits for one
+    Effect.uninterruptible(
+      scopedUninterruptible((fiber) => {
+        fibers.awaitsConnection(fiber)
+        return Effect.matchEffect(sql.reserve, {
+          onFailure: (error) =>
+            isPoolTimeout(error) ? Effect.flatMap(noConnection, Effect.fail) : Effect.fail(toCacheError(error)),
+          onSuccess: (connection) => {
+            fibers.isSent(fiber)
+            return Effect.interruptible(send<A>(connection, statement, parameters))
+          }
+        })
+      })
     )
 }

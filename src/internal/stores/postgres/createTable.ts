@@ -75,7 +75,7 @@ export const prepareTable = (
 ): Effect.Effect<Table, CacheError | SqlError> => {
   const work = Duration.max(timeout, shortestWork)
   const onConnection = Effect.uninterruptible(
-    scopedUninterruptible(
+    scopedUninterruptible(() =>
       Effect.flatMap(sql.reserve, (connection) => {
         const query: Query = (text, parameters) => connection.executeUnprepared(text, parameters, undefined)
         const transaction = all(query, begin(timeout, work)).pipe(

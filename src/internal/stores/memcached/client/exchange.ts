@@ -1,6 +1,6 @@
 /** Commands as Effects: interruptible at any point, and under the generation that they need. */
 import { Effect } from "effect"
-import { type Command, type Superseded, superseded } from "../commands/Command.js"
+import { type Command, type Listener, type Superseded, superseded } from "../commands/Command.js"
 import { GenerationCommand } from "../commands/GenerationCommand.js"
 import { Problem } from "../commands/Problem.js"
 import type { Route } from "./Pool.js"
@@ -60,31 +60,57 @@ const attempts = 8
 const clearedAllTheTime = (): Problem =>
   new Problem("StoreFailed", "the namespace was cleared again and again while this was written")
 
+/** A command that writes under the present generation, and what its caller makes of the result. */
+export interface Write<A, B, E, R> {
+  command(): Command<A | Superseded>
+  done(result: A): Effect.Effect<B, E, R>
+  failed(problem: Problem): Effect.Effect<B, E, R>
+}
+
+/** Waits for the command. */
+class Attempt<A, B, E, R> implements Listener<A | Superseded> {
+  constructor(
+    private readonly route: Route,
+    private readonly write: Write<A, B, E, R>,
+    /** How often the command may be sent, this time included. */
+    private readonly left: number,
+    private readonly resume: (effect: Effect.Effect<B, E, R>) => void
+  ) {}
+
+  send(): Effect.Effect<void> | undefined {
+    return this.route.server.ask(this.write.command(), this)
+  }
+
+  done(result: A | Superseded): void {
+    const { left, resume, route, write } = this
+    // The symbol is no A: no command has it as a result of its own.
+    if (result !== superseded) resume(orDie((made: A) => write.done(made), result as A))
+    else if (left > 1) resume(exchangeUnderGeneration(route, write, left - 1))
+    else this.failed(clearedAllTheTime())
+  }
+
+  failed(problem: Problem): void {
+    this.resume(orDie((made: Problem) => this.write.failed(made), problem))
+  }
+}
+
 /**
  * Sends a command that writes under the present generation, again if another process changed that in between. Goes on in the
  * callback of the socket with what the caller makes of the result.
  */
 export const exchangeUnderGeneration = <A, B, E, R>(
   route: Route,
-  make: () => Command<A | Superseded>,
-  onDone: (result: A) => Effect.Effect<B, E, R>,
-  onFailure: (problem: Problem) => Effect.Effect<B, E, R>,
+  write: Write<A, B, E, R>,
   left = attempts
-): Effect.Effect<B, E, R> => {
-  const { primary, server } = route
-  const send = (resume: (effect: Effect.Effect<B, E, R>) => void) =>
-    server.ask(make(), {
-      done: (result) => {
-        // The symbol is no A: no command has it as a result of its own.
-        if (result !== superseded) resume(orDie(onDone, result as A))
-        else if (left > 1) resume(exchangeUnderGeneration(route, make, onDone, onFailure, left - 1))
-        else resume(Effect.suspend(() => onFailure(clearedAllTheTime())))
-      },
-      failed: (problem) => resume(orDie(onFailure, problem))
-    })
-  return Effect.async<B, E, R>((resume) => {
-    if (server.generations.current(primary) !== undefined) return send(resume)
-    resume(Effect.matchEffect(learnGeneration(route), { onFailure, onSuccess: () => Effect.async<B, E, R>(send) }))
+): Effect.Effect<B, E, R> =>
+  Effect.async<B, E, R>((resume) => {
+    const { primary, server } = route
+    if (server.generations.current(primary) !== undefined) return new Attempt(route, write, left, resume).send()
+    resume(
+      Effect.matchEffect(learnGeneration(route), {
+        onFailure: (problem) => write.failed(problem),
+        onSuccess: () => Effect.async<B, E, R>((again) => new Attempt(route, write, left, again).send())
+      })
+    )
     return undefined
   })
-}
