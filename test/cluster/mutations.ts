@@ -52,14 +52,6 @@ export const mutations: ReadonlyArray<Mutation> = [
     promise: outlives
   },
   {
-    name: "a tier keeps what it reads without a ticket",
-    file: "internal/stores/tiered/TieredStore.ts",
-    original: "isTrusted && ticket.isLive(key)",
-    broken: "isTrusted",
-    promise: outlives,
-    inTier: true
-  },
-  {
     name: "a tier forgets its bound",
     file: "internal/stores/tiered/TieredStore.ts",
     original: "sentAt + options.maxStaleness",

@@ -105,8 +105,14 @@ const refused = (cause: unknown): CacheError => cacheError("connect", cause)
 /** The server works in real time, also where a `TestClock` stands still. */
 const realTime = Clock.make()
 
+interface Connection {
+  readonly isReady: boolean
+  readonly destroy: () => void
+  readonly connect: () => Promise<unknown>
+}
+
 /** What was sent on the old connection fails. */
-const connectAnew = (client: { readonly destroy: () => void; readonly connect: () => Promise<unknown> }): void => {
+const connectAnew = (client: Connection): void => {
   client.destroy()
   // Its listener for errors hears of a failure, and it tries again by itself.
   client.connect().catch(() => {})
@@ -160,6 +166,11 @@ export const connectOne = (settings: ConnectionSettings) =>
     return client
   })
 
+/** Makes the connection anew. Without one the client connects already. */
+export const reconnect = (client: Connection): void => {
+  if (client.isReady) connectAnew(client)
+}
+
 const retryCluster = "1 second"
 
 /** Connects to a cluster, in the same way. */
@@ -202,6 +213,5 @@ export const connect = (settings: ConnectionSettings): Effect.Effect<RedisClient
     ? connectCluster(settings)
     : Effect.map(connectOne(settings), (client) => ({
         ...fromClient(client),
-        // Otherwise it connects already.
-        reconnect: () => client.isReady && connectAnew(client)
+        reconnect: () => reconnect(client)
       }))
