@@ -48,7 +48,7 @@ const wireOf = ({
           tls: undefined,
           connectTimeout: 2_000
         }),
-        (own) => redisWire(own, channel, () => reconnect(own))
+        ({ client: own }) => redisWire(own, channel, () => reconnect(own))
       )
 }
 

@@ -55,7 +55,7 @@ const sendTime = Effect.withClock(Effect.repeatN(Effect.sleep(shortSleep), longe
 const inTime = (sent: Effect.Effect<void, CacheError>, late: () => void): Effect.Effect<void, CacheError> =>
   Effect.raceFirst(
     // A statement that is interrupted may wait for the same network.
-    Effect.disconnect(Effect.interruptible(sent)),
+    Effect.interruptible(Effect.disconnect(sent)),
     Effect.interruptible(Effect.zipRight(sendTime, Effect.zipRight(Effect.sync(late), Effect.fail(notTaken))))
   )
 

@@ -118,6 +118,10 @@ const connectAnew = (client: Connection): void => {
   client.connect().catch(() => {})
 }
 
+/** node-redis refuses TLS for an address that begins with `redis:`. */
+const addressOf = (url: string, { tls }: ConnectionSettings): string =>
+  tls === undefined ? url : url.replace(/^redis:/, "rediss:")
+
 /**
  * Connects to one server. Waits for the first attempt only: if no server answers, it goes on trying in the background, and commands
  * fail until it has connected. Fails if the server refuses the connection.
@@ -126,11 +130,12 @@ export const connectOne = (settings: ConnectionSettings) =>
   Effect.gen(function* () {
     const { createClient } = yield* load
     let hasConnected = false
+    let failure: unknown
     const client = yield* Effect.acquireRelease(
       Effect.try({
         try: () =>
           createClient({
-            url: settings.urls[0],
+            url: addressOf(settings.urls[0], settings),
             ...(settings.database === undefined ? {} : { database: settings.database }),
             ...shared(settings, () => hasConnected)
           }),
@@ -143,9 +148,11 @@ export const connectOne = (settings: ConnectionSettings) =>
       const goOn = () => resume(Effect.void)
       client.on("ready", () => {
         hasConnected = true
+        failure = undefined
         goOn()
       })
       client.on("error", (cause: unknown) => {
+        failure = cause
         if (!isRefusal(cause)) goOn()
       })
       // The server, or the network, may take the connection and never greet: node-redis would wait for ever.
@@ -163,7 +170,8 @@ export const connectOne = (settings: ConnectionSettings) =>
       )
       client.connect().then(goOn, (cause: unknown) => resume(Effect.fail(refused(cause))))
     })
-    return client
+    /** Why there is no connection, if that is known. Of that node-redis says only that it is offline. */
+    return { client, failure: () => failure }
   })
 
 /** Makes the connection anew. Without one the client connects already. */
@@ -182,7 +190,7 @@ const connectCluster = (settings: ConnectionSettings): Effect.Effect<RedisClient
       Effect.try({
         try: () =>
           createCluster({
-            rootNodes: settings.urls.map((url) => ({ url })),
+            rootNodes: settings.urls.map((url) => ({ url: addressOf(url, settings) })),
             defaults: shared(settings, () => hasConnected)
           }),
         catch: refused
@@ -208,10 +216,20 @@ const connectCluster = (settings: ConnectionSettings): Effect.Effect<RedisClient
     }
   })
 
+const noConnection = (cause: unknown): Error =>
+  new Error(`no connection: ${(cause instanceof Error && cause.message) || String(cause)}`, { cause })
+
 export const connect = (settings: ConnectionSettings): Effect.Effect<RedisClient, CacheError, Scope.Scope> =>
   settings.isCluster
     ? connectCluster(settings)
-    : Effect.map(connectOne(settings), (client) => ({
-        ...fromClient(client),
-        reconnect: () => reconnect(client)
-      }))
+    : Effect.map(connectOne(settings), ({ client, failure }) => {
+        const { isCluster, send } = fromClient(client)
+        return {
+          isCluster,
+          send: (key, command) => {
+            const why = client.isReady ? undefined : failure()
+            return why === undefined ? send(key, command) : Promise.reject(noConnection(why))
+          },
+          reconnect: () => reconnect(client)
+        }
+      })
