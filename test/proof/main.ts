@@ -23,7 +23,11 @@ import { requestScoped } from "./requests.js"
 import { type Row, type Scenario, type StoreName, type Surroundings, storeNames } from "./scenario.js"
 import { serializable } from "./serializable.js"
 import { soak } from "./soak.js"
-import { rivals, stampede } from "./stampede.js"
+import { rivals, stampede, tieredStampede } from "./stampede.js"
+import { commits } from "./tiers/commits.js"
+import { race } from "./tiers/race.js"
+import { savings } from "./tiers/savings.js"
+import { staleness } from "./tiers/staleness.js"
 import { transactions } from "./transactions.js"
 
 const { values } = parseArgs({
@@ -55,6 +59,11 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   serializable,
   requests: requestScoped,
   hostile: hostile(seconds),
+  tiers: tieredStampede,
+  staleness: staleness(Number(values.operations ?? 100_000)),
+  race,
+  commits,
+  savings,
   // the time is for all stores together
   soak: soak({ minutes: minutes / stores.length, seed, profiles: chosen })
 }

@@ -32,6 +32,8 @@ export interface Timing {
 
 export interface Subject {
   readonly call: (key: string, timing: Timing) => Effect.Effect<Value, unknown, CacheBackend>
+  /** Of those who can. */
+  readonly invalidate: (key: string) => Effect.Effect<void, unknown, CacheBackend>
   /** Empty if the library keeps no counts. */
   readonly stats: Effect.Effect<Partial<CacheStats>>
   /** This library's own service. */
@@ -47,7 +49,8 @@ export interface Settings {
 /** How long past its time to live a value may be served, if the library can do that. */
 const grace = 600_000
 
-const noStats = Effect.succeed({})
+/** Only this library's subject is asked for more than calls. */
+const noMore = { stats: Effect.succeed({}), invalidate: () => Effect.dieMessage("not part of the comparison") } as const
 
 const ours = ({ lease, store }: Settings) =>
   Effect.gen(function* () {
@@ -66,6 +69,7 @@ const ours = ({ lease, store }: Settings) =>
           timings.set(key, timing)
           return f(key)
         }),
+      invalidate: (key) => f.invalidate(key),
       stats: Context.get(context, CacheBackend).stats,
       context
     } satisfies Subject
@@ -177,7 +181,7 @@ const persistedCache = ({ store }: Settings) =>
           timing = given
           return cache.get(new Request({ key }))
         }),
-      stats: noStats
+      ...noMore
     } satisfies Subject
   })
 
@@ -223,7 +227,7 @@ const bentocache = (settings: Settings) =>
             timeout: 0
           })
         ),
-      stats: noStats
+      ...noMore
     } satisfies Subject
   })
 
@@ -249,7 +253,7 @@ const cacheable = ({ store }: Settings) =>
           Effect.tryPromise(() => cache.getOrSet(key, () => Effect.runPromise(compute), { ttl })),
           (value) => (value === undefined ? Effect.fail("no value") : Effect.succeed(value))
         ),
-      stats: noStats
+      ...noMore
     } satisfies Subject
   })
 
