@@ -6,9 +6,9 @@
 import { Effect, Layer, Redacted, type Scope } from "effect"
 import { CacheBus } from "./CacheBus.js"
 import { CacheError } from "./CacheError.js"
-import { overWire } from "./internal/buses/overWire.js"
+import { overWire, type Wire } from "./internal/buses/overWire.js"
 import { type PubSubClient, redisWire } from "./internal/buses/redis.js"
-import { connectOne } from "./internal/stores/redis/nodeRedis.js"
+import { connectOne, reconnect } from "./internal/stores/redis/nodeRedis.js"
 
 export type { PubSubClient, PubSubLine } from "./internal/buses/redis.js"
 
@@ -27,26 +27,35 @@ export interface RedisBusOptions {
   readonly channel?: string
 }
 
-const clientOf = ({ client, url }: RedisBusOptions): Effect.Effect<PubSubClient, CacheError, Scope.Scope> => {
-  if (client !== undefined) return Effect.succeed(client)
+const wireOf = ({
+  channel = "effect_cached",
+  client,
+  url
+}: RedisBusOptions): Effect.Effect<Wire, CacheError, Scope.Scope> => {
+  // A client of the program makes its connection anew by itself.
+  if (client !== undefined) return Effect.succeed(redisWire(client, channel))
   return url === undefined
     ? Effect.fail(
         new CacheError({ reason: "InvalidOption", operation: "layer", description: "url or client is missing" })
       )
-    : connectOne({
-        urls: [typeof url === "string" ? url : Redacted.value(url)],
-        isCluster: false,
-        username: undefined,
-        password: undefined,
-        database: undefined,
-        tls: undefined,
-        connectTimeout: 2_000
-      })
+    : Effect.map(
+        connectOne({
+          urls: [typeof url === "string" ? url : Redacted.value(url)],
+          isCluster: false,
+          username: undefined,
+          password: undefined,
+          database: undefined,
+          tls: undefined,
+          connectTimeout: 2_000
+        }),
+        ({ client: own }) => redisWire(own, channel, () => reconnect(own))
+      )
 }
 
 /**
  * A message is one PUBLISH, 1 round trip, at once: it takes no part in a SQL transaction. Each tier listens on a connection of its
- * own. Fails with `InvalidOption` without `url` and `client`, and with `Unavailable` if the server refuses the password.
+ * own. An invalidation that the server does not take within 2 seconds fails with `Timeout`, and this layer's own connection is made
+ * anew. Fails with `InvalidOption` without `url` and `client`, and with `Unavailable` if the server refuses the password.
  *
  * @example
  * import { Layer } from "effect"
@@ -64,7 +73,4 @@ const clientOf = ({ client, url }: RedisBusOptions): Effect.Effect<PubSubClient,
  * @category layers
  */
 export const layer = (options: RedisBusOptions): Layer.Layer<CacheBus, CacheError> =>
-  Layer.scoped(
-    CacheBus,
-    Effect.map(clientOf(options), (client) => overWire(redisWire(client, options.channel ?? "effect_cached")))
-  )
+  Layer.scoped(CacheBus, Effect.map(wireOf(options), overWire))

@@ -95,6 +95,21 @@ describe("nothing outlives its invalidation", () => {
     expect(check(operations, { ...outage, computations: [{ ...old, process: "1.1" }] })).toBe(1)
     expect(check(operations, { ...outage, computations: [{ ...old, end: 125 }] })).toBe(1)
   })
+  it("allows a tier of another process as much as maxStaleness, and the own process nothing", () => {
+    const invalidation = operation("invalidate", 200, 210, done)
+    const judged = (process: string, begin: number, maxStaleness: number) =>
+      nothingOutlivesItsInvalidation(
+        history({
+          computations: [old],
+          operations: [invalidation, { ...operation("call", begin, begin + 1, value("old")), process }]
+        }),
+        maxStaleness
+      ).violations.length
+    expect(judged("1.1", 309, 100)).toBe(0)
+    expect(judged("1.1", 311, 100)).toBe(1)
+    expect(judged("0.1", 211, 100)).toBe(1)
+    expect(judged("1.1", 211, 0)).toBe(1)
+  })
   it("does not count a forced recalculation that could not reach the store", () => {
     const operations = [operation("forceRecalc", 200, 260, value("new")), operation("call", 300, 310, value("old"))]
     const computations = [old, computation("new", 210, 250, { forced: true })]

@@ -56,11 +56,35 @@ const told = (operation: Operation) =>
 const overlaps = (span: { readonly begin: number; readonly end: number | undefined }, begin: number, end: number) =>
   span.begin <= end && (span.end ?? Number.POSITIVE_INFINITY) >= begin
 
+/** Of the operations that had ended by a moment, the one that began last. */
+const latestBefore = (operations: ReadonlyArray<Operation>): ((moment: number) => Operation | undefined) => {
+  const ended = [...operations].sort((left, right) => (left.end ?? 0) - (right.end ?? 0))
+  // For each, the latest begin of all up to it.
+  const latest: Array<Operation> = []
+  for (const operation of ended) {
+    const before = latest.at(-1)
+    latest.push(before === undefined || operation.begin > before.begin ? operation : before)
+  }
+  return (moment) => {
+    let low = 0
+    let high = ended.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((ended[middle]?.end ?? Infinity) < moment) low = middle + 1
+      else high = middle
+    }
+    return latest[low - 1]
+  }
+}
+
 /**
  * (b) No invalidated value is read again. Let I be an operation that replaced what was there (an `invalidate`, `delete`, group
  * invalidation, `set`, successful `add` or `forceRecalc`) and R a read of the same key:
  *
  * > violated if  origin(R's value) < I.begin  and  I.end < R.begin
+ *
+ * With tiers the read of another process than that of I may be as old as `maxStaleness`: violated if I.end < R.begin − maxStaleness.
+ * In the process of I it may not.
  *
  * The origin of a computed value is the begin of its computation; that of a written value is the end of the write (never, if the
  * write did not return). Operations that overlap in time may have happened in either order and are not judged.
@@ -71,7 +95,7 @@ const overlaps = (span: { readonly begin: number; readonly end: number | undefin
  *
  * A forced recalculation counts only if the store worked: while the store can't be reached, it computes and logs that.
  */
-export const nothingOutlivesItsInvalidation = (history: History): Verdict => {
+export const nothingOutlivesItsInvalidation = (history: History, maxStaleness = 0): Verdict => {
   const origins = new Map<string, number>()
   const computations = new Map<string, Computation>()
   for (const computation of history.computations) {
@@ -99,25 +123,21 @@ export const nothingOutlivesItsInvalidation = (history: History): Verdict => {
   const violations: Array<string> = []
   let judged = 0
   for (const key of keysIn(history)) {
-    // Sorted by their end; `latest` has, for each, the latest begin of all up to it.
-    const ended = replacers
-      .filter((operation) => concerns(operation, key))
-      .sort((left, right) => (left.end ?? 0) - (right.end ?? 0))
-    const latest: Array<Operation> = []
-    for (const operation of ended) {
-      const before = latest.at(-1)
-      latest.push(before === undefined || operation.begin > before.begin ? operation : before)
-    }
+    const ended = replacers.filter((operation) => concerns(operation, key))
+    const byAnyone = latestBefore(ended)
+    const byProcess = new Map(
+      maxStaleness === 0
+        ? []
+        : [...new Set(ended.map(({ process }) => process))].map((process) => [
+            process,
+            latestBefore(ended.filter((operation) => operation.process === process))
+          ])
+    )
     for (const read of history.operations) {
       if (read.target !== key || !reads.has(read.kind) || read.outcome?._tag !== "Value") continue
-      let low = 0
-      let high = ended.length
-      while (low < high) {
-        const middle = (low + high) >> 1
-        if ((ended[middle]?.end ?? Infinity) < read.begin) low = middle + 1
-        else high = middle
-      }
-      const last = latest[low - 1]
+      const own = byProcess.get(read.process)?.(read.begin)
+      const anyone = byAnyone(read.begin - maxStaleness)
+      const last = own !== undefined && own.begin > (anyone?.begin ?? 0) ? own : anyone
       if (last === undefined || shared(read, read.outcome.id)) continue
       judged++
       const origin = origins.get(read.outcome.id)

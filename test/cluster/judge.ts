@@ -12,9 +12,10 @@ import type { Run } from "./runner.js"
 /** Milliseconds that a busy machine may add to a wait. */
 const usualSlack = 2_500
 
-export const judge = (run: Run, plan: Plan, slack = usualSlack): ReadonlyArray<Verdict> => [
+/** @param maxStaleness of the tiers, in milliseconds */
+export const judge = (run: Run, plan: Plan, { maxStaleness = 0, slack = usualSlack } = {}): ReadonlyArray<Verdict> => [
   oneComputationPerWindow(run.history, plan),
-  nothingOutlivesItsInvalidation(run.history),
+  nothingOutlivesItsInvalidation(run.history, maxStaleness),
   everyCallerIsAnswered(run.history),
   nobodyWaitsLonger(run.history, plan, slack),
   { promise: "nothing is left behind", judged: run.drained, violations: run.leftBehind }

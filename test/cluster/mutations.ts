@@ -10,7 +10,7 @@ import { bundle, projectRoot } from "../support/bundle.js"
 import { judge } from "./judge.js"
 import { planFor } from "./profiles.js"
 import { runCluster, workerEntry } from "./runner.js"
-import { memcachedServer } from "./servers.js"
+import { memcachedServer, tiered } from "./servers.js"
 
 interface Mutation {
   readonly name: string
@@ -20,6 +20,8 @@ interface Mutation {
   readonly broken: string
   /** The promise whose checker must find a violation. */
   readonly promise: string
+  /** Whether it is seen with a tier in each process. */
+  readonly inTier?: boolean
 }
 
 const outlives = "nothing outlives its invalidation"
@@ -48,6 +50,14 @@ export const mutations: ReadonlyArray<Mutation> = [
     broken:
       "return Effect.flatMap(Effect.zipLeft(Effect.zip(codec.encode(value), jitterOf(policy)), Effect.map(this.reader.capture(request.groups, lifeFor(60_000)), (groups) => { own.entry = { ...own.entry, groups } })), ([payload, random]) => {",
     promise: outlives
+  },
+  {
+    name: "a tier forgets its bound",
+    file: "internal/stores/tiered/TieredStore.ts",
+    original: "sentAt + options.maxStaleness",
+    broken: "Infinity",
+    promise: outlives,
+    inTier: true
   }
 ]
 
@@ -73,6 +83,7 @@ const brokenWorker = (mutation: Mutation) =>
   })
 
 const rounds = 5
+const maxStaleness = 250
 
 /** Runs until the checker goes red. */
 const seesIt = (mutation: Mutation) =>
@@ -84,9 +95,11 @@ const seesIt = (mutation: Mutation) =>
         longestPause: 3
       })
       const run = yield* Effect.flatMap(memcachedServer({ faulty: false }), (server) =>
-        runCluster(plan, server, worker)
+        runCluster(plan, mutation.inTier === true ? tiered(server, maxStaleness) : server, worker)
       ).pipe(Effect.scoped)
-      const red = judge(run, plan).find(({ promise }) => promise === mutation.promise)
+      const red = judge(run, plan, { maxStaleness: mutation.inTier === true ? maxStaleness : 0 }).find(
+        ({ promise }) => promise === mutation.promise
+      )
       if (red !== undefined && red.violations.length > 0) return red
     }
     return yield* Effect.fail(new Error(`nobody noticed that ${mutation.name}`))

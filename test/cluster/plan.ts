@@ -41,10 +41,11 @@ export type Fault =
  * - `restart`: the server is killed and started again, empty if it is a memory.
  * - `partition`: what is sent is lost, the sockets stay open.
  * - `reset`: all connections end at once.
+ * - `freeze`: the server's process is stopped, its sockets stay open.
  * - `slow`: every answer is late.
  * - `evict`: the store drops a random part of its records.
  */
-export type StoreFault = "restart" | "partition" | "reset" | "slow" | "evict"
+export type StoreFault = "restart" | "freeze" | "partition" | "reset" | "slow" | "evict"
 
 export interface Plan {
   readonly seed: number

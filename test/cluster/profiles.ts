@@ -9,7 +9,7 @@ const faultKinds: Readonly<Record<Profile, ReadonlyArray<Fault["_tag"] | StoreFa
   calm: [],
   stormy: [],
   processes: ["Kill", "Freeze", "Block"],
-  store: ["partition", "reset", "restart", "slow", "evict"],
+  store: ["partition", "reset", "restart", "slow", "evict", "freeze"],
   clocks: ["Clock"]
 }
 

@@ -4,13 +4,22 @@ import { Effect, Layer, Redacted, type Scope } from "effect"
 import { CacheBackend } from "effect-cached"
 import { memcached } from "../servers/memcached.js"
 import { postgres } from "../servers/postgres.js"
+import type { Process } from "../servers/program.js"
+import { redis } from "../servers/redis.js"
 import { type Relay, relayTo } from "../servers/relay.js"
 import { deleteItem, items, statistic } from "./memcachedAdmin.js"
 import type { StoreFault } from "./plan.js"
-import { applicationName, type StoreDescription, storeLayer } from "./stores.js"
+import {
+  applicationName,
+  type ServerDescription,
+  type StoreDescription,
+  storeLayer,
+  type TierDescription,
+  withTier
+} from "./stores.js"
 
-export interface Server {
-  readonly store: StoreDescription
+export interface Server<Store extends StoreDescription = StoreDescription> {
+  readonly store: Store
   /** Injects the fault for so many milliseconds, and ends it. */
   readonly harm: (how: StoreFault, lasting: number) => Effect.Effect<void, unknown>
   /** The keys of the live records in the store. */
@@ -21,38 +30,54 @@ export interface Server {
 
 const slowBy = 150
 
-/** The faults of the network, the same for both servers. */
+const between = <E>(begin: Effect.Effect<void, E>, lasting: number, end: Effect.Effect<void, E>) =>
+  Effect.zipRight(begin, Effect.ensuring(Effect.sleep(lasting), Effect.orDie(end)))
+
+/** The faults of the network, the same for all servers. */
 const harmNetwork = (relay: Relay, how: "partition" | "reset" | "slow", lasting: number): Effect.Effect<void> => {
-  const between = (begin: () => void, end: () => void) =>
-    Effect.acquireUseRelease(
-      Effect.sync(begin),
-      () => Effect.sleep(lasting),
-      () => Effect.sync(end)
-    )
   switch (how) {
     case "partition":
       return between(
-        () => {
+        Effect.sync(() => {
           relay.swallow = true
-        },
-        () => {
+        }),
+        lasting,
+        Effect.sync(() => {
           relay.swallow = false
-        }
+        })
         // Lost bytes are never answered: as after a real partition, the old connections are useless.
       ).pipe(Effect.zipRight(relay.reset))
     case "slow":
       return between(
-        () => {
+        Effect.sync(() => {
           relay.delay = slowBy
-        },
-        () => {
+        }),
+        lasting,
+        Effect.sync(() => {
           relay.delay = 0
-        }
+        })
       )
     case "reset":
       return relay.reset
   }
 }
+
+/** The faults of a server that keeps all in its memory. */
+const harmProcess =
+  (process: Process, relay: Relay | undefined, evict: Effect.Effect<unknown, unknown>): Server["harm"] =>
+  (how, lasting) => {
+    switch (how) {
+      case "evict":
+        return Effect.asVoid(evict)
+      case "restart":
+        return between(process.kill, lasting, process.start)
+      // Afterwards it carries out what has come in meanwhile, also what nobody waits for any more.
+      case "freeze":
+        return between(process.freeze, lasting, process.thaw)
+      default:
+        return relay === undefined ? Effect.die("no relay") : harmNetwork(relay, how, lasting)
+    }
+  }
 
 /** Nobody here needs the bytes that the relay remembers. */
 const forgetful = (relay: Relay): Effect.Effect<void, never, Scope.Scope> =>
@@ -76,7 +101,9 @@ export interface ServerOptions {
 
 const patienceOf = ({ faulty, patience = faulty ? 700 : 5_000 }: ServerOptions): number => patience
 
-export const memcachedServer = (options: ServerOptions): Effect.Effect<Server, unknown, Scope.Scope> =>
+export const memcachedServer = (
+  options: ServerOptions
+): Effect.Effect<Server<ServerDescription>, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const server = yield* memcached({ args: ["-m", "64"] })
     const relay = options.faulty ? yield* relayed(server.port) : undefined
@@ -90,12 +117,7 @@ export const memcachedServer = (options: ServerOptions): Effect.Effect<Server, u
         servers: relay?.address ?? server.address,
         timeout: patienceOf(options)
       },
-      harm: (how, lasting) => {
-        if (how === "evict") return evict
-        if (how === "restart")
-          return Effect.zipRight(Effect.delay(server.start, lasting), Effect.void).pipe(beginning(server.kill))
-        return relay === undefined ? Effect.die("no relay") : harmNetwork(relay, how, lasting)
-      },
+      harm: harmProcess(server, relay, evict),
       records: Effect.map(items(server.port), (all) =>
         all.filter(({ expires }) => expires === -1 || expires * 1_000 > Date.now()).map(({ key }) => key)
       ),
@@ -103,15 +125,39 @@ export const memcachedServer = (options: ServerOptions): Effect.Effect<Server, u
     }
   })
 
-const beginning =
-  <E2>(first: Effect.Effect<void, E2>) =>
-  <A, E, R>(then: Effect.Effect<A, E, R>): Effect.Effect<A, E | E2, R> =>
-    Effect.zipRight(first, then)
+/** Keys that have not expired. Redis counts no others. */
+const redisKeys = (ask: (...command: ReadonlyArray<string>) => Effect.Effect<string, Error>) =>
+  Effect.map(ask("KEYS", "*"), (answer) =>
+    answer.split("\r\n").filter((line) => line !== "" && !/^[*$]\d+$/.test(line))
+  )
+
+const evictHalf = `for _, key in ipairs(redis.call('KEYS', '*')) do
+  if math.random() < 0.5 then redis.call('UNLINK', key) end
+end`
+
+export const redisServer = (options: ServerOptions): Effect.Effect<Server<ServerDescription>, unknown, Scope.Scope> =>
+  Effect.gen(function* () {
+    const server = yield* redis()
+    const relay = options.faulty ? yield* relayed(server.port) : undefined
+    const clients = Effect.map(server.ask("INFO", "clients"), (said) =>
+      Number(/connected_clients:(\d+)/.exec(said)?.[1])
+    )
+    const idle = yield* clients
+    return {
+      store: { _tag: "redis", url: `redis://${relay?.address ?? server.address}`, timeout: patienceOf(options) },
+      harm: harmProcess(server, relay, server.ask("EVAL", evictHalf, "0")),
+      records: redisKeys(server.ask),
+      connections: Effect.map(clients, (now) => Math.max(0, now - idle))
+    }
+  })
 
 let tables = 0
 
 /** @param url of a server that runs already and must not be restarted; without it a server is started */
-export const sqlServer = (options: ServerOptions, url?: string): Effect.Effect<Server, unknown, Scope.Scope> =>
+export const sqlServer = (
+  options: ServerOptions,
+  url?: string
+): Effect.Effect<Server<ServerDescription>, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const server = url === undefined ? yield* postgres : { url, embedded: undefined }
     const address = new URL(server.url)
@@ -128,7 +174,7 @@ export const sqlServer = (options: ServerOptions, url?: string): Effect.Effect<S
         Effect.scoped
       )
     yield* Effect.addFinalizer(() => Effect.ignore(query(`DROP TABLE IF EXISTS ${table}`)))
-    const store: StoreDescription = {
+    const store: ServerDescription = {
       _tag: "sql",
       url: viaRelay.href,
       table,
@@ -146,10 +192,12 @@ export const sqlServer = (options: ServerOptions, url?: string): Effect.Effect<S
         if (how === "evict") return query(`DELETE FROM ${table} WHERE random() < 0.5`)
         if (how === "restart") {
           const { embedded } = server
-          if (embedded !== undefined) return Effect.delay(embedded.start, lasting).pipe(beginning(embedded.crash))
+          if (embedded !== undefined) return between(embedded.crash, lasting, embedded.start)
           return relay === undefined ? Effect.die("no relay") : relay.reset
         }
-        return relay === undefined ? Effect.die("no relay") : harmNetwork(relay, how, lasting)
+        if (relay === undefined) return Effect.die("no relay")
+        // Its processes are many. Whoever waits sees the same of a network that loses everything.
+        return harmNetwork(relay, how === "freeze" ? "partition" : how, lasting)
       },
       records: Effect.zipRight(
         purge,
@@ -163,6 +211,12 @@ export const sqlServer = (options: ServerOptions, url?: string): Effect.Effect<S
       )
     }
   })
+
+/** The server, with a tier in front of it in each process. */
+export const tiered = (server: Server<ServerDescription>, maxStaleness: number): Server<TierDescription> => ({
+  ...server,
+  store: withTier(server.store, maxStaleness)
+})
 
 /** No server at all: the cache in the one process. */
 export const memoryServer = (maxEntries?: number): Server => ({

@@ -5,8 +5,9 @@
 import { PgClient } from "@effect/sql-pg"
 import { Cause, Effect, Exit, Fiber, Layer, Option, Redacted, type Scope } from "effect"
 import { CacheBackend, cached } from "effect-cached"
+import { Redis } from "ioredis"
 import { stamp } from "../cluster/history.js"
-import { type StoreDescription, storeLayer } from "../cluster/stores.js"
+import { type ServerDescription, storeLayer } from "../cluster/stores.js"
 import { forge, random } from "./forgeries.js"
 import { type Session, session } from "./memcachedSession.js"
 import { count, percentile, type Scenario, storeTitles } from "./scenario.js"
@@ -30,13 +31,13 @@ interface Target {
   ) => Effect.Effect<void, unknown>
 }
 
-/** The first bytes of an item of memcached are its generation: without it, an item is too easily refused. */
-const generationLength = 8
+/** The first bytes of an item are its generation, and in Redis its token: without the first, an item is too easily refused. */
+const headerLengths: Readonly<Record<ServerDescription["_tag"], number>> = { sql: 0, memcached: 8, redis: 20 }
 
 const sqlTarget = ({
   table,
   url
-}: Extract<StoreDescription, { _tag: "sql" }>): Effect.Effect<Target, unknown, Scope.Scope> =>
+}: Extract<ServerDescription, { _tag: "sql" }>): Effect.Effect<Target, unknown, Scope.Scope> =>
   Effect.map(Layer.build(PgClient.layer({ url: Redacted.make(url), maxConnections: 2 })), (context) => {
     const query = <A extends object>(text: string, parameters: ReadonlyArray<unknown>) =>
       Effect.flatMap(PgClient.PgClient, (sql) => sql.unsafe<A>(text, [...parameters])).pipe(Effect.provide(context))
@@ -60,7 +61,7 @@ const sqlTarget = ({
   })
 
 const memcachedTarget = (
-  { servers }: Extract<StoreDescription, { _tag: "memcached" }>,
+  { servers }: Extract<ServerDescription, { _tag: "memcached" }>,
   itemKeys: (one: Session) => Effect.Effect<ReadonlyArray<string>, unknown>
 ): Effect.Effect<Target, unknown, Scope.Scope> =>
   Effect.map(session(servers), (one) => ({
@@ -75,6 +76,46 @@ const memcachedTarget = (
     ),
     overwrite: (forged) => Effect.forEach(forged, ({ bytes, key }) => one.set(key, bytes, 3_600), { discard: true })
   }))
+
+const redisTarget = ({
+  url
+}: Extract<ServerDescription, { _tag: "redis" }>): Effect.Effect<Target, unknown, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => new Redis(url)),
+      (client) => Effect.sync(() => client.disconnect())
+    ),
+    (client) => ({
+      sample: Effect.promise(async () => {
+        const pipeline = client.pipeline()
+        for (let time = 0; time < 50; time++) pipeline.randomkey()
+        const keys = ((await pipeline.exec()) ?? []).flatMap(([, key]) => (typeof key === "string" ? [key] : []))
+        if (keys.length === 0) return []
+        const values = await client.mgetBuffer(keys)
+        return keys.flatMap((key, index) => {
+          const bytes = values[index]
+          return bytes === null || bytes === undefined ? [] : [{ key, bytes }]
+        })
+      }),
+      overwrite: (forged) =>
+        Effect.promise(() => {
+          const pipeline = client.pipeline()
+          for (const { bytes, key } of forged) pipeline.set(key, bytes, "EX", 3_600)
+          return pipeline.exec()
+        })
+    })
+  )
+
+const targetOn = (store: ServerDescription, records: Effect.Effect<ReadonlyArray<string>, unknown>) => {
+  switch (store._tag) {
+    case "sql":
+      return sqlTarget(store)
+    case "memcached":
+      return memcachedTarget(store, () => records)
+    case "redis":
+      return redisTarget(store)
+  }
+}
 
 const forging = (target: Target, prefix: number, until: number) =>
   Effect.gen(function* () {
@@ -150,13 +191,8 @@ export const hostile =
         () => Effect.repeat(call, { while: () => stamp() < until }),
         { concurrency: "unbounded", discard: true }
       ).pipe(Effect.provide(context))
-      const target =
-        description._tag === "sql"
-          ? yield* sqlTarget(description)
-          : description._tag === "memcached"
-            ? yield* memcachedTarget(description, () => Effect.orDie(records))
-            : yield* Effect.die("a store of one process")
-      const forger = yield* Effect.fork(forging(target, description._tag === "memcached" ? generationLength : 0, until))
+      const target = yield* targetOn(description, records)
+      const forger = yield* Effect.fork(forging(target, headerLengths[description._tag], until))
       const load = yield* Effect.fork(loading)
       yield* Effect.sleep((seconds * 1_000) / 3)
       const early = heapNow()

@@ -1,6 +1,6 @@
 /**
- * `npm run proof`: prints the table of the README. `--only stampede,outage` takes a part of it, `--store sql|memcached` one
- * store; `--operations N`, `--seconds N` (of the hour, the transactions and the hostile writer) and `--minutes N` (of the soak) more or less of it, `--profile` one kind
+ * `npm run proof`: prints the table of the README. `--only stampede,outage` takes a part of it, `--store sql|memcached|redis`
+ * one store; `--operations N`, `--seconds N` (of the hour, the transactions and the hostile writer) and `--minutes N` (of the soak) more or less of it, `--profile` one kind
  * of the soak's runs; `SEED=…` repeats the random operations and the soak's plans. `--mutations` shows instead that the
  * checkers go red when a promise is broken in a copy of the sources.
  */
@@ -10,7 +10,7 @@ import { watchdog } from "../cluster/children.js"
 import { proveMutations } from "../cluster/mutations.js"
 import { profiles } from "../cluster/profiles.js"
 import { workerEntry } from "../cluster/runner.js"
-import { memcachedServer, type ServerOptions, sqlServer } from "../cluster/servers.js"
+import { memcachedServer, redisServer, sqlServer } from "../cluster/servers.js"
 import { postgres } from "../servers/postgres.js"
 import { bundle } from "../support/bundle.js"
 import { proofWorker } from "./fleet.js"
@@ -20,10 +20,14 @@ import { frozenHolder, killedHolder } from "./leaseHolders.js"
 import { operations } from "./operations.js"
 import { outage } from "./outage.js"
 import { requestScoped } from "./requests.js"
-import type { Row, Scenario, StoreName } from "./scenario.js"
+import { type Row, type Scenario, type StoreName, type Surroundings, storeNames } from "./scenario.js"
 import { serializable } from "./serializable.js"
 import { soak } from "./soak.js"
-import { rivals, stampede } from "./stampede.js"
+import { rivals, stampede, tieredStampede } from "./stampede.js"
+import { commits } from "./tiers/commits.js"
+import { race } from "./tiers/race.js"
+import { savings } from "./tiers/savings.js"
+import { staleness } from "./tiers/staleness.js"
 import { transactions } from "./transactions.js"
 
 const { values } = parseArgs({
@@ -40,7 +44,7 @@ const { values } = parseArgs({
 const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31))
 const seconds = Number(values.seconds ?? 60)
 const minutes = Number(values.minutes ?? 2)
-const stores = (["sql", "memcached"] as const).filter((store) => values.store === undefined || values.store === store)
+const stores = storeNames.filter((store) => values.store === undefined || values.store === store)
 const chosen = profiles.filter((one) => values.profile === undefined || values.profile === one)
 
 const scenarios: Readonly<Record<string, Scenario>> = {
@@ -55,6 +59,11 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   serializable,
   requests: requestScoped,
   hostile: hostile(seconds),
+  tiers: tieredStampede,
+  staleness: staleness(Number(values.operations ?? 100_000)),
+  race,
+  commits,
+  savings,
   // the time is for all stores together
   soak: soak({ minutes: minutes / stores.length, seed, profiles: chosen })
 }
@@ -67,7 +76,7 @@ const tell = ({ kept, measured, store, what }: Row): string =>
 const table = Effect.gen(function* () {
   const unknown = names.filter((name) => scenarios[name] === undefined)
   if (unknown.length > 0 || stores.length === 0 || chosen.length === 0 || !(minutes > 0)) {
-    const takes = `--only takes ${Object.keys(scenarios).join(",")}; --store sql or memcached`
+    const takes = `--only takes ${Object.keys(scenarios).join(",")}; --store ${storeNames.join(" or ")}`
     return yield* Effect.fail(new Error(`${takes}; --profile ${profiles.join(" or ")}; --minutes more than 0`))
   }
   const surroundings = {
@@ -77,15 +86,18 @@ const table = Effect.gen(function* () {
   }
   // One server for all scenarios that do it no harm; the others start their own.
   const shared = stores.includes("sql") ? yield* postgres : undefined
-  const serverOf = (store: StoreName) => (options: ServerOptions) =>
-    store === "memcached" ? memcachedServer(options) : sqlServer(options, options.faulty ? undefined : shared?.url)
+  const servers: Readonly<Record<StoreName, Surroundings["server"]>> = {
+    sql: (options) => sqlServer(options, options.faulty ? undefined : shared?.url),
+    memcached: memcachedServer,
+    redis: redisServer
+  }
   yield* Console.log("| | store | measured |\n| --- | --- | --- |")
   let broken = 0
   for (const name of names) {
     for (const store of stores) {
       const scenario = scenarios[name]
       if (scenario === undefined) continue
-      const rows = yield* Effect.scoped(scenario({ ...surroundings, store, server: serverOf(store) }))
+      const rows = yield* Effect.scoped(scenario({ ...surroundings, store, server: servers[store] }))
       for (const row of rows) {
         yield* Console.log(tell(row))
         if (row.kept === false) broken++

@@ -25,6 +25,8 @@ export type Command =
       readonly keys: number
       readonly lasting: number
       readonly ttl: number
+      /** Which share of the calls are invalidations instead. */
+      readonly invalidating?: number
     }
   /** Mixed load over keys, some of which are always new. */
   | { readonly _tag: "Mix"; readonly lasting: number; readonly ttl: number }

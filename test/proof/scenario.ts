@@ -2,9 +2,15 @@
 import type { Effect, Scope } from "effect"
 import type { Watchdog } from "../cluster/children.js"
 import type { Server, ServerOptions } from "../cluster/servers.js"
+import type { ServerDescription } from "../cluster/stores.js"
 
-export type StoreName = "sql" | "memcached"
-export const storeTitles: Readonly<Record<StoreName, string>> = { sql: "PostgreSQL", memcached: "memcached" }
+export const storeNames = ["sql", "memcached", "redis"] as const
+export type StoreName = (typeof storeNames)[number]
+export const storeTitles: Readonly<Record<StoreName, string>> = {
+  sql: "PostgreSQL",
+  memcached: "memcached",
+  redis: "Redis"
+}
 
 export interface Row {
   readonly what: string
@@ -17,7 +23,7 @@ export interface Row {
 export interface Surroundings {
   readonly watching: Watchdog
   readonly store: StoreName
-  readonly server: (options: ServerOptions) => Effect.Effect<Server, unknown, Scope.Scope>
+  readonly server: (options: ServerOptions) => Effect.Effect<Server<ServerDescription>, unknown, Scope.Scope>
   /** The bundled workers. */
   readonly proofWorker: string
   readonly clusterWorker: string

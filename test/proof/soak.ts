@@ -3,6 +3,7 @@ import { Console, Effect } from "effect"
 import { isKept, judge, summary } from "../cluster/judge.js"
 import { isFaulty, type Profile, planFor } from "../cluster/profiles.js"
 import { runCluster } from "../cluster/runner.js"
+import { maxStalenessOf } from "../cluster/stores.js"
 import { count, type Scenario, storeTitles } from "./scenario.js"
 
 /** Of one run. */
@@ -31,9 +32,10 @@ export const soak =
         const plan = planFor(profile, seed, faults, { duration, processes: 4 })
         const verdicts = yield* Effect.scoped(
           Effect.gen(function* () {
-            const run = yield* runCluster(plan, yield* server({ faulty: isFaulty(profile) }), clusterWorker)
+            const one = yield* server({ faulty: isFaulty(profile) })
+            const run = yield* runCluster(plan, one, clusterWorker)
             operations += run.history.operations.length
-            const verdicts = judge(run, plan)
+            const verdicts = judge(run, plan, { maxStaleness: maxStalenessOf(one.store) })
             if (!isKept(verdicts)) yield* Console.error(`\n${profile} on ${summary(store, run, plan, verdicts)}\n`)
             return verdicts
           })

@@ -1,5 +1,6 @@
 /** 8 processes × 1,250 callers on one key at the same moment: how often is it computed, and who has to wait? */
 import { Effect } from "effect"
+import { withTier } from "../cluster/stores.js"
 import { ask, CannotRun, fleet, type Process, soon } from "./fleet.js"
 import type { BurstResult, CallOptions } from "./messages.js"
 import { count, type Row, type Scenario, type Surroundings, storeTitles } from "./scenario.js"
@@ -8,6 +9,8 @@ import { type SubjectName, subjectNames } from "./subjects.js"
 const processes = 8
 const fibers = 1_250
 const lasting = 500
+/** Of the tiers, in milliseconds. */
+const maxStaleness = 1_000
 
 const burst = (members: ReadonlyArray<Process>, call: CallOptions) =>
   Effect.suspend(() => {
@@ -29,13 +32,19 @@ const ofFailures = ({ failed, failure }: { failed: number; failure: string | und
 
 const measure = (
   { proofWorker, store, watching, server }: Surroundings,
-  subject: SubjectName
+  subject: SubjectName,
+  inTiers = false
 ): Effect.Effect<ReadonlyArray<Row>, unknown> =>
   Effect.gen(function* () {
-    const { store: description } = yield* server({ faulty: false })
+    const { store: below } = yield* server({ faulty: false })
+    const description = inTiers ? withTier(below, maxStaleness) : below
     const members = yield* fleet(proofWorker, watching, { subject, store: description, lease: 10_000, processes })
     const own = subject === "effect-cached"
-    const title = own ? subject : subject === "Cache" || subject === "PersistedCache" ? `Effect's ${subject}` : subject
+    const title = own
+      ? `${subject}${inTiers ? ", a tier in each process" : ""}`
+      : subject === "Cache" || subject === "PersistedCache"
+        ? `Effect's ${subject}`
+        : subject
 
     const cold = total(yield* burst(members, { key: "cold", ttl: 60_000, lasting }))
 
@@ -86,6 +95,8 @@ const measure = (
   )
 
 export const stampede: Scenario = (surroundings) => measure(surroundings, "effect-cached")
+
+export const tieredStampede: Scenario = (surroundings) => measure(surroundings, "effect-cached", true)
 
 export const rivals: Scenario = (surroundings) =>
   Effect.map(

@@ -4,12 +4,15 @@ import { KeyValueStore } from "@effect/platform"
 import { PgClient } from "@effect/sql-pg"
 import { KeyvMemcache } from "@keyv/memcache"
 import KeyvPostgres from "@keyv/postgres"
+import KeyvRedis from "@keyv/redis"
 import { BentoCache, bentostore } from "bentocache"
 import { knexDriver } from "bentocache/drivers/knex"
 import { memoryDriver } from "bentocache/drivers/memory"
+import { redisBusDriver, redisDriver } from "bentocache/drivers/redis"
 import { Cacheable, Keyv } from "cacheable"
 import { Cache, Context, Duration, Effect, Layer, Option, PrimaryKey, Redacted, Schema, type Scope } from "effect"
 import { CacheBackend, type CacheStats, cached } from "effect-cached"
+import { Redis } from "ioredis"
 import createKnex from "knex"
 import { Client } from "memjs"
 import { type StoreDescription, storeLayer } from "../cluster/stores.js"
@@ -29,6 +32,8 @@ export interface Timing {
 
 export interface Subject {
   readonly call: (key: string, timing: Timing) => Effect.Effect<Value, unknown, CacheBackend>
+  /** Of those who can. */
+  readonly invalidate: (key: string) => Effect.Effect<void, unknown, CacheBackend>
   /** Empty if the library keeps no counts. */
   readonly stats: Effect.Effect<Partial<CacheStats>>
   /** This library's own service. */
@@ -44,7 +49,8 @@ export interface Settings {
 /** How long past its time to live a value may be served, if the library can do that. */
 const grace = 600_000
 
-const noStats = Effect.succeed({})
+/** Only this library's subject is asked for more than calls. */
+const noMore = { stats: Effect.succeed({}), invalidate: () => Effect.dieMessage("not part of the comparison") } as const
 
 const ours = ({ lease, store }: Settings) =>
   Effect.gen(function* () {
@@ -63,6 +69,7 @@ const ours = ({ lease, store }: Settings) =>
           timings.set(key, timing)
           return f(key)
         }),
+      invalidate: (key) => f.invalidate(key),
       stats: Context.get(context, CacheBackend).stats,
       context
     } satisfies Subject
@@ -86,6 +93,12 @@ const effectCache = Effect.gen(function* () {
   } satisfies Subject
 })
 
+const redisClient = (url: string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => new Redis(url)),
+    (opened) => Effect.sync(() => opened.disconnect())
+  )
+
 class Request extends Schema.TaggedRequest<Request>()("Request", {
   failure: Schema.String,
   success: Schema.Struct({ id: Schema.String }),
@@ -96,7 +109,7 @@ class Request extends Schema.TaggedRequest<Request>()("Request", {
   }
 }
 
-/** Its store is a `KeyValueStore`, for which neither server has one: these few lines are what a user would write. */
+/** Its store is a `KeyValueStore`, for which no server here has one: these few lines are what a user would write. */
 const keyValueStore = (store: StoreDescription): Effect.Effect<KeyValueStore.KeyValueStore, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const unused = Effect.dieMessage("not part of the comparison")
@@ -119,6 +132,16 @@ const keyValueStore = (store: StoreDescription): Effect.Effect<KeyValueStore.Key
             )
           ),
         remove: (key) => Effect.asVoid(Effect.orDie(sql`DELETE FROM ${table} WHERE key = ${key}`)),
+        clear: unused,
+        size: unused
+      })
+    }
+    if (store._tag === "redis") {
+      const redis = yield* redisClient(store.url)
+      return KeyValueStore.makeStringOnly({
+        get: (key) => Effect.promise(async () => Option.fromNullable(await redis.get(`kv:${key}`))),
+        set: (key, value) => Effect.asVoid(Effect.promise(() => redis.set(`kv:${key}`, value, "EX", 600))),
+        remove: (key) => Effect.asVoid(Effect.promise(() => redis.del(`kv:${key}`))),
         clear: unused,
         size: unused
       })
@@ -158,26 +181,35 @@ const persistedCache = ({ store }: Settings) =>
           timing = given
           return cache.get(new Request({ key }))
         }),
-      stats: noStats
+      ...noMore
     } satisfies Subject
   })
 
-/** Two layers, the second in PostgreSQL. A stale value is served at once and recomputed in the background. */
-const bentocache = ({ store }: Settings) =>
+/** The layers of bentocache: the second in PostgreSQL, or in Redis with its bus there. */
+const bentoLayers = ({ store }: Settings) =>
   Effect.gen(function* () {
+    const two = bentostore().useL1Layer(memoryDriver({ maxItems: 10_000 }))
+    if (store._tag === "redis") {
+      const { hostname: host, port } = new URL(store.url)
+      const connection = { host, port: Number(port) }
+      return two.useL2Layer(redisDriver({ connection })).useBus(redisBusDriver({ connection }))
+    }
     if (store._tag !== "sql") return yield* Effect.fail("no driver for memcached")
     const knex = yield* Effect.acquireRelease(
       Effect.sync(() => createKnex({ client: "pg", connection: store.url, pool: { min: 0, max: 4 } })),
       (opened) => Effect.promise(() => opened.destroy())
     )
-    const bento = new BentoCache({
-      default: "two",
-      stores: {
-        two: bentostore()
-          .useL1Layer(memoryDriver({ maxItems: 10_000 }))
-          .useL2Layer(knexDriver({ connection: knex, tableName: `${store.table}_bento` }))
-      }
-    })
+    return two.useL2Layer(knexDriver({ connection: knex, tableName: `${store.table}_bento` }))
+  })
+
+/** A stale value is served at once and recomputed in the background. */
+const bentocache = (settings: Settings) =>
+  Effect.gen(function* () {
+    const layers = yield* bentoLayers(settings)
+    const bento = yield* Effect.acquireRelease(
+      Effect.sync(() => new BentoCache({ default: "two", stores: { two: layers } })),
+      (opened) => Effect.promise(() => opened.disconnectAll())
+    )
     const runtime = yield* Effect.runtime<never>()
     // The first operation creates the table; processes that start together would create it at the same time.
     yield* Effect.retry(
@@ -195,7 +227,7 @@ const bentocache = ({ store }: Settings) =>
             timeout: 0
           })
         ),
-      stats: noStats
+      ...noMore
     } satisfies Subject
   })
 
@@ -204,7 +236,9 @@ const cacheable = ({ store }: Settings) =>
     const adapter =
       store._tag === "sql"
         ? new KeyvPostgres({ uri: store.url, table: `${store.table}_keyv`, max: 4 })
-        : new KeyvMemcache(store._tag === "memcached" ? store.servers : "")
+        : store._tag === "redis"
+          ? new KeyvRedis(store.url)
+          : new KeyvMemcache(store._tag === "memcached" ? store.servers : "")
     const cache = yield* Effect.acquireRelease(
       Effect.sync(() => new Cacheable({ secondary: new Keyv({ store: adapter, throwOnErrors: false }) })),
       (opened) => Effect.promise(() => opened.disconnect())
@@ -219,7 +253,7 @@ const cacheable = ({ store }: Settings) =>
           Effect.tryPromise(() => cache.getOrSet(key, () => Effect.runPromise(compute), { ttl })),
           (value) => (value === undefined ? Effect.fail("no value") : Effect.succeed(value))
         ),
-      stats: noStats
+      ...noMore
     } satisfies Subject
   })
 

@@ -63,7 +63,9 @@ const load = (subject: Subject, command: Extract<Command, { _tag: "Load" }>) =>
     const begun = stamp()
     const one = (number: number) =>
       Effect.gen(function* () {
-        const key = `steady${number % command.keys}`
+        // In order; at random where some calls invalidate, or they would meet the same keys in all processes.
+        const place = command.invalidating === undefined ? number : Math.floor(Math.random() * command.keys)
+        const key = `steady${place % command.keys}`
         let computed = false
         const value = Effect.sync((): Value => {
           computed = true
@@ -74,8 +76,10 @@ const load = (subject: Subject, command: Extract<Command, { _tag: "Load" }>) =>
         yield* Effect.exit(value)
         const directly = micros(direct)
         computed = false
+        const invalidates = Math.random() < (command.invalidating ?? 0)
+        const call = invalidates ? subject.invalidate(key) : subject.call(key, { ttl: command.ttl, compute: value })
         const start = process.hrtime.bigint()
-        const exit = yield* Effect.exit(subject.call(key, { ttl: command.ttl, compute: value }))
+        const exit = yield* Effect.exit<unknown, unknown, CacheBackend>(call)
         calls.push({ at, took: micros(start), direct: directly, hit: !computed, failed: Exit.isFailure(exit) })
       })
     let launched = 0

@@ -6,6 +6,8 @@ import { join } from "node:path"
 import { Effect, Schedule, type Scope } from "effect"
 import { inRealTime, type Process, type Program, prepare as prepareProgram, server } from "./program.js"
 
+import type { Certificate } from "./tls.js"
+
 const program: Program = {
   name: "redis-server",
   debianPackage: "redis-server",
@@ -66,6 +68,20 @@ export const redisUrl: Effect.Effect<string, Error, Scope.Scope> = Effect.suspen
   const given = process.env["REDIS_URL"] ?? ""
   return given === "" ? Effect.map(redis(), ({ url }) => url) : Effect.succeed(given)
 })
+
+/** A Redis that speaks TLS, and nothing else. */
+export const redisWithTls = (
+  { certPath, keyPath }: Certificate,
+  /** Who vouches for clients, if they must show a certificate. */
+  clients: { readonly caPath: string } | undefined = undefined
+): Effect.Effect<Process, Error, Scope.Scope> =>
+  Effect.flatMap(folder, (files) =>
+    server(program, (port) => [
+      ...["--port", "0", "--tls-port", `${port}`, "--dir", files, ...inMemory],
+      ...["--tls-cert-file", certPath, "--tls-key-file", keyPath],
+      ...(clients === undefined ? ["--tls-auth-clients", "no"] : ["--tls-ca-cert-file", clients.caPath])
+    ])
+  )
 
 const slots = 16_384
 

@@ -18,12 +18,18 @@ export interface Wire {
     onText: (text: string) => void,
     onEnd: () => void
   ) => Effect.Effect<(text: string) => Effect.Effect<void, CacheError>, CacheError, Scope.Scope>
+  /** Called where a text was not taken in time: what it was sent on may be dead without a word. */
+  readonly reconnect?: () => void
 }
 
 /** Milliseconds after which a quiet subscriber gives a sign of life, give or take a quarter. */
 const quiet = 500
 /** Milliseconds of silence after which a line counts as lost. */
 const silence = 2_000
+/** For a text to be sent. Counted in short sleeps, as time in which this process is too busy to read answers counts for nothing. */
+const shortSleep = 100
+const longestSend = 2_000
+
 /** Milliseconds between two questions, and for all of them. */
 const askAgain = 250
 const longestProof = 5_000
@@ -37,8 +43,24 @@ const notHeard = new CacheError({
   description: `the bus did not deliver its own message within ${longestProof} ms`
 })
 
-export const overWire = ({ longest, open, send }: Wire): CacheBusService => ({
-  publish: (keys) => (keys.length === 0 ? Effect.void : send(textOf(keys, longest))),
+const notTaken = new CacheError({
+  reason: "Timeout",
+  operation: "publish",
+  description: `the bus did not take the message within ${longestSend} ms`
+})
+
+const sendTime = Effect.withClock(Effect.repeatN(Effect.sleep(shortSleep), longestSend / shortSleep - 1), Clock.make())
+
+/** A network may take everything and answer nothing: whoever invalidates must not wait for it for ever. */
+const inTime = (sent: Effect.Effect<void, CacheError>, late: () => void): Effect.Effect<void, CacheError> =>
+  Effect.raceFirst(
+    // A statement that is interrupted may wait for the same network.
+    Effect.interruptible(Effect.disconnect(sent)),
+    Effect.interruptible(Effect.zipRight(sendTime, Effect.zipRight(Effect.sync(late), Effect.fail(notTaken))))
+  )
+
+export const overWire = ({ longest, open, reconnect = () => {}, send }: Wire): CacheBusService => ({
+  publish: (keys) => (keys.length === 0 ? Effect.void : inTime(send(textOf(keys, longest)), reconnect)),
 
   subscribe: (heard, lost) =>
     Effect.gen(function* () {
@@ -58,7 +80,8 @@ export const overWire = ({ longest, open, send }: Wire): CacheBusService => ({
       }, loseOnce)
       const proof = (say: (text: string) => Effect.Effect<void, CacheError>) =>
         Effect.raceFirst(proven.await, Effect.forever(Effect.zipRight(say(question(id)), Effect.sleep(askAgain))))
-      const say = yield* Effect.tap(opened, proof).pipe(
+      const limited = Effect.map(opened, (say) => (text: string) => inTime(say(text), reconnect))
+      const say = yield* Effect.tap(limited, proof).pipe(
         Effect.timeoutFail({ duration: longestProof, onTimeout: () => notHeard })
       )
 

@@ -10,6 +10,8 @@ import type { Wire } from "./overWire.js"
 /** PostgreSQL takes texts of less than 8,000 bytes. */
 const longest = 7_900
 const longestClose = "2 seconds"
+/** Where the program's client has none. The driver has no limit of its own. */
+const connectTimeout = "5 seconds"
 
 const failed =
   (operation: "publish" | "subscribe") =>
@@ -28,7 +30,17 @@ export const postgresWire = (sql: PgClient.PgClient, channel: string): Wire => (
   // client of its own.
   open: (onText, onEnd) =>
     Effect.gen(function* () {
-      const context = yield* Layer.build(PgClient.layer({ ...sql.config, minConnections: 0, maxConnections: 1 }))
+      // PgClient waits for its first answer uninterruptibly: on a network that delivers nothing for ever, and beyond this subscription.
+      const context = yield* Effect.disconnect(
+        Layer.build(
+          PgClient.layer({
+            ...sql.config,
+            connectTimeout: sql.config.connectTimeout ?? connectTimeout,
+            minConnections: 0,
+            maxConnections: 1
+          })
+        )
+      )
       const own = Context.get(context, PgClient.PgClient)
       yield* own.listen(channel).pipe(
         Stream.runForEach((text) => Effect.sync(() => onText(text))),

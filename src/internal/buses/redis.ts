@@ -33,7 +33,8 @@ const failed =
       cause
     })
 
-export const redisWire = (client: PubSubClient, channel: string): Wire => {
+/** @param reconnect makes the client's connection anew, if that is for the bus to do */
+export const redisWire = (client: PubSubClient, channel: string, reconnect: () => void = () => {}): Wire => {
   const publish = (operation: "publish" | "subscribe") => (text: string) =>
     Effect.asVoid(Effect.tryPromise({ try: () => client.publish(channel, text), catch: failed(operation) }))
 
@@ -60,6 +61,7 @@ export const redisWire = (client: PubSubClient, channel: string): Wire => {
 
   return {
     longest,
+    reconnect,
     send: publish("publish"),
     open: (onText, onEnd) => Effect.as(line(onText, onEnd), publish("subscribe"))
   }

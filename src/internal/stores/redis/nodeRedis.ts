@@ -110,12 +110,22 @@ const refused = (cause: unknown): CacheError => cacheError("connect", cause)
 /** The server works in real time, also where a `TestClock` stands still. */
 const realTime = Clock.make()
 
+interface Connection {
+  readonly isReady: boolean
+  readonly destroy: () => void
+  readonly connect: () => Promise<unknown>
+}
+
 /** What was sent on the old connection fails. */
-const connectAnew = (client: { readonly destroy: () => void; readonly connect: () => Promise<unknown> }): void => {
+const connectAnew = (client: Connection): void => {
   client.destroy()
   // Its listener for errors hears of a failure, and it tries again by itself.
   client.connect().catch(() => {})
 }
+
+/** node-redis refuses TLS for an address that begins with `redis:`. */
+const addressOf = (url: string, { tls }: ConnectionSettings): string =>
+  tls === undefined ? url : url.replace(/^redis:/, "rediss:")
 
 /**
  * Connects to one server. Waits for the first attempt only: if no server answers, it goes on trying in the background, and commands
@@ -125,11 +135,12 @@ export const connectOne = (settings: ConnectionSettings) =>
   Effect.gen(function* () {
     const { createClient } = yield* load
     let hasConnected = false
+    let failure: unknown
     const client = yield* Effect.acquireRelease(
       Effect.try({
         try: () =>
           createClient({
-            url: settings.urls[0],
+            url: addressOf(settings.urls[0], settings),
             ...(settings.database === undefined ? {} : { database: settings.database }),
             ...shared(settings, () => hasConnected)
           }),
@@ -142,9 +153,11 @@ export const connectOne = (settings: ConnectionSettings) =>
       const goOn = () => resume(Effect.void)
       client.on("ready", () => {
         hasConnected = true
+        failure = undefined
         goOn()
       })
       client.on("error", (cause: unknown) => {
+        failure = cause
         if (!isRefusal(cause)) goOn()
       })
       // The server, or the network, may take the connection and never greet: node-redis would wait for ever.
@@ -162,8 +175,14 @@ export const connectOne = (settings: ConnectionSettings) =>
       )
       client.connect().then(goOn, (cause: unknown) => resume(Effect.fail(refused(cause))))
     })
-    return client
+    /** Why there is no connection, if that is known. Of that node-redis says only that it is offline. */
+    return { client, failure: () => failure }
   })
+
+/** Makes the connection anew. Without one the client connects already. */
+export const reconnect = (client: Connection): void => {
+  if (client.isReady) connectAnew(client)
+}
 
 const retryCluster = "1 second"
 
@@ -176,7 +195,7 @@ const connectCluster = (settings: ConnectionSettings): Effect.Effect<RedisClient
       Effect.try({
         try: () =>
           createCluster({
-            rootNodes: settings.urls.map((url) => ({ url })),
+            rootNodes: settings.urls.map((url) => ({ url: addressOf(url, settings) })),
             defaults: shared(settings, () => hasConnected)
           }),
         catch: refused
@@ -202,11 +221,20 @@ const connectCluster = (settings: ConnectionSettings): Effect.Effect<RedisClient
     }
   })
 
+const noConnection = (cause: unknown): Error =>
+  new Error(`no connection: ${(cause instanceof Error && cause.message) || String(cause)}`, { cause })
+
 export const connect = (settings: ConnectionSettings): Effect.Effect<RedisClient, CacheError, Scope.Scope> =>
   settings.isCluster
     ? connectCluster(settings)
-    : Effect.map(connectOne(settings), (client) => ({
-        ...fromClient(client),
-        // Otherwise it connects already.
-        reconnect: () => client.isReady && connectAnew(client)
-      }))
+    : Effect.map(connectOne(settings), ({ client, failure }) => {
+        const { isCluster, send } = fromClient(client)
+        return {
+          isCluster,
+          send: (key, command) => {
+            const why = client.isReady ? undefined : failure()
+            return why === undefined ? send(key, command) : Promise.reject(noConnection(why))
+          },
+          reconnect: () => reconnect(client)
+        }
+      })
