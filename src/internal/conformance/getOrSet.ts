@@ -4,6 +4,7 @@
 import { expect } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Option, TestClock } from "effect"
 import type { CacheBackendService } from "../../CacheBackend.js"
+import type { CacheError } from "../../CacheError.js"
 import { crowd, ground, type It, live, together, waiting } from "./ground.js"
 
 /** An effect that counts its runs. */
@@ -235,6 +236,48 @@ export const getOrSetTests = (it: It): void => {
       })
       expect(yield* whileComputing(cache, key("a"), looking)).toBe("computed")
       expect(yield* cache.get(key("a"))).toStrictEqual(Option.some("computed"))
+    })
+  )
+
+  it.effect("prolongs a large stale value that refresh says is still right, and gives back a lease on it", () =>
+    Effect.gen(function* () {
+      const { cache, key } = yield* ground
+      const value = Array.from({ length: 4_000 }, (_, index) => ({ index, text: `${index} ü` }))
+      let refresh: Effect.Effect<Option.Option<typeof value>> = Effect.succeedNone
+      let runs = 0
+      const get = cache.getOrSet(
+        key("a"),
+        Effect.sync(() => {
+          runs++
+          return value
+        }),
+        { ttl: "10 seconds", stale: "1 hour", groups: [key("g")], refresh: () => refresh }
+      )
+      yield* get
+      yield* TestClock.adjust("10 seconds")
+      expect(yield* get).toStrictEqual(value)
+      yield* TestClock.adjust(9_999)
+      expect(yield* cache.get(key("a"))).toStrictEqual(Option.some(value))
+      yield* TestClock.adjust(1)
+      const begun = yield* Deferred.make<void>()
+      refresh = Effect.zipRight(Deferred.succeed(begun, undefined), Effect.never)
+      const caller = yield* Effect.fork(get)
+      yield* Deferred.await(begun)
+      yield* Fiber.interrupt(caller)
+      refresh = Effect.succeedNone
+      // The caller does not wait until the store has its lease back.
+      const prolonged: Effect.Effect<unknown, CacheError> = Effect.flatMap(
+        Effect.zipRight(get, cache.get(key("a"))),
+        (found) =>
+          Option.isSome(found)
+            ? Effect.succeed(found.value)
+            : live(Effect.sleep("5 millis")).pipe(Effect.zipRight(prolonged))
+      )
+      expect(yield* prolonged).toStrictEqual(value)
+      expect(runs).toBe(1)
+      yield* cache.invalidateGroup(key("g"))
+      yield* get
+      expect(runs).toBe(2)
     })
   )
 

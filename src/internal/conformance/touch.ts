@@ -23,6 +23,20 @@ export const touchTests = (it: It): void => {
     })
   )
 
+  it.effect("changes the times of a large value and nothing else, its groups included", () =>
+    Effect.gen(function* () {
+      const { cache, key } = yield* ground
+      const value = Array.from({ length: 4_000 }, (_, index) => ({ index, text: `${index} ü` }))
+      yield* cache.set(key("a"), value, { ttl: "10 seconds", groups: [key("g"), key("h")] })
+      for (const ttl of ["1 hour", "1 minute", "1 day"] as const) {
+        expect(yield* cache.touch(key("a"), ttl)).toBe(true)
+        expect(yield* cache.get(key("a"))).toStrictEqual(Option.some(value))
+      }
+      yield* cache.invalidateGroup(key("h"))
+      expect(yield* cache.get(key("a"))).toStrictEqual(Option.none())
+    })
+  )
+
   it.effect("gives the layer's default ttl when there is no other", () =>
     Effect.gen(function* () {
       const { cache, key } = yield* ground
