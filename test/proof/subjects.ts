@@ -89,7 +89,7 @@ const effectCache = Effect.gen(function* () {
         timing = given
         return cache.get(key)
       }),
-    stats: noStats
+    ...noMore
   } satisfies Subject
 })
 
