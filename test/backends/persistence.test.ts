@@ -102,6 +102,9 @@ for (const [name, backend] of Object.entries(everyBackend())) {
           assert.deepStrictEqual(yield* there, ["short", "forever", "short of many", "forever of many"])
           yield* TestClock.adjust("10 seconds")
           assert.deepStrictEqual(yield* there, ["forever", "forever of many"])
+          // longer than the layer's own default
+          yield* TestClock.adjust("10 minutes")
+          assert.deepStrictEqual(yield* there, ["forever", "forever of many"])
         })
       )
     )
