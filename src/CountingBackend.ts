@@ -7,7 +7,7 @@ import { Context, Effect, Layer } from "effect"
 import { CacheBackend, type CacheBackendService } from "./CacheBackend.js"
 import { engine } from "./internal/backend/engine.js"
 import { make } from "./internal/backend/make.js"
-import { identityOf, type Store } from "./internal/stores/Store.js"
+import { amendThrough, identityOf, type Store } from "./internal/stores/Store.js"
 
 const operationNames = [
   "get",
@@ -36,7 +36,7 @@ export type Operation = (typeof operationNames)[number]
 const primitiveNames = ["read", "write", "add", "replace", "remove", "clear"] as const
 
 /**
- * The primitives of a store. Each call of one is a round trip, if the store is on a server.
+ * The primitives of a store. Each call of one is a round trip, if the store is on a server. `amend` counts as the `replace` that it is.
  *
  * @since 0.1.0
  * @category models
@@ -92,6 +92,7 @@ const countingStore = (below: Store, count: (name: Primitive) => void): Store =>
     },
     add: (key, entry) => counted("add", () => below.add(key, entry)),
     replace: (key, token, entry) => counted("replace", () => below.replace(key, token, entry)),
+    ...amendThrough(below, (amended) => counted("replace", () => amended)),
     remove: (keys) => counted("remove", () => below.remove(keys)),
     clear: counted("clear", () => below.clear),
     ...(below.size === undefined ? {} : { size: below.size })

@@ -7,8 +7,10 @@ import * as PgClient from "@effect/sql-pg/PgClient"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Redacted, type Scope } from "effect"
 import { CacheBackend, type CacheStore, cached, StoreBackend, TieredBackend } from "effect-cached"
+import * as Encryption from "effect-cached/Encryption"
 import * as RedisBackend from "effect-cached/RedisBackend"
 import * as SqlBackend from "effect-cached/SqlBackend"
+import { CountingBackend } from "effect-cached/testing"
 import { inject } from "vitest"
 import { redis } from "../servers/redis.js"
 import { type Relay, relayTo } from "../servers/relay.js"
@@ -106,6 +108,7 @@ const recording = Effect.map(memoryStore, (memory) => {
 describe("amend through the stores around a store", () => {
   const around: Record<string, (below: Layer.Layer<CacheBackend, unknown>) => Layer.Layer<CacheBackend, unknown>> = {
     "a backend": (below) => below,
+    "a backend that counts": (below) => CountingBackend.layer(below),
     "a tier over it": (below) => TieredBackend.layer({ maxStaleness: "20 millis" }).pipe(Layer.provide(below))
   }
   for (const [name, over] of Object.entries(around)) {
@@ -148,14 +151,20 @@ describe("a value of 400 kB", () => {
     unknown,
     Scope.Scope
   >
+  const onPostgres: Through = Effect.gen(function* () {
+    const url = new URL(inject("postgresUrl"))
+    const relay = yield* relayTo({ host: url.hostname, port: Number(url.port) })
+    url.host = relay.address
+    const client = PgClient.layer({ url: Redacted.make(url.href), maxConnections: 4 })
+    return { relay, layer: SqlBackend.layer({ table: freshTable() }).pipe(Layer.provide(client)) }
+  })
+  const encryption = Encryption.aesGcm({ keys: [Redacted.make(randomBytes(32))] })
   const servers: Record<string, Through> = {
-    PostgreSQL: Effect.gen(function* () {
-      const url = new URL(inject("postgresUrl"))
-      const relay = yield* relayTo({ host: url.hostname, port: Number(url.port) })
-      url.host = relay.address
-      const client = PgClient.layer({ url: Redacted.make(url.href), maxConnections: 4 })
-      return { relay, layer: SqlBackend.layer({ table: freshTable() }).pipe(Layer.provide(client)) }
-    }),
+    PostgreSQL: onPostgres,
+    "PostgreSQL, encrypted": Effect.map(onPostgres, ({ layer, relay }) => ({
+      relay,
+      layer: StoreBackend.transform(layer, encryption)
+    })),
     Redis: Effect.gen(function* () {
       const url = new URL((yield* redis()).url)
       const relay = yield* relayTo({ host: url.hostname, port: Number(url.port) })

@@ -145,6 +145,25 @@ const overSteps = (below: Store, steps: ReadonlyArray<ByteTransform>): Store => 
       : below.write(fiber, writable, (others) => onWritten([...rejected, ...others]), onFailure)
   }
 
+  /**
+   * What stands below stays there, so it must be the very bytes that were read or written: a value that is encoded again may become
+   * other bytes.
+   */
+  const amendEncoded = ({ amend }: Store): Pick<Store, "amend"> =>
+    amend === undefined
+      ? {}
+      : {
+          amend: (key, token, entry, before) =>
+            Effect.suspend(() => {
+              const { value } = entry
+              const known = value === undefined ? undefined : storedAs.get(value.payload as Uint8Array)
+              if (value === undefined || before.value === undefined || known === undefined) {
+                return Effect.flatMap(encoded(key, entry), (stored) => below.replace(key, token, stored))
+              }
+              return amend(key, token, withPayload(entry, value, known), withPayload(before, before.value, known))
+            })
+        }
+
   return {
     ...identityOf(below),
     // Remembered entries are encoded ones.
@@ -172,6 +191,7 @@ const overSteps = (below: Store, steps: ReadonlyArray<ByteTransform>): Store => 
     add: (key, entry) => Effect.suspend(() => Effect.flatMap(encoded(key, entry), (stored) => below.add(key, stored))),
     replace: (key, token, entry) =>
       Effect.suspend(() => Effect.flatMap(encoded(key, entry), (stored) => below.replace(key, token, stored))),
+    ...amendEncoded(below),
     remove: (keys) => below.remove(keys),
     clear: below.clear,
     ...(below.size === undefined ? {} : { size: below.size })
