@@ -1,0 +1,116 @@
+/** The site of the documentation: `npm run docs` builds it. It loads nothing from other hosts, and its search works offline. */
+import { readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { type DefaultTheme, defineConfig } from "vitepress"
+
+const docs = fileURLToPath(new URL("..", import.meta.url))
+
+const manifest: { readonly version: string; readonly exports: Readonly<Record<string, unknown>> } = JSON.parse(
+  readFileSync(join(docs, "../package.json"), "utf8")
+)
+
+const modules: ReadonlyArray<DefaultTheme.SidebarItem> = Object.keys(manifest.exports)
+  .filter((path) => path !== "./package.json")
+  .map((path) =>
+    path === "."
+      ? {
+          text: "effect-cached",
+          link: "/api/index/",
+          items: ["MemoryBackend", "TieredBackend", "NoopBackend", "StoreBackend", "CacheStore", "ByteStore"].map(
+            (name) => ({ text: name, link: `/api/index/namespaces/${name}` })
+          )
+        }
+      : { text: path.slice(2), link: `/api/${path.slice(2)}` }
+  )
+
+const guides: Array<DefaultTheme.SidebarItem> = [
+  {
+    text: "Begin",
+    items: [
+      { text: "Getting started", link: "/getting-started" },
+      { text: "How it works", link: "/how-it-works" },
+      { text: "Choosing a backend", link: "/backends" },
+      { text: "When not to use it", link: "/when-not" }
+    ]
+  },
+  {
+    text: "Use",
+    items: [
+      { text: "Options", link: "/options" },
+      { text: "Operations", link: "/operations" },
+      { text: "Groups", link: "/groups" },
+      { text: "Transactions", link: "/transactions" },
+      { text: "Tiers and buses", link: "/tiers" },
+      { text: "Many keys", link: "/many-keys" },
+      { text: "Computations", link: "/computations" },
+      { text: "Testing your program", link: "/testing" }
+    ]
+  },
+  {
+    text: "Run",
+    items: [
+      { text: "In production", link: "/production" },
+      { text: "Observability", link: "/observability" },
+      { text: "What is promised", link: "/promises" }
+    ]
+  },
+  {
+    text: "Look up",
+    items: [
+      { text: "Recipes", link: "/recipes" },
+      { text: "Pitfalls", link: "/pitfalls" },
+      { text: "Questions and answers", link: "/faq" },
+      { text: "Coming from another cache", link: "/coming-from" }
+    ]
+  }
+]
+
+/** A drawing as part of the page, so that it follows the page's light and dark; the page's own style sheet has its colours. */
+const drawing = (file: string, alternative: string): string =>
+  readFileSync(file, "utf8")
+    .replace(/<style>[\s\S]*?<\/style>/, "")
+    .replace("<svg ", `<svg role="img" aria-label="${alternative.replaceAll('"', "&quot;")}" `)
+    .trim()
+
+export default defineConfig({
+  title: "effect-cached",
+  description:
+    "Memoize any Effect in a shared cache: no stampede, no stale write, no dead cache server reaches the user.",
+  lang: "en",
+  cleanUrls: false,
+  lastUpdated: false,
+  // the site may stand in a folder: npm run docs -- --base /effect-cached/
+  head: [["link", { rel: "icon", href: "data:," }]],
+  markdown: {
+    config: (md) => {
+      const otherwise = md.renderer.rules["image"]
+      md.renderer.rules["image"] = (tokens, index, options, env, self) => {
+        const source = tokens[index]?.attrGet("src") ?? ""
+        const page: unknown = env.path
+        if (/pictures\/.*\.svg$/.test(source) && typeof page === "string")
+          return drawing(join(dirname(page), source), tokens[index]?.content ?? "")
+        return otherwise?.(tokens, index, options, env, self) ?? ""
+      }
+    }
+  },
+  themeConfig: {
+    nav: [
+      { text: "Guide", link: "/getting-started" },
+      { text: "Options", link: "/options" },
+      { text: "Production", link: "/production" },
+      { text: "API", link: "/api/index/" },
+      { text: manifest.version, link: "/changelog" }
+    ],
+    sidebar: {
+      "/api/": [
+        { text: "API reference", items: [...modules] },
+        { text: "Guides", link: "/getting-started" }
+      ],
+      "/": [...guides, { text: "API reference", link: "/api/index/" }]
+    },
+    outline: [2, 3],
+    search: { provider: "local" },
+    docFooter: { prev: "Before", next: "Next" }
+  }
+})
