@@ -43,6 +43,7 @@ const guides: Array<DefaultTheme.SidebarItem> = [
       { text: "Transactions", link: "/transactions" },
       { text: "Tiers and buses", link: "/tiers" },
       { text: "Many keys", link: "/many-keys" },
+      { text: "Keys and methods", link: "/keys" },
       { text: "Computations", link: "/computations" },
       { text: "Testing your program", link: "/testing" }
     ]
@@ -52,7 +53,8 @@ const guides: Array<DefaultTheme.SidebarItem> = [
     items: [
       { text: "In production", link: "/production" },
       { text: "Observability", link: "/observability" },
-      { text: "What is promised", link: "/promises" }
+      { text: "What is promised", link: "/promises" },
+      { text: "Proof", link: "/proof" }
     ]
   },
   {
@@ -61,7 +63,9 @@ const guides: Array<DefaultTheme.SidebarItem> = [
       { text: "Recipes", link: "/recipes" },
       { text: "Pitfalls", link: "/pitfalls" },
       { text: "Questions and answers", link: "/faq" },
-      { text: "Coming from another cache", link: "/coming-from" }
+      { text: "Coming from another cache", link: "/coming-from" },
+      { text: "Architecture", link: "/architecture" },
+      { text: "Changelog", link: "/changelog" }
     ]
   }
 ]
