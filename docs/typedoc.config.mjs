@@ -26,11 +26,13 @@ export default {
   excludeExternals: true,
   excludeInternal: true,
   excludePrivate: true,
+  excludeTags: ["@since"],
   hidePageHeader: true,
   hideBreadcrumbs: true,
   useCodeBlocks: true,
   expandObjects: false,
   parametersFormat: "table",
+  classPropertiesFormat: "table",
   typeAliasPropertiesFormat: "table",
   pageTitleTemplates: {
     index: "API reference",

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type DefaultTheme, defineConfig } from "vitepress"
+import { refuseForeign } from "./foreign.js"
 
 const docs = fileURLToPath(new URL("..", import.meta.url))
 
@@ -86,6 +87,7 @@ export default defineConfig({
   lastUpdated: false,
   // the site may stand in a folder: npm run docs -- --base /effect-cached/
   head: [["link", { rel: "icon", href: "data:," }]],
+  buildEnd: ({ outDir }) => refuseForeign(outDir),
   markdown: {
     config: (md) => {
       const otherwise = md.renderer.rules["image"]
@@ -114,7 +116,15 @@ export default defineConfig({
       "/": [...guides, { text: "API reference", link: "/api/index/" }]
     },
     outline: [2, 3],
-    search: { provider: "local" },
+    search: {
+      provider: "local",
+      options: {
+        miniSearch: {
+          // of two that fit, the guide explains more than the reference
+          searchOptions: { boostDocument: (page: string) => (page.startsWith("/api/") ? 0.3 : 1) }
+        }
+      }
+    },
     docFooter: { prev: "Before", next: "Next" }
   }
 })
