@@ -30,6 +30,7 @@ const guides: Array<DefaultTheme.SidebarItem> = [
     text: "Begin",
     items: [
       { text: "Getting started", link: "/getting-started" },
+      { text: "Step by step", link: "/step-by-step" },
       { text: "How it works", link: "/how-it-works" },
       { text: "Choosing a backend", link: "/backends" },
       { text: "When not to use it", link: "/when-not" }

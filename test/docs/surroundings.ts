@@ -34,6 +34,9 @@ const surroundings: Readonly<Record<string, string>> = {
   CityRepo:
     'declare class CityRepo extends (await import("effect")).Context.Tag("CityRepo")<CityRepo, { readonly bySlug: (slug: string) => import("effect").Effect.Effect<City> }>() {}',
   cityBySlug: 'declare const cityBySlug: import("effect-cached").CachedFunction<[slug: string], object, never, never>',
+  findProduct: 'declare const findProduct: (id: number) => import("effect").Effect.Effect<{ readonly cents: number }>',
+  updatePrice: 'declare const updatePrice: (id: number, cents: number) => import("effect").Effect.Effect<void>',
+  product: 'declare const product: import("effect-cached").CachedFunction<[id: number], object, never, never>',
   sql: 'declare const sql: import("@effect/sql/SqlClient").SqlClient',
   update: 'declare const update: import("effect").Effect.Effect<void>',
   slug: "declare const slug: string",
