@@ -39,7 +39,7 @@ const loggedIn = (path: string): ReadonlyArray<string> => {
 it("docs/production.md has every text that is logged", () => {
   const logged = sources
     .flatMap(loggedIn)
-    .filter((line) => /^(The c|Cache |Recomputing|This c|memcached: )/.test(line))
+    .filter((line) => /^(The c|A value |Cache |Recomputing|This c|memcached: )/.test(line))
     // The page quotes the first sentence or less.
     .map((line) => words(line.split(/ \(|[.:](?= )/, line.startsWith("memcached: ") ? 2 : 1).join(":")).trim())
   assert.isAtLeast(logged.length, 15)
@@ -58,7 +58,9 @@ it("the texts that docs/production.md quotes are in the source", () => {
   // Between these parts the source has an expression.
   const parts = quoted
     .flatMap((line) =>
-      line.split(/^Cache (?:failed |purge |maintenance )?|…|<\w+>|[(:]|ttl(?= returned)|5 times|connect ECONN\w+/)
+      line.split(
+        /^Cache (?:failed |purge |maintenance )?|…|<\w+>|[(:]|ttl(?= returned)| (?=threw an error)|5 times|connect ECONN\w+/
+      )
     )
     .map((part) => words(part).trim())
   // What the database says is not ours.

@@ -47,6 +47,8 @@ const guides: Array<DefaultTheme.SidebarItem> = [
       { text: "Many keys", link: "/many-keys" },
       { text: "Keys and methods", link: "/keys" },
       { text: "Computations", link: "/computations" },
+      { text: "Compression and encryption", link: "/compression-and-encryption" },
+      { text: "Adapters", link: "/adapters" },
       { text: "Testing your program", link: "/testing" }
     ]
   },
