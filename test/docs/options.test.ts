@@ -59,10 +59,13 @@ const own: ReadonlyArray<readonly [string, ReadonlyArray<string>]> = [
   ["### SQL", optionsIn("src/SqlBackend.ts", "SqlBackendOptions")],
   ["### Memcached", optionsIn("src/internal/stores/memcached/settings.ts", "MemcachedOptions")],
   ["### Redis", optionsIn("src/RedisBackend.ts", "RedisBackendOptions")],
-  ["### Tier", optionsIn("src/TieredBackend.ts", "TieredBackendOptions")]
+  ["### Tier", optionsIn("src/TieredBackend.ts", "TieredBackendOptions")],
+  ["### Compression", optionsIn("src/Compression.ts", "GzipOptions")],
+  ["### Encryption", optionsIn("src/Encryption.ts", "AesGcmOptions")],
+  ["### KeyValueStore", optionsIn("src/KeyValueStore.ts", "KeyValueStoreOptions")]
 ]
 
 it.each(own)("%s: each of the backend's own options is in its table", (title, options) => {
-  assert.isAtLeast(options.length, 3)
+  assert.isAtLeast(options.length, 1)
   assert.sameMembers([...rows(section(title))], [...options])
 })
