@@ -58,7 +58,8 @@ const guides: Array<DefaultTheme.SidebarItem> = [
       { text: "In production", link: "/production" },
       { text: "Observability", link: "/observability" },
       { text: "What is promised", link: "/promises" },
-      { text: "Proof", link: "/proof" }
+      { text: "Proof", link: "/proof" },
+      { text: "Speed", link: "/speed" }
     ]
   },
   {
