@@ -1,6 +1,7 @@
 /** What `@effect/platform` promises of a key-value store holds over every backend. */
 import { KeyValueStore } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { Effect, Layer, Option, Schema, TestClock } from "effect"
 import { CacheBackend, CacheError, MemoryBackend, StoreBackend } from "effect-cached"
 import * as Cached from "effect-cached/KeyValueStore"
@@ -26,21 +27,21 @@ for (const [name, backend] of Object.entries(everyBackend())) {
     it.effect("set, get, remove and clear", () =>
       withStore((store) =>
         Effect.gen(function* () {
-          assert.deepStrictEqual(yield* store.get("foo"), Option.none())
+          deepStrictEqual(yield* store.get("foo"), Option.none())
           yield* store.set("/foo/bar", "bar")
           yield* store.set("foo", "foo")
           yield* store.set("foo", "second")
-          assert.deepStrictEqual(yield* store.get("/foo/bar"), Option.some("bar"))
-          assert.deepStrictEqual(yield* store.get("foo"), Option.some("second"))
+          deepStrictEqual(yield* store.get("/foo/bar"), Option.some("bar"))
+          deepStrictEqual(yield* store.get("foo"), Option.some("second"))
           assert.isTrue(yield* store.has("foo"))
           assert.isFalse(yield* store.has("bar"))
           yield* sizeIs(store, 2)
           yield* store.remove("foo")
           yield* store.remove("never there")
-          assert.deepStrictEqual(yield* store.get("foo"), Option.none())
+          deepStrictEqual(yield* store.get("foo"), Option.none())
           yield* sizeIs(store, 1)
           yield* store.clear
-          assert.deepStrictEqual(yield* store.get("/foo/bar"), Option.none())
+          deepStrictEqual(yield* store.get("/foo/bar"), Option.none())
           yield* sizeIs(store, 0)
         })
       )
@@ -49,18 +50,18 @@ for (const [name, backend] of Object.entries(everyBackend())) {
     it.effect("modify, of texts and bytes, where there is a value", () =>
       withStore((store) =>
         Effect.gen(function* () {
-          assert.deepStrictEqual(yield* store.modify("foo", (text) => `${text}bar`), Option.none())
+          deepStrictEqual(yield* store.modify("foo", (text) => `${text}bar`), Option.none())
           yield* sizeIs(store, 0)
           yield* store.set("foo", "bar")
-          assert.deepStrictEqual(yield* store.modify("foo", (text) => `${text}bar`), Option.some("barbar"))
-          assert.deepStrictEqual(yield* store.get("foo"), Option.some("barbar"))
+          deepStrictEqual(yield* store.modify("foo", (text) => `${text}bar`), Option.some("barbar"))
+          deepStrictEqual(yield* store.get("foo"), Option.some("barbar"))
           yield* sizeIs(store, 1)
           yield* store.set("bytes", Uint8Array.of(1, 2))
-          assert.deepStrictEqual(
+          deepStrictEqual(
             yield* store.modifyUint8Array("bytes", (bytes) => bytes.map((byte) => byte + 1)),
             Option.some(Uint8Array.of(2, 3))
           )
-          assert.deepStrictEqual(yield* store.getUint8Array("bytes"), Option.some(Uint8Array.of(2, 3)))
+          deepStrictEqual(yield* store.getUint8Array("bytes"), Option.some(Uint8Array.of(2, 3)))
         })
       )
     )
@@ -78,7 +79,7 @@ for (const [name, backend] of Object.entries(everyBackend())) {
         const wanted = yield* Effect.flatMap(KeyValueStore.KeyValueStore, read).pipe(
           Effect.provide(KeyValueStore.layerMemory)
         )
-        assert.deepStrictEqual(yield* withStore(read), wanted)
+        deepStrictEqual(yield* withStore(read), wanted)
       })
     )
 
@@ -88,15 +89,15 @@ for (const [name, backend] of Object.entries(everyBackend())) {
           const prefixed = KeyValueStore.prefix(store, "prefix/")
           yield* prefixed.set("foo", "bar")
           yield* prefixed.modify("foo", (text) => `${text}bar`)
-          assert.deepStrictEqual(yield* prefixed.get("foo"), Option.some("barbar"))
+          deepStrictEqual(yield* prefixed.get("foo"), Option.some("barbar"))
           assert.isTrue(yield* prefixed.has("foo"))
-          assert.deepStrictEqual(yield* store.get("prefix/foo"), Option.some("barbar"))
+          deepStrictEqual(yield* store.get("prefix/foo"), Option.some("barbar"))
 
           const users = store.forSchema(User)
           yield* users.set("foo", new User({ name: "foo", age: 42 }))
           yield* users.modify("foo", (user) => new User({ ...user, age: 43 }))
-          assert.deepStrictEqual(yield* users.get("foo"), Option.some(new User({ name: "foo", age: 43 })))
-          assert.deepStrictEqual(yield* KeyValueStore.prefix(users, "prefix/").get("missing"), Option.none())
+          deepStrictEqual(yield* users.get("foo"), Option.some(new User({ name: "foo", age: 43 })))
+          deepStrictEqual(yield* KeyValueStore.prefix(users, "prefix/").get("missing"), Option.none())
         })
       )
     )
@@ -107,7 +108,7 @@ for (const [name, backend] of Object.entries(everyBackend())) {
           const keys = ["", "/", "a b", "ä", "\u0000", "\ud800", "k".repeat(1_000), `${"k".repeat(1_000)}!`]
           for (const key of keys) yield* store.set(key, `value of ${key.length} ${keys.indexOf(key)}`)
           for (const key of keys) {
-            assert.deepStrictEqual(yield* store.get(key), Option.some(`value of ${key.length} ${keys.indexOf(key)}`))
+            deepStrictEqual(yield* store.get(key), Option.some(`value of ${key.length} ${keys.indexOf(key)}`))
           }
         })
       )
@@ -196,7 +197,7 @@ describe("KeyValueStore", () => {
     Effect.gen(function* () {
       const store = yield* KeyValueStore.KeyValueStore
       yield* (yield* CacheBackend).set(["keyValueStore", "foo"], { other: 1 })
-      assert.deepStrictEqual(yield* store.get("foo"), Option.none())
+      deepStrictEqual(yield* store.get("foo"), Option.none())
     }).pipe(Effect.provide(Cached.layer().pipe(Layer.provideMerge(MemoryBackend.layer()))))
   )
 })

@@ -1,6 +1,7 @@
 /** What `@effect/experimental` promises of a persistence holds over every backend. */
 import { Persistence as Experimental, RequestResolver as Persisted, PersistedCache } from "@effect/experimental"
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { Duration, Effect, Exit, Layer, Option, PrimaryKey, Request, RequestResolver, Schema, TestClock } from "effect"
 import { CacheBackend, CacheError, MemoryBackend, StoreBackend } from "effect-cached"
 import * as Persistence from "effect-cached/Persistence"
@@ -58,7 +59,7 @@ for (const [name, backend] of Object.entries(everyBackend())) {
       withStores((make) =>
         Effect.gen(function* () {
           const store = yield* make("users")
-          assert.deepStrictEqual(yield* store.get("a"), Option.none())
+          deepStrictEqual(yield* store.get("a"), Option.none())
           yield* store.set("a", { name: "a" }, none)
           yield* store.setMany([
             ["b", ["b"], seconds(10)],
@@ -66,8 +67,8 @@ for (const [name, backend] of Object.entries(everyBackend())) {
             ["d", "first", none],
             ["d", "last", seconds(10)]
           ])
-          assert.deepStrictEqual(yield* store.get("a"), Option.some({ name: "a" }))
-          assert.deepStrictEqual(yield* store.getMany(["d", "a", "missing", "c", "b", "a"]), [
+          deepStrictEqual(yield* store.get("a"), Option.some({ name: "a" }))
+          deepStrictEqual(yield* store.getMany(["d", "a", "missing", "c", "b", "a"]), [
             Option.some("last"),
             Option.some({ name: "a" }),
             Option.none(),
@@ -75,11 +76,11 @@ for (const [name, backend] of Object.entries(everyBackend())) {
             Option.some(["b"]),
             Option.some({ name: "a" })
           ])
-          assert.deepStrictEqual(yield* store.getMany([]), [])
+          deepStrictEqual(yield* store.getMany([]), [])
           yield* store.setMany([])
           yield* store.remove("a")
           yield* store.remove("never there")
-          assert.deepStrictEqual(yield* store.get("a"), Option.none())
+          deepStrictEqual(yield* store.get("a"), Option.none())
         })
       )
     )
@@ -99,12 +100,12 @@ for (const [name, backend] of Object.entries(everyBackend())) {
           const there = Effect.map(store.getMany(keys), (found) =>
             keys.filter((_, index) => Option.isSome(found[index] ?? Option.none()))
           )
-          assert.deepStrictEqual(yield* there, ["short", "forever", "short of many", "forever of many"])
+          deepStrictEqual(yield* there, ["short", "forever", "short of many", "forever of many"])
           yield* TestClock.adjust("10 seconds")
-          assert.deepStrictEqual(yield* there, ["forever", "forever of many"])
+          deepStrictEqual(yield* there, ["forever", "forever of many"])
           // longer than the layer's own default
           yield* TestClock.adjust("10 minutes")
-          assert.deepStrictEqual(yield* there, ["forever", "forever of many"])
+          deepStrictEqual(yield* there, ["forever", "forever of many"])
         })
       )
     )
@@ -115,12 +116,12 @@ for (const [name, backend] of Object.entries(everyBackend())) {
           const [users, same, others] = yield* Effect.all([make("users"), make("users"), make("user")])
           yield* users.set("a", 1, none)
           yield* others.set("a", 2, none)
-          assert.deepStrictEqual(yield* same.get("a"), Option.some(1))
+          deepStrictEqual(yield* same.get("a"), Option.some(1))
           yield* same.clear
-          assert.deepStrictEqual(yield* users.getMany(["a", "b"]), [Option.none(), Option.none()])
-          assert.deepStrictEqual(yield* others.get("a"), Option.some(2))
+          deepStrictEqual(yield* users.getMany(["a", "b"]), [Option.none(), Option.none()])
+          deepStrictEqual(yield* others.get("a"), Option.some(2))
           yield* users.set("a", 3, none)
-          assert.deepStrictEqual(yield* users.get("a"), Option.some(3))
+          deepStrictEqual(yield* users.get("a"), Option.some(3))
         })
       )
     )
@@ -140,7 +141,7 @@ for (const [name, backend] of Object.entries(everyBackend())) {
           ]
           for (const [index, [id, key]] of pairs.entries()) yield* (yield* make(id)).set(key, index, none)
           for (const [index, [id, key]] of pairs.entries()) {
-            assert.deepStrictEqual(yield* (yield* make(id)).get(key), Option.some(index))
+            deepStrictEqual(yield* (yield* make(id)).get(key), Option.some(index))
           }
         })
       )
@@ -152,23 +153,23 @@ for (const [name, backend] of Object.entries(everyBackend())) {
         const get = (id: number) =>
           Effect.flatMap(cacheOf(looked), (cache) => Effect.exit(cache.get(new UserById({ id }))))
         for (let round = 0; round < 3; round++) {
-          assert.deepStrictEqual(yield* get(1), Exit.succeed(user(1)))
-          assert.deepStrictEqual(yield* get(-1), Exit.fail({ unknown: -1 }))
+          deepStrictEqual(yield* get(1), Exit.succeed(user(1)))
+          deepStrictEqual(yield* get(-1), Exit.fail({ unknown: -1 }))
         }
-        assert.deepStrictEqual(looked, [1, -1])
+        deepStrictEqual(looked, [1, -1])
         const { make } = yield* Experimental.ResultPersistence
         const store = yield* make({ storeId: "users" })
-        assert.deepStrictEqual(yield* store.get(new UserById({ id: 1 })), Option.some(Exit.succeed(user(1))))
+        deepStrictEqual(yield* store.get(new UserById({ id: 1 })), Option.some(Exit.succeed(user(1))))
 
         yield* Effect.flatMap(cacheOf(looked), (cache) => cache.invalidate(new UserById({ id: 1 })))
         yield* get(1)
-        assert.deepStrictEqual(looked, [1, -1, 1])
+        deepStrictEqual(looked, [1, -1, 1])
         yield* TestClock.adjust("1 minute")
         yield* get(1)
-        assert.deepStrictEqual(looked, [1, -1, 1, 1])
+        deepStrictEqual(looked, [1, -1, 1, 1])
         yield* store.clear
         yield* get(1)
-        assert.deepStrictEqual(looked, [1, -1, 1, 1, 1])
+        deepStrictEqual(looked, [1, -1, 1, 1, 1])
       }).pipe(Effect.provide(Persistence.layerResult.pipe(Layer.provide(backend()))))
     )
 
@@ -186,17 +187,17 @@ for (const [name, backend] of Object.entries(everyBackend())) {
         const persisted = yield* Persisted.persisted(resolver, { storeId: "resolved", timeToLive: () => "1 minute" })
         const ask = (...ids: ReadonlyArray<number>) =>
           Effect.forEach(ids, (id) => Effect.exit(Effect.request(new UserById({ id }), persisted)), { batching: true })
-        assert.deepStrictEqual(yield* ask(1, 2, -3), [
+        deepStrictEqual(yield* ask(1, 2, -3), [
           Exit.succeed(user(1)),
           Exit.succeed(user(2)),
           Exit.fail({ unknown: -3 })
         ])
-        assert.deepStrictEqual(yield* ask(2, 3, -3), [
+        deepStrictEqual(yield* ask(2, 3, -3), [
           Exit.succeed(user(2)),
           Exit.succeed(user(3)),
           Exit.fail({ unknown: -3 })
         ])
-        assert.deepStrictEqual(batches, [[1, 2, -3], [3]])
+        deepStrictEqual(batches, [[1, 2, -3], [3]])
       }).pipe(Effect.provide(Persistence.layerResult.pipe(Layer.provide(backend()))))
     )
   })
@@ -244,7 +245,7 @@ describe("Persistence", () => {
         ])
       )
       assert.include(`${(error as { readonly cause?: unknown }).cause}`, "1 of 3")
-      assert.deepStrictEqual(yield* store.getMany(["a", "b", "c"]), [Option.none(), Option.some(1), Option.some(2)])
+      deepStrictEqual(yield* store.getMany(["a", "b", "c"]), [Option.none(), Option.some(1), Option.some(2)])
     }).pipe(
       Effect.provide(Persistence.layer.pipe(Layer.provide(MemoryBackend.layer({ copy: true })))),
       Effect.provide(warned().layer)
@@ -259,7 +260,7 @@ describe("Persistence", () => {
       yield* cache.set("a", "own")
       yield* store.set("a", "theirs", none)
       yield* store.clear
-      assert.deepStrictEqual(yield* cache.get("a"), Option.some("own"))
+      deepStrictEqual(yield* cache.get("a"), Option.some("own"))
     }).pipe(Effect.provide(Persistence.layer.pipe(Layer.provideMerge(MemoryBackend.layer()))))
   )
 })

@@ -1,5 +1,6 @@
 /** `FailingBackend` and `CountingBackend` do what a user's own tests rely on. */
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { Effect, Layer, Option } from "effect"
 import {
   CacheBackend,
@@ -57,9 +58,9 @@ describe("FailingBackend", () => {
         yield* Effect.gen(function* () {
           let computed = 0
           const double = cached((n: number) => Effect.sync(() => [++computed, n * 2]), { key: "double", groups: ["g"] })
-          assert.deepStrictEqual(yield* double(21), [1, 42])
-          assert.deepStrictEqual(yield* double(21), [2, 42])
-          assert.deepStrictEqual(yield* double.forceRecalc(21), [3, 42])
+          deepStrictEqual(yield* double(21), [1, 42])
+          deepStrictEqual(yield* double(21), [2, 42])
+          deepStrictEqual(yield* double.forceRecalc(21), [3, 42])
           const cache = yield* CacheBackend
           assert.strictEqual(yield* cache.getOrSet("a", Effect.succeed(1)), 1)
           assert.strictEqual((yield* Effect.flip(double.invalidate(21))).reason, reason)
@@ -78,14 +79,14 @@ describe("CountingBackend", () => {
       const calls = yield* CountingBackend.Calls
       const double = cached((n: number) => Effect.succeed(n * 2), { key: "double" })
       const store = Effect.map(calls.counts, (counts) => counts.store)
-      assert.deepStrictEqual(yield* store, nothing)
+      deepStrictEqual(yield* store, nothing)
       yield* double(21)
-      assert.deepStrictEqual(yield* store, { ...nothing, read: 1, add: 1, replace: 1 })
+      deepStrictEqual(yield* store, { ...nothing, read: 1, add: 1, replace: 1 })
       yield* calls.reset
       for (let call = 0; call < 10; call++) yield* double(21)
-      assert.deepStrictEqual(yield* store, { ...nothing, read: 10 })
+      deepStrictEqual(yield* store, { ...nothing, read: 10 })
       yield* double.invalidate(21)
-      assert.deepStrictEqual(yield* store, { ...nothing, read: 10, remove: 1 })
+      deepStrictEqual(yield* store, { ...nothing, read: 10, remove: 1 })
       assert.strictEqual((yield* (yield* CacheBackend).stats).hits, 10)
     }).pipe(Effect.provide(CountingBackend.layer(MemoryBackend.layer())))
   )
@@ -112,7 +113,7 @@ describe("CountingBackend", () => {
         cache.invalidateGroup("g"),
         cache.clear
       ])
-      assert.deepStrictEqual((yield* calls.counts).operations, {
+      deepStrictEqual((yield* calls.counts).operations, {
         get: 2,
         getMany: 1,
         has: 1,
@@ -129,7 +130,7 @@ describe("CountingBackend", () => {
       })
       yield* calls.reset
       const { operations, store } = yield* calls.counts
-      assert.deepStrictEqual(store, nothing)
+      deepStrictEqual(store, nothing)
       assert.strictEqual(
         Object.values(operations).reduce((sum, count) => sum + count, 0),
         0
@@ -167,7 +168,7 @@ describe("CountingBackend", () => {
     Effect.gen(function* () {
       const cache = yield* CacheBackend
       yield* cache.set("a", { deep: [1] }, { groups: ["g"] })
-      assert.deepStrictEqual(yield* cache.get("a"), Option.some({ deep: [1] }))
+      deepStrictEqual(yield* cache.get("a"), Option.some({ deep: [1] }))
       assert.isTrue(yield* cache.has("a", { version: 7 }))
       yield* invalidateGroup("g", { version: 7 })
       assert.isFalse(yield* cache.has("a"))

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url"
 import { SqlClient } from "@effect/sql/SqlClient"
 import * as LibsqlClient from "@effect/sql-libsql/LibsqlClient"
 import { afterAll, assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { Effect, Exit, Layer, Option, Redacted, Scope } from "effect"
 import { CacheBackend, MemoryBackend, StoreBackend, TieredBackend } from "effect-cached"
 import * as Compression from "effect-cached/Compression"
@@ -95,7 +96,7 @@ describe("the plaintext is nowhere on the server", () => {
       yield* cache.setMany([["many", value]])
       yield* cache.getOrSet("computed", Effect.succeed(value))
       for (const key of ["set", "add", "many", "computed"]) {
-        assert.deepStrictEqual(yield* cache.get(key), Option.some(value))
+        deepStrictEqual(yield* cache.get(key), Option.some(value))
       }
     }).pipe(Effect.provide(layer))
 

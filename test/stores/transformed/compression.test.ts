@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { gzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { Effect, Either, Fiber, Option } from "effect"
 import * as Compression from "effect-cached/Compression"
 import { turnsDuring } from "../../support/turns.js"
@@ -19,7 +20,7 @@ describe("compressed values", () => {
       for (const length of [0, 1, 998, 999, 5_000, 16_383, 16_384, 100_000, 3_000_000]) {
         const value = repetitive(length)
         yield* cache.set("key", value)
-        assert.deepStrictEqual(yield* cache.get("key"), Option.some(value), `${length}`)
+        deepStrictEqual(yield* cache.get("key"), Option.some(value), `${length}`)
         // Two quotation marks are part of the encoded value.
         const stored = payloadOf("key").length
         if (length + 2 <= 1_000) assert.strictEqual(stored, length + 3)
@@ -46,15 +47,15 @@ describe("compressed values", () => {
       const { process } = bytesBelow()
       const cache = yield* process(gzip({ maxBytes: 50_000 }))
       const error = yield* Effect.flip(cache.set("long", repetitive(60_000)))
-      assert.deepStrictEqual([error.reason, error.operation, error.key], ["TooLarge", "set", "long"])
+      deepStrictEqual([error.reason, error.operation, error.key], ["TooLarge", "set", "long"])
       const rejected = yield* cache.setMany([
         ["a", "short"],
         ["long", repetitive(60_000)],
         ["b", repetitive(40_000)]
       ])
-      assert.deepStrictEqual(rejected, ["long"])
-      assert.deepStrictEqual(yield* cache.get("a"), Option.some("short"))
-      assert.deepStrictEqual(yield* cache.get("b"), Option.some(repetitive(40_000)))
+      deepStrictEqual(rejected, ["long"])
+      deepStrictEqual(yield* cache.get("a"), Option.some("short"))
+      deepStrictEqual(yield* cache.get("b"), Option.some(repetitive(40_000)))
       // The caller of a computation gets its value, and the next one computes again.
       let computed = 0
       const compute = cache.getOrSet(
@@ -81,7 +82,7 @@ describe("compressed values", () => {
       for (const length of [0, 1, 1_000, 16_384, 16_385, 100_000, 100_001, 200_000_000, 0xffffffff]) {
         forge("bomb", bomb(length))
         const before = memoryUsed()
-        assert.deepStrictEqual(yield* cache.get("bomb"), Option.none(), `${length}`)
+        deepStrictEqual(yield* cache.get("bomb"), Option.none(), `${length}`)
         assert.isBelow(memoryUsed() - before, 20_000_000, `${length}`)
       }
     }).pipe(Effect.provide(warned().layer))
@@ -102,7 +103,7 @@ describe("compressed values", () => {
         ]
         for (const forged of foreign) {
           forge("key", forged)
-          assert.deepStrictEqual(yield* cache.get("key"), Option.none(), forged.toString("hex"))
+          deepStrictEqual(yield* cache.get("key"), Option.none(), forged.toString("hex"))
         }
       }
     }).pipe(Effect.provide(warned().layer))
@@ -114,7 +115,7 @@ describe("compressed values", () => {
       const [compressing, bare] = yield* Effect.all([process(gzip({ over: 10 })), process()])
       for (const value of ["short", repetitive(2_000), Buffer.from("bytes")]) {
         yield* compressing.set("key", value)
-        assert.deepStrictEqual(yield* bare.get("key"), Option.none())
+        deepStrictEqual(yield* bare.get("key"), Option.none())
       }
     }).pipe(Effect.provide(warned().layer))
   )

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { Effect, Either, Fiber, Layer, Option, Redacted, TestServices } from "effect"
 import { MemoryBackend, StoreBackend } from "effect-cached"
 import * as Encryption from "effect-cached/Encryption"
@@ -43,12 +44,12 @@ describe("encrypted values", () => {
       assert.notInclude(stored.toString("latin1"), "4711471148")
 
       for (const [index, value] of values.entries()) {
-        assert.deepStrictEqual(yield* cache.get(["value", index]), Option.some(value))
+        deepStrictEqual(yield* cache.get(["value", index]), Option.some(value))
       }
       for (const key of ["many", "added", "touched", "computed"]) {
-        assert.deepStrictEqual(yield* cache.get(key), Option.some(plaintext), key)
+        deepStrictEqual(yield* cache.get(key), Option.some(plaintext), key)
       }
-      assert.deepStrictEqual(yield* cache.get("number"), Option.some(4_711_471_148))
+      deepStrictEqual(yield* cache.get("number"), Option.some(4_711_471_148))
     })
   )
 
@@ -72,13 +73,13 @@ describe("encrypted values", () => {
       yield* cache.set("mine", "my account")
       yield* cache.set("theirs", "their account")
       forge("mine", payloadOf("theirs"))
-      assert.deepStrictEqual(yield* cache.get("mine"), Option.none())
+      deepStrictEqual(yield* cache.get("mine"), Option.none())
       assert.isFalse(yield* cache.has("mine"))
       assert.strictEqual((yield* cache.getMany(["mine", "theirs"])).size, 1)
       assert.strictEqual(yield* cache.getOrSet("mine", Effect.succeed("computed")), "computed")
-      assert.deepStrictEqual(yield* cache.get("mine"), Option.some("computed"))
+      deepStrictEqual(yield* cache.get("mine"), Option.some("computed"))
       // Back where they belong they count: it was the place that was wrong.
-      assert.deepStrictEqual(yield* cache.get("theirs"), Option.some("their account"))
+      deepStrictEqual(yield* cache.get("theirs"), Option.some("their account"))
     })
   )
 
@@ -102,10 +103,10 @@ describe("encrypted values", () => {
       ]
       for (const forged of [...cut, ...changed, ...foreign]) {
         forge("key", forged)
-        assert.deepStrictEqual(yield* cache.get("key"), Option.none(), forged.toString("hex"))
+        deepStrictEqual(yield* cache.get("key"), Option.none(), forged.toString("hex"))
       }
       forge("key", bytes)
-      assert.deepStrictEqual(yield* cache.get("key"), Option.some(plaintext))
+      deepStrictEqual(yield* cache.get("key"), Option.some(plaintext))
     }).pipe(Effect.provide(warned().layer))
   )
 
@@ -118,11 +119,11 @@ describe("encrypted values", () => {
         process(aes(other))
       ])
       yield* before.set("old", plaintext)
-      assert.deepStrictEqual(yield* during.get("old"), Option.some(plaintext))
-      assert.deepStrictEqual(yield* after.get("old"), Option.none())
+      deepStrictEqual(yield* during.get("old"), Option.some(plaintext))
+      deepStrictEqual(yield* after.get("old"), Option.none())
       yield* during.set("new", plaintext)
-      assert.deepStrictEqual(yield* after.get("new"), Option.some(plaintext))
-      assert.deepStrictEqual(yield* before.get("new"), Option.none())
+      deepStrictEqual(yield* after.get("new"), Option.some(plaintext))
+      deepStrictEqual(yield* before.get("new"), Option.none())
     }).pipe(Effect.provide(warned().layer))
   )
 
@@ -134,7 +135,7 @@ describe("encrypted values", () => {
         const [writer, reader] = yield* Effect.all([process(aes(one)), process(aes(other))])
         for (let round = 0; round < 10; round++) {
           yield* writer.set("personal-key", plaintext)
-          assert.deepStrictEqual(yield* reader.get("personal-key"), Option.none())
+          deepStrictEqual(yield* reader.get("personal-key"), Option.none())
         }
       }).pipe(Effect.provide(heard.layer))
       assert.strictEqual(heard.lines.length, 1)
@@ -153,7 +154,7 @@ describe("encrypted values", () => {
       const bytes = payloadOf("large")
       bytes[3_000_000] = (bytes[3_000_000] ?? 0) ^ 1
       forge("large", bytes)
-      assert.deepStrictEqual(yield* cache.get("large"), Option.none())
+      deepStrictEqual(yield* cache.get("large"), Option.none())
     }).pipe(Effect.provide(warned().layer))
   )
 

@@ -1,5 +1,6 @@
 /** What holds of every transformation: how several go together, what stays readable, and that none harms a caller. */
 import { assert, describe, it } from "@effect/vitest"
+import { deepStrictEqual } from "@effect/vitest/utils"
 import { Deferred, Effect, Either, Fiber, Layer, Option, TestClock } from "effect"
 import {
   CacheBackend,
@@ -51,7 +52,7 @@ describe("StoreBackend.transform", () => {
         assert.isBelow(payloadOf("key").length, 300)
         assert.strictEqual(payloadOf("key")[0], 0x12)
         // Another process may name them the other way round.
-        assert.deepStrictEqual(yield* (yield* process(...steps.toReversed())).get("key"), Option.some(repetitive))
+        deepStrictEqual(yield* (yield* process(...steps.toReversed())).get("key"), Option.some(repetitive))
       }
     })
   )
@@ -69,7 +70,7 @@ describe("StoreBackend.transform", () => {
       const cache = yield* bytesBelow().process(step("a"), step("b"), step("c"))
       yield* cache.set("key", 1)
       yield* cache.get("key")
-      assert.deepStrictEqual(passed, ["a", "b", "c", "c", "b", "a"])
+      deepStrictEqual(passed, ["a", "b", "c", "c", "b", "a"])
     })
   )
 
@@ -91,7 +92,7 @@ describe("StoreBackend.transform", () => {
       yield* Deferred.succeed(computing, undefined)
       assert.strictEqual(yield* Fiber.join(caller), "new")
       assert.strictEqual(done.encoded, 2)
-      assert.deepStrictEqual(yield* cache.get("key"), Option.some("new"))
+      deepStrictEqual(yield* cache.get("key"), Option.some("new"))
     })
   )
 
@@ -130,10 +131,10 @@ describe("StoreBackend.transform", () => {
       const { everything, process } = bytesBelow()
       const [one, two] = yield* Effect.all([process(gzip, aes), process(gzip, aes)])
       yield* one.set("a", repetitive, { groups: ["cities"] })
-      assert.deepStrictEqual(yield* two.get("a"), Option.some(repetitive))
+      deepStrictEqual(yield* two.get("a"), Option.some(repetitive))
       assert.include(everything().toString("latin1"), "%group:cities")
       yield* two.invalidateGroup("cities")
-      assert.deepStrictEqual(yield* one.get("a"), Option.none())
+      deepStrictEqual(yield* one.get("a"), Option.none())
     })
   )
 
@@ -155,8 +156,8 @@ describe("StoreBackend.transform", () => {
           const { step } = counting("mine")
           const cache = yield* bytesBelow().process(Effect.map(step, (good) => ({ ...good, ...faults })))
           const error: CacheError = yield* Effect.flip(cache.set("key", 1))
-          assert.deepStrictEqual([error.reason, error.description], ["Encode", "the transformation mine threw"])
-          assert.deepStrictEqual(yield* cache.setMany([["key", 1]]), ["key"])
+          deepStrictEqual([error.reason, error.description], ["Encode", "the transformation mine threw"])
+          deepStrictEqual(yield* cache.setMany([["key", 1]]), ["key"])
           assert.strictEqual(yield* Effect.flip(cache.add("key", 1)).pipe(Effect.map(({ reason }) => reason)), "Encode")
           const f = cached((n: number) => Effect.succeed(n * 2), { key: "double" })
           assert.strictEqual(yield* Effect.provideService(f(21), CacheBackend, cache), 42)
@@ -167,7 +168,7 @@ describe("StoreBackend.transform", () => {
         const { step } = counting("mine")
         const cache = yield* bytesBelow().process(Effect.map(step, (good) => ({ ...good, decode })))
         yield* cache.set("key", 1)
-        assert.deepStrictEqual(yield* cache.get("key"), Option.none())
+        deepStrictEqual(yield* cache.get("key"), Option.none())
         assert.strictEqual(yield* cache.getOrSet("key", Effect.succeed(2)), 2)
       }
     }).pipe(Effect.provide(warned().layer))
