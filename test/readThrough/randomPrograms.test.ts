@@ -10,7 +10,7 @@
  * - At the end no flight runs, no lease is left without a value, and each call counts as one hit, stale hit or miss.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, type Fiber, FiberId, Option, Scope } from "effect"
+import { Cause, Context, Effect, Exit, type Fiber, FiberId, Option, Scope } from "effect"
 import { CacheBackend, type CachedFunction, cached } from "effect-cached"
 import { engine } from "../../src/internal/backend/engine.js"
 import { asyncStore, type Trip } from "../support/asyncStore.js"
@@ -73,7 +73,7 @@ const play = (world: World, seed: number): void => {
   const problems: Array<string> = []
   const lastEnd = new Map<string, number>()
   const invalidated: Array<{ readonly what: string; readonly began: number; readonly ended: number }> = []
-  const names = ["plain", "grouped", "background", "finish", "nested", "early"] as const
+  const names = ["plain", "grouped", "background", "finish", "nested", "early", "soft", "kept"] as const
   type Name = (typeof names)[number]
   let functions: Record<Name, Memoized> = undefined as never
   const compute =
@@ -149,7 +149,13 @@ const play = (world: World, seed: number): void => {
     background: make("background", { revalidate: "background", groups: (id: number) => [`group ${id}`] }),
     finish: make("finish", { finish: true, stale: 0 }),
     nested: make("nested", { groups: ["group"], revalidate: choose(2) === 0 ? "background" : "caller" }),
-    early: make("early", { earlyRefresh: 2, jitter: 0.5 })
+    early: make("early", { earlyRefresh: 2, jitter: 0.5 }),
+    soft: make("soft", {
+      softTimeout: choose(20),
+      refresh: (_: Told, id: number) =>
+        choose(2) === 0 ? Effect.succeedNone : Effect.map(compute("soft")(id), Option.some)
+    }),
+    kept: make("kept", { failures: { ttl }, staleOnError: choose(2) === 0 })
   }
 
   interface Call {
@@ -253,16 +259,21 @@ const play = (world: World, seed: number): void => {
     const exit = fiber.unsafePoll()
     const context = () => `seed ${seed}, call ${connection}: ${operation} ${what} ${exit}`
     if (exit === null) throw new Error(context())
+    const isNewEnough = (made: number) => {
+      for (const invalidation of invalidated) {
+        if (faults > 0 || invalidation.what !== what || invalidation.ended > began) continue
+        assert.isAbove(made, invalidation.began, context())
+      }
+    }
     if (Exit.isSuccess(exit)) {
       const value = exit.value
       const told = (Option.isOption(value) ? Option.getOrNull(value) : value) as Told | null | undefined
       if (told === null || told === undefined) continue
       assert.strictEqual(told.what, what, context())
-      for (const invalidation of invalidated) {
-        if (faults > 0 || invalidation.what !== what || invalidation.ended > began) continue
-        assert.isAbove(told.made, invalidation.began, context())
-      }
+      isNewEnough(told.made)
     } else {
+      const failure = Option.getOrUndefined(Cause.failureOption(exit.cause)) as Failure | undefined
+      if (what.startsWith("kept") && failure !== undefined && "made" in failure) isNewEnough(failure.made)
       const text = `${JSON.stringify(exit)}`
       if (text.includes('"closed":"') && !text.includes(`"closed":"${connection}"`)) assert.fail(`${context()} ${text}`)
       if (text.includes("needs its own")) assert.fail(`${context()} ${text}`)
