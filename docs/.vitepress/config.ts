@@ -89,6 +89,8 @@ export default defineConfig({
     refuseDead(outDir, site.themeConfig)
   },
   markdown: {
+    // the usual themes have comments and parameters with too little contrast
+    theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
     config: (md) => {
       const otherwise = md.renderer.rules["image"]
       md.renderer.rules["image"] = (tokens, index, options, env, self) => {
