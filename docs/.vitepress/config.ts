@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type DefaultTheme, defineConfig } from "vitepress"
-import { refuseForeign } from "./foreign.js"
+import { refuseDead, refuseForeign } from "./checks.js"
+import { referenceItems } from "./reference.js"
 
 const docs = fileURLToPath(new URL("..", import.meta.url))
 
@@ -11,19 +12,11 @@ const manifest: { readonly version: string; readonly exports: Readonly<Record<st
   readFileSync(join(docs, "../package.json"), "utf8")
 )
 
-const modules: ReadonlyArray<DefaultTheme.SidebarItem> = Object.keys(manifest.exports)
+const modules = Object.keys(manifest.exports)
   .filter((path) => path !== "./package.json")
-  .map((path) =>
-    path === "."
-      ? {
-          text: "effect-cached",
-          link: "/api/index/",
-          items: ["MemoryBackend", "TieredBackend", "NoopBackend", "StoreBackend", "CacheStore", "ByteStore"].map(
-            (name) => ({ text: name, link: `/api/index/namespaces/${name}` })
-          )
-        }
-      : { text: path.slice(2), link: `/api/${path.slice(2)}` }
-  )
+  .map((path) => (path === "." ? "index" : path.slice(2)))
+
+const reference = referenceItems(join(docs, "api"), modules)
 
 const guides: Array<DefaultTheme.SidebarItem> = [
   {
@@ -91,8 +84,13 @@ export default defineConfig({
   lastUpdated: false,
   // the site may stand in a folder: npm run docs -- --base /effect-cached/
   head: [["link", { rel: "icon", href: "data:," }]],
-  buildEnd: ({ outDir }) => refuseForeign(outDir),
+  buildEnd: ({ outDir, site }) => {
+    refuseForeign(outDir)
+    refuseDead(outDir, site.themeConfig)
+  },
   markdown: {
+    // the usual themes have comments and parameters with too little contrast
+    theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
     config: (md) => {
       const otherwise = md.renderer.rules["image"]
       md.renderer.rules["image"] = (tokens, index, options, env, self) => {
@@ -114,7 +112,7 @@ export default defineConfig({
     ],
     sidebar: {
       "/api/": [
-        { text: "API reference", items: [...modules] },
+        { text: "API reference", items: reference },
         { text: "Guides", link: "/getting-started" }
       ],
       "/": [...guides, { text: "API reference", link: "/api/index/" }]

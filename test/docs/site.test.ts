@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, it } from "@effect/vitest"
-import { refuseForeign } from "../../docs/.vitepress/foreign.js"
+import { refuseDead, refuseForeign } from "../../docs/.vitepress/checks.js"
 import { files } from "../../docs/pictures/draw.js"
 import { text } from "./pages.js"
 
@@ -39,6 +39,19 @@ it("a site that loads from other hosts is refused, one with links to them is not
     assert.isUndefined(
       complaint("index.html", '<a href="https://effect.website">Effect</a><script src="/a.js"></script>')
     )
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+it("a navigation that leads to a page which is not there is refused", () => {
+  const folder = mkdtempSync(join(tmpdir(), "site-"))
+  try {
+    mkdirSync(join(folder, "api"))
+    writeFileSync(join(folder, "api", "index.html"), "")
+    writeFileSync(join(folder, "faq.html"), "")
+    refuseDead(folder, { nav: [{ link: "/faq" }], sidebar: { "/api/": [{ items: [{ link: "/api/" }] }] } })
+    assert.throws(() => refuseDead(folder, { nav: [{ link: "/faq" }, { link: "/testing" }] }), /not there: testing/)
   } finally {
     rmSync(folder, { recursive: true })
   }

@@ -1,5 +1,8 @@
-/** The site is read where there is no internet: nothing in it may be loaded from another host. */
-import { readdirSync, readFileSync } from "node:fs"
+/**
+ * What is wrong with a built site, and VitePress does not notice. The site is read where there is no internet: nothing in it may be
+ * loaded from another host.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 
 const host = "(?:https?:)?//"
@@ -23,4 +26,13 @@ export const refuseForeign = (folder: string): void => {
       : (readFileSync(join(folder, file), "utf8").match(pattern) ?? []).map((part) => `${file}: ${part}`)
   })
   if (found.length > 0) throw new Error(`the site would load from other hosts:\n${found.join("\n")}`)
+}
+
+/** Throws an error that names the links of the navigation and the side bar that lead to no page of the built site. */
+export const refuseDead = (folder: string, theme: unknown): void => {
+  const links = Array.from(JSON.stringify(theme).matchAll(/"link":"\/([^"#]*)"/g), ([, path = ""]) => path)
+  const dead = links.filter(
+    (path) => !existsSync(join(folder, path === "" || path.endsWith("/") ? `${path}index.html` : `${path}.html`))
+  )
+  if (dead.length > 0) throw new Error(`the navigation leads to pages that are not there: ${dead.join(", ")}`)
 }
