@@ -17,7 +17,8 @@ import type { CacheError } from "./CacheError.js"
 // biome-ignore lint/suspicious/noExplicitAny: as in `MemoOptions`
 export interface CachedManyOptions<A, K, E = any> extends Omit<CachedOptions<A, [key: K], unknown, E>, "refresh"> {
   /**
-   * How many keys one load has at most; a call that needs more of them makes several loads at once. Default: no limit, one load.
+   * How many keys one load has at most. A call leases, loads and stores 1,000 keys at once, and then the next 1,000: if that is more than
+   * `batchSize`, in several loads at once. Default: 1,000.
    */
   readonly batchSize?: number
   /**

@@ -1,5 +1,5 @@
 /** A memoized function of many keys. The entry of a key is the one that `MemoizedFunction` makes of a call with it. */
-import { Effect, Either, Option } from "effect"
+import { Array as Arr, Effect, Either, Option } from "effect"
 import type { CacheBackendService } from "../../CacheBackend.js"
 import { CacheError } from "../../CacheError.js"
 import type { FunctionText } from "../backend/Definitions.js"
@@ -12,6 +12,12 @@ import { callPrinter, pickedPrinter } from "./keyOption.js"
 import { type Binding, MemoizedFunction, type Request } from "./MemoizedFunction.js"
 import { defineMany, type ManyDefinition, type ManyOptions } from "./manyOptions.js"
 import { Parameters } from "./Parameters.js"
+
+/**
+ * So many keys of a call are leased, loaded and stored at once, and then the next ones. With all of 10,000 the leases of the first would
+ * run out before those of the last were acquired.
+ */
+const mostAtOnce = 1_000
 
 type Keys = ReadonlyArray<unknown>
 type Values = ReadonlyMap<unknown, unknown>
@@ -198,7 +204,9 @@ export class MemoizedMany {
       return []
     })
     if (all.length === 0) return Effect.succeed(byKey(asked, values))
-    return Effect.map(this.newLoader(asked.binding).answerAll(all), () => byKey(asked, values))
+    const loader = this.newLoader(asked.binding)
+    const answered = Effect.forEach(Arr.chunksOf(all, mostAtOnce), (some) => loader.answerAll(some), { discard: true })
+    return Effect.map(answered, () => byKey(asked, values))
   }
 
   private sharedLoader(binding: Binding<unknown, unknown>): Loader<unknown, unknown, unknown> {
