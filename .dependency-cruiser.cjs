@@ -14,7 +14,7 @@ const rooms = [
 ]
 
 /** Public modules that are words of the whole library: they stand below all rooms. */
-const words = "CacheError|CacheStore|CacheBackend|CacheBus|CacheOptions|CachedFunction|ByteStore"
+const words = "CacheError|CacheStore|CacheBackend|CacheBus|CacheOptions|CachedFunction|CachedManyFunction|ByteStore"
 
 /** @type {import("dependency-cruiser").IConfiguration} */
 module.exports = {

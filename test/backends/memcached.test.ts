@@ -6,6 +6,7 @@ import { cacheBackendSuite } from "effect-cached/testing"
 import { memcached, memcachedServers } from "../servers/memcached.js"
 import { freshNamespace, patience } from "../stores/memcached/support.js"
 import { cachedSuite } from "../suites/cachedSuite.js"
+import { manySuite } from "../suites/manySuite.js"
 import { smokeSuite } from "../suites/smokeSuite.js"
 
 const scope = Effect.runSync(Scope.make())
@@ -23,6 +24,7 @@ const servers = (count: number) => Effect.runSync(Effect.cached(Scope.extend(mem
 const [one, three] = [servers(1), servers(3)]
 cacheBackendSuite("MemcachedBackend on one memcached", backend(one), { shared: true, neighbour: backend(one) })
 cachedSuite("cached on one memcached", backend(one), { shared: true })
+manySuite("cachedMany on one memcached", backend(one), { shared: true })
 smokeSuite("MemcachedBackend on a pool of 3 memcached", backend(three), backend(three))
 
 describe("MemcachedBackend.layerConfig", () => {

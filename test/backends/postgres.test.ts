@@ -5,6 +5,7 @@ import * as SqlBackend from "effect-cached/SqlBackend"
 import { cacheBackendSuite } from "effect-cached/testing"
 import { client, freshTable, postgres } from "../stores/postgres/support.js"
 import { cachedSuite } from "../suites/cachedSuite.js"
+import { manySuite } from "../suites/manySuite.js"
 import { smokeSuite } from "../suites/smokeSuite.js"
 import { backendTests } from "../suites/sql/backend.js"
 
@@ -15,6 +16,7 @@ const backend = (connections: number, table: string) =>
 const table = freshTable()
 cacheBackendSuite("SqlBackend on PostgreSQL", backend(10, table), { shared: true, neighbour: backend(10, table) })
 cachedSuite("cached on PostgreSQL", backend(10, table), { shared: true })
+manySuite("cachedMany on PostgreSQL", backend(10, table), { shared: true })
 
 for (const connections of [1, 2]) {
   const table = freshTable()

@@ -4,6 +4,7 @@ import * as RedisBackend from "effect-cached/RedisBackend"
 import { cacheBackendSuite } from "effect-cached/testing"
 import { redisCluster, redisUrl } from "../servers/redis.js"
 import { cachedSuite } from "../suites/cachedSuite.js"
+import { manySuite } from "../suites/manySuite.js"
 import { smokeSuite } from "../suites/smokeSuite.js"
 
 const scope = Effect.runSync(Scope.make())
@@ -24,4 +25,5 @@ const cluster = Effect.runSync(
 
 cacheBackendSuite("RedisBackend on one Redis", backend(one), { shared: true, neighbour: backend(one) })
 cachedSuite("cached on one Redis", backend(one), { shared: true })
+manySuite("cachedMany on one Redis", backend(one), { shared: true })
 smokeSuite("RedisBackend on a cluster of 3", backend(cluster), backend(cluster))

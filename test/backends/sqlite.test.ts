@@ -8,6 +8,7 @@ import { cacheBackendSuite } from "effect-cached/testing"
 import { afterAll, beforeAll } from "vitest"
 import { freshFile, newFile, ownFile, sqlite } from "../stores/sqlite/support.js"
 import { cachedSuite } from "../suites/cachedSuite.js"
+import { manySuite } from "../suites/manySuite.js"
 import { smokeSuite } from "../suites/smokeSuite.js"
 import { backendTests } from "../suites/sql/backend.js"
 
@@ -24,6 +25,7 @@ const backend = (mode: keyof typeof files) =>
 
 cacheBackendSuite("SqlBackend on SQLite", backend("WAL"), { shared: true, neighbour: backend("WAL") })
 cachedSuite("cached on SQLite", backend("WAL"), { shared: true })
+manySuite("cachedMany on SQLite", backend("WAL"), { shared: true })
 smokeSuite("SqlBackend on SQLite, DELETE", backend("DELETE"), backend("DELETE"))
 
 describe("SqlBackend on SQLite", () => {

@@ -8,6 +8,7 @@ import { memcachedServers } from "../servers/memcached.js"
 import { redisUrl } from "../servers/redis.js"
 import { freshNamespace, patience } from "../stores/memcached/support.js"
 import { cachedSuite } from "../suites/cachedSuite.js"
+import { manySuite } from "../suites/manySuite.js"
 
 const scope = Effect.runSync(Scope.make())
 afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
@@ -36,6 +37,9 @@ const overMemcached = (options: TieredBackend.TieredBackendOptions) => {
 // In one process a tier is as strict as the backend below, however old its entries may be.
 cacheBackendSuite("a tier over Redis", overRedis({ maxStaleness: "1 hour" }), { neighbour: overRedis({}) })
 cachedSuite("cached in a tier over Redis", overRedis({ maxStaleness: "1 hour" }))
+manySuite("cachedMany in a tier over Redis", overRedis({ maxStaleness: "1 hour" }))
 cacheBackendSuite("a tier over memcached", overMemcached({ maxStaleness: "1 hour" }))
 cachedSuite("cached in a tier over memcached", overMemcached({ maxStaleness: "1 hour" }))
+manySuite("cachedMany in a tier over memcached", overMemcached({ maxStaleness: "1 hour" }))
 cachedSuite("cached in a tier over memory", TieredBackend.layer().pipe(Layer.provide(MemoryBackend.layer())))
+manySuite("cachedMany in a tier over memory", TieredBackend.layer().pipe(Layer.provide(MemoryBackend.layer())))

@@ -3,6 +3,7 @@ import type { EntryReader } from "../entries/EntryReader.js"
 import type { Keyspace } from "../entries/keyspace.js"
 import type { Flights } from "../readThrough/flights/Flights.js"
 import type { Invalidation } from "../readThrough/invalidations/Invalidation.js"
+import type { ManyLookups } from "../readThrough/many/ManyReads.js"
 import type { Lookups } from "../readThrough/request.js"
 import type { LayerCounters } from "../runtime/counters.js"
 import type { Warnings } from "../runtime/warnings.js"
@@ -15,6 +16,7 @@ export interface Engine {
   readonly keyspace: Keyspace
   readonly reader: EntryReader
   readonly readThrough: Lookups
+  readonly many: ManyLookups
   readonly invalidation: Invalidation
   readonly flights: Flights
   readonly counters: LayerCounters

@@ -22,6 +22,7 @@ import { SingleFlight } from "../readThrough/computations/SingleFlight.js"
 import { Flights } from "../readThrough/flights/Flights.js"
 import { Invalidation } from "../readThrough/invalidations/Invalidation.js"
 import { Leases } from "../readThrough/leases/Leases.js"
+import { ManyReads, uncachedMany } from "../readThrough/many/ManyReads.js"
 import { ReadThrough } from "../readThrough/ReadThrough.js"
 import { Uncached } from "../readThrough/Uncached.js"
 import { WithoutStore } from "../readThrough/WithoutStore.js"
@@ -69,9 +70,10 @@ export const make = (
     const singleFlight = new SingleFlight(computation, flights, alone, store.location === "process")
     // The flights give their leases back before the store refuses everything.
     yield* Effect.addFinalizer(() => Effect.zipRight(singleFlight.shutdown, close))
-    const readThrough = keeps
-      ? new ReadThrough(reader, flights, singleFlight, alone, new WithoutStore(flights, singleFlight), invalidation)
-      : new Uncached(alone)
+    const withoutStore = new WithoutStore(flights, singleFlight)
+    const uncached = new Uncached(alone)
+    const reading = new ReadThrough(reader, flights, singleFlight, alone, withoutStore, invalidation)
+    const readThrough = keeps ? reading : uncached
     const access = new Access(reader, invalidation, counters.direct, warnings, keyspaceOf, defaultTtl)
 
     return {
@@ -92,6 +94,7 @@ export const make = (
         keyspace,
         reader,
         readThrough,
+        many: keeps ? new ManyReads(reader, reading) : uncachedMany(uncached),
         invalidation,
         flights,
         counters,

@@ -10,20 +10,23 @@
  *
  * A version that ends too early, because clocks differ or the store had no room, costs misses and nothing else.
  */
-import { Effect, Option } from "effect"
+import { Effect } from "effect"
 import type { CacheError } from "../../CacheError.js"
-import type { GroupVersion, StoredEntry, Token } from "../../CacheStore.js"
+import type { GroupVersion, StoredEntry } from "../../CacheStore.js"
 import { nowMillis, withFiber } from "../runtime/fiber.js"
 import { isInTransaction } from "../runtime/transaction.js"
-import { unfused } from "../stores/fused.js"
 import type { Found, Store } from "../stores/Store.js"
-import { newVersion, versionEntry, versionIn } from "./groupVersions.js"
+import {
+  add,
+  type LivingVersion,
+  living,
+  renew,
+  type SharedVersions,
+  type VersionLife,
+  write
+} from "./livingVersions.js"
 
-/** Milliseconds: how long a version must live at least, and how long one lives that is created or renewed. */
-export interface VersionLife {
-  readonly least: number
-  readonly granted: number
-}
+export type { VersionLife } from "./livingVersions.js"
 
 /** The life of the versions of an entry that lives so many milliseconds. */
 export const lifeFor = (entryMillis: number): VersionLife => ({ least: entryMillis, granted: 2 * entryMillis })
@@ -42,28 +45,9 @@ const longestRest = 1_000
  */
 export const leastRest = ({ granted }: VersionLife): number => Math.min(longestRest, granted / 4)
 
-/** After so many tries what stands there can't be replaced: its token is damaged. */
-const mostTries = 10
-
 /** Operations on a network are sent together; in this process that would only cost fibers. */
 const together = (store: Store, operations: number): 1 | "unbounded" =>
   operations === 1 || store.location === "process" ? 1 : "unbounded"
-
-/** A version in the store. Each renewal changes the token. */
-interface LivingVersion {
-  readonly key: string
-  readonly version: string
-  /** `undefined` if it must be read first. */
-  token: Token | undefined
-  until: number
-}
-
-const living = (key: string, stored: StoredEntry | undefined): LivingVersion | undefined => {
-  const version = versionIn(stored)
-  return version === undefined
-    ? undefined
-    : { key, version, token: stored?.token, until: stored?.entry?.value?.staleUntil ?? 0 }
-}
 
 export class CapturedVersions {
   /** For the entry that is made under them. */
@@ -86,11 +70,14 @@ export class CapturedVersions {
     groups: ReadonlyArray<string>,
     found: Found<StoredEntry>,
     offset: number,
-    endsAfter = Number.NEGATIVE_INFINITY
+    endsAfter = Number.NEGATIVE_INFINITY,
+    shared?: SharedVersions
   ): CapturedVersions | undefined {
     const held: Array<LivingVersion> = []
     for (let index = 0; index < groups.length; index++) {
-      const version = living(groups[index] ?? "", found[index + offset])
+      const key = groups[index] ?? ""
+      const stored = found[index + offset]
+      const version = shared === undefined ? living(key, stored) : shared.of(key, stored)
       if (version === undefined || version.until < endsAfter) return undefined
       held.push(version)
     }
@@ -103,12 +90,13 @@ export class CapturedVersions {
     groups: ReadonlyArray<string>,
     found: Found<StoredEntry>,
     offset: number,
-    life: VersionLife
+    life: VersionLife,
+    shared?: SharedVersions
   ): Effect.Effect<CapturedVersions, CacheError> {
     return withFiber((fiber) => {
       const inside = isInTransaction(fiber)
       const present = (stored: StoredEntry | undefined, key: string) => {
-        const version = living(key, stored)
+        const version = shared === undefined ? living(key, stored) : shared.of(key, stored)
         // Inside a transaction a renewal would hold the group until the commit. A new version invalidates the group instead.
         const rest = inside ? life.least : leastRest(life)
         return version !== undefined && version.until < nowMillis(fiber) + rest ? undefined : version
@@ -119,7 +107,9 @@ export class CapturedVersions {
           const stored = found[index + offset]
           const version = present(stored, key)
           if (version !== undefined) return Effect.succeed(version)
-          return inside ? write(store, key, life) : add(store, key, stored, life, 0)
+          if (inside) return write(store, key, life)
+          const added = add(store, key, stored, life, 0)
+          return shared === undefined ? added : shared.create(key, added)
         },
         // A transaction has one connection.
         { concurrency: inside ? 1 : together(store, groups.length) }
@@ -138,82 +128,4 @@ export class CapturedVersions {
           discard: true
         })
   }
-}
-
-/** Creates a version where there is none. Another caller may be faster: then it is the other's. */
-const add = (
-  store: Store,
-  key: string,
-  stored: StoredEntry | undefined,
-  life: VersionLife,
-  tries: number
-): Effect.Effect<LivingVersion, CacheError> =>
-  tries === mostTries
-    ? write(store, key, life)
-    : withFiber((fiber) => {
-        const version = newVersion()
-        const until = nowMillis(fiber) + life.granted
-        const entry = versionEntry(version, store.payloads, until)
-        return Effect.flatMap(
-          stored === undefined ? store.add(key, entry) : store.replace(key, stored.token, entry),
-          Option.match({
-            onSome: (token): Effect.Effect<LivingVersion, CacheError> => Effect.succeed({ key, version, token, until }),
-            onNone: () =>
-              Effect.flatMap(unfused(store.read)([key]), ([other]) => {
-                const theirs = living(key, other)
-                return theirs === undefined ? add(store, key, other, life, tries + 1) : Effect.succeed(theirs)
-              })
-          })
-        )
-      })
-
-/** A new version, whatever stands there: entries made under another one count no more. */
-const write = (store: Store, key: string, life: VersionLife): Effect.Effect<LivingVersion, CacheError> =>
-  withFiber((fiber) => {
-    const version = newVersion()
-    const until = nowMillis(fiber) + life.granted
-    const items = [{ key, entry: versionEntry(version, store.payloads, until) }]
-    return Effect.flatMap(
-      unfused(store.write)(items),
-      ([rejected]): Effect.Effect<LivingVersion, CacheError> =>
-        rejected === undefined ? Effect.succeed({ key, version, token: undefined, until }) : Effect.fail(rejected.error)
-    )
-  })
-
-/** Prolongs the version while it is the group's. Another caller may have renewed it meanwhile: then its new token counts. */
-const renew = (
-  store: Store,
-  version: LivingVersion,
-  least: number,
-  until: number,
-  tries: number
-): Effect.Effect<void, CacheError> => {
-  const replaced =
-    version.token === undefined
-      ? Effect.succeedNone
-      : store.replace(version.key, version.token, versionEntry(version.version, store.payloads, until))
-  return Effect.flatMap(
-    replaced,
-    Option.match({
-      onSome: (token) =>
-        Effect.sync(() => {
-          version.token = token
-          version.until = until
-        }),
-      onNone: () =>
-        Effect.flatMap(unfused(store.read)([version.key]), ([stored]) => {
-          const current = living(version.key, stored)
-          if (current === undefined || current.version !== version.version) {
-            // Invalidated: nothing that is made under this version will count, so there is nothing to renew.
-            version.until = Number.POSITIVE_INFINITY
-            return Effect.void
-          }
-          version.token = current.token
-          version.until = current.until
-          return version.until >= least || tries === mostTries
-            ? Effect.void
-            : renew(store, version, least, until, tries + 1)
-        })
-    })
-  )
 }

@@ -9,6 +9,7 @@ import type { Found, Store } from "../stores/Store.js"
 import { CapturedVersions, type VersionLife } from "./CapturedVersions.js"
 import { isFresh, madeUnder } from "./entryState.js"
 import { noVersions, versionIn, versionsIn } from "./groupVersions.js"
+import type { SharedVersions } from "./livingVersions.js"
 import type { ValueCodec } from "./ValueCodec.js"
 
 /** An entry and the current versions of its groups, read in one round trip. */
@@ -18,6 +19,8 @@ export interface Snapshot {
   readonly versions: ReadonlyArray<GroupVersion> | undefined
   /** What was read: the entry, then those of its groups. */
   readonly found: Found<StoredEntry>
+  /** Set where many entries were read together. */
+  readonly shared?: SharedVersions
 }
 
 export const nothing: Snapshot = { stored: undefined, versions: undefined, found: [] }
@@ -40,7 +43,7 @@ export const plainHit = <A>(
   codec: ValueCodec<A>,
   counters: Counters,
   counted: Event = "hits"
-): Either.Right<unknown, A> | undefined => {
+): Either.Right<never, A> | undefined => {
   const entry = stored?.entry
   const value = entry?.value
   if (entry === undefined || value === undefined || versions === undefined || debugIsOn(fiber)) return undefined
@@ -49,7 +52,7 @@ export const plainHit = <A>(
   if (!Either.isEither(decoded) || Either.isLeft(decoded)) return undefined
   counters.countOn(fiber, counted)
   // It is a `Right`: `isEither` narrows to `Either<unknown, unknown>`, which loses A.
-  return decoded as Either.Right<unknown, A>
+  return decoded as Either.Right<never, A>
 }
 
 /** Whether each of the entries was made under the versions of those of its groups that are among them. */

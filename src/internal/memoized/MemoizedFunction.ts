@@ -12,9 +12,11 @@ import { type Engine, engine } from "../backend/engine.js"
 import { freshUnder } from "../entries/entryState.js"
 import { versionIn } from "../entries/groupVersions.js"
 import { type Name, withContext } from "../entries/keyspace.js"
-import { codecFor, failureCodecFor, type ValueCodec } from "../entries/ValueCodec.js"
+import { failureCodecFor, type ValueCodec } from "../entries/ValueCodec.js"
+import type { LoadedRequest } from "../readThrough/many/Loader.js"
+import type { Member } from "../readThrough/many/Member.js"
 import { type Definition, define, policyOf } from "../readThrough/memoOptions.js"
-import type { MemoRequest, Policy, Previous } from "../readThrough/request.js"
+import type { Policy, Previous } from "../readThrough/request.js"
 import type { AsyncContext } from "../runtime/asyncContext.js"
 import type { Counters } from "../runtime/counters.js"
 import { type CallingFiber, debugIsOn, nowMillis, serviceOf } from "../runtime/fiber.js"
@@ -38,7 +40,7 @@ export interface Memoizable<A, E, R> {
 }
 
 /** What a memoized function remembers of one backend. */
-interface Binding<A, E> {
+export interface Binding<A, E> {
   readonly backend: CacheBackendService
   readonly definition: Definition<A, Arguments>
   readonly engine: Engine
@@ -64,7 +66,7 @@ interface LocalHits {
 }
 
 /** One call, its key and groups finished. */
-class Request<A, E, R> implements MemoRequest<A, E, R> {
+export class Request<A, E, R> implements LoadedRequest<A, E, R> {
   readonly key: string
   readonly policy: Policy<A>
   readonly codec: ValueCodec<A>
@@ -73,6 +75,7 @@ class Request<A, E, R> implements MemoRequest<A, E, R> {
   readonly warnings: Warnings
   asyncContext: AsyncContext | undefined
   previous: Previous<A> | undefined
+  companion: Member<A, E, R> | undefined
 
   constructor(
     private readonly memoized: MemoizedFunction<A, E, R>,
@@ -95,7 +98,7 @@ class Request<A, E, R> implements MemoRequest<A, E, R> {
   }
 
   get compute(): Effect.Effect<A, E, R> {
-    return Effect.suspend(() => this.memoized.target.compute(this.receiver, this.args))
+    return this.companion?.compute ?? Effect.suspend(() => this.memoized.target.compute(this.receiver, this.args))
   }
 
   get refresh(): ((previous: A) => Effect.Effect<Option.Option<A>, E, R>) | undefined {
@@ -144,13 +147,14 @@ export class MemoizedFunction<A, E, R> {
 
   constructor(
     private readonly options: CachedOptions<A, Arguments>,
-    readonly target: Memoizable<A, E, R>
+    readonly target: Memoizable<A, E, R>,
+    definition?: Either.Either<Definition<A, Arguments>, CacheError>
   ) {
     this.parameters = target.parameters
     // A caller in JavaScript may pass anything.
     const name: unknown = nameIn(options.key)
     const valid = typeof name === "string" && name !== ""
-    this.definition = valid ? define("cached", options) : Either.left(keyIsEmpty)
+    this.definition = valid ? (definition ?? define("cached", options)) : Either.left(keyIsEmpty)
   }
 
   /** The key as the user knows it, or the error if the arguments have no key. */
@@ -177,15 +181,16 @@ export class MemoizedFunction<A, E, R> {
     const request = this.request(backend, receiver, args)
     if (request instanceof CacheError) return Effect.die(withContext("cached", request))
     const answer = this.firstLocalHit(fiber, request) ?? request.binding.engine.readThrough.lookup(fiber, request)
-    const { counters } = request.binding.engine
-    if (request.counters === counters.other) return Effect.zipRight(counters.warnTooManyNames, answer)
-    return this.unsaid === undefined ? answer : this.warnFirst(answer)
+    return this.withWarnings(request.binding, answer)
   }
 
-  private warnFirst<B, E2, R2>(then: Effect.Effect<B, E2, R2>): Effect.Effect<B, E2, R2> {
-    const warning = this.unsaid ?? Effect.void
+  withWarnings<B, E2, R2>(binding: Binding<A, E>, answer: Effect.Effect<B, E2, R2>): Effect.Effect<B, E2, R2> {
+    const { counters } = binding.engine
+    if (binding.counters === counters.other) return Effect.zipRight(counters.warnTooManyNames, answer)
+    if (this.unsaid === undefined) return answer
+    const warning = this.unsaid
     this.unsaid = undefined
-    return Effect.zipRight(warning, then)
+    return Effect.zipRight(warning, answer)
   }
 
   /** Whether other fibers should have their turn. Local hits bypass the runtime, which would yield by itself. */
@@ -231,7 +236,7 @@ export class MemoizedFunction<A, E, R> {
   }
 
   /** A hit in a local store whose entry is not remembered yet. */
-  private firstLocalHit(fiber: CallingFiber, request: Request<A, E, R>): Effect.Effect<A> | undefined {
+  firstLocalHit(fiber: CallingFiber, request: Request<A, E, R>): Effect.Effect<A> | undefined {
     const { binding, groups, key } = request
     const { localHits } = binding
     const { local, payloads } = binding.engine.reader.store
@@ -264,14 +269,17 @@ export class MemoizedFunction<A, E, R> {
 
   private request(backend: CacheBackendService, receiver: unknown, args: Arguments): Request<A, E, R> | CacheError {
     const binding = this.bindingTo(backend)
-    if (binding instanceof CacheError) return binding
+    return binding instanceof CacheError ? binding : this.requestIn(binding, receiver, args)
+  }
+
+  requestIn(binding: Binding<A, E>, receiver: unknown, args: Arguments): Request<A, E, R> | CacheError {
     const name = this.nameOf(binding, receiver, args)
     if (name instanceof CacheError) return name
     const groups = binding.groups ?? this.groupsOf(binding.engine, binding.definition, receiver, args)
     return groups instanceof CacheError ? groups : new Request(this, binding, name, groups, receiver, args)
   }
 
-  private nameOf(binding: Binding<A, E>, receiver: unknown, args: Arguments): Name | CacheError {
+  nameOf(binding: Binding<A, E>, receiver: unknown, args: Arguments): Name | CacheError {
     const seen = this.parameters.seen(args)
     const isPlain = this.options.keyArgs === undefined && binding.localHits === undefined
     const known = isPlain ? binding.names.get(seen) : undefined
@@ -284,7 +292,7 @@ export class MemoizedFunction<A, E, R> {
     return name
   }
 
-  private bindingTo(backend: CacheBackendService): Binding<A, E> | CacheError {
+  bindingTo(backend: CacheBackendService): Binding<A, E> | CacheError {
     if (this.latest?.backend === backend) return this.latest
     let binding = this.bindings.get(backend)
     if (binding === undefined) {
@@ -314,7 +322,7 @@ export class MemoizedFunction<A, E, R> {
       engine: backendEngine,
       counters,
       hitCounters: local?.near === undefined ? counters : counters.ofTier,
-      codec: codecFor(payloads, definition.schema),
+      codec: definition.codec(payloads),
       failureCodec:
         definition.policy.failures === undefined
           ? undefined

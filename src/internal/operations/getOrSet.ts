@@ -2,7 +2,7 @@
 import { Effect, Either } from "effect"
 import type { CacheError } from "../../CacheError.js"
 import type { GetOrSetOptions, Key } from "../../CacheOptions.js"
-import { codecFor, failureCodecFor } from "../entries/ValueCodec.js"
+import { failureCodecFor } from "../entries/ValueCodec.js"
 import { define, policyOf } from "../readThrough/memoOptions.js"
 import type { Lookups } from "../readThrough/request.js"
 import { withFiber } from "../runtime/fiber.js"
@@ -28,7 +28,7 @@ export const getOrSet =
           policy: policyOf(definition, defaultTtl),
           receiver: undefined,
           args: [],
-          codec: codecFor(reader.store.payloads, definition.schema),
+          codec: definition.codec(reader.store.payloads),
           failureCodec:
             options.failures === undefined
               ? undefined

@@ -3,7 +3,7 @@
  * value or wait. `ReadStates.ts` says what an entry means, `Flights.ts` who may join a flight. Inside a SQL transaction
  * (`withinTransaction`) nothing is stored and no flight is joined.
  */
-import { Effect, Exit, Random } from "effect"
+import { Effect, type Either, Exit, type Option, Random } from "effect"
 import { type CacheError, NoCachedValue } from "../../CacheError.js"
 import type { Lease, StoredEntry } from "../../CacheStore.js"
 import { type EntryReader, keysOf, plainHit, type Snapshot, snapshotOf } from "../entries/EntryReader.js"
@@ -115,18 +115,52 @@ export class ReadThrough implements Lookups {
     progress: Progress
   ): Effect.Effect<A, E, R> {
     const snapshot = snapshotOf(request.groups, found)
-    const counted = progress.tries === 0 ? "hits" : "joined"
-    const hit =
-      request.policy.earlyRefresh === 0
-        ? plainHit(fiber, snapshot, request.codec, request.counters, counted)
-        : undefined
-    if (hit === undefined) {
-      return Effect.flatMap(this.states.examine(request, snapshot), (result) =>
-        this.answer(fiber, request, result, progress)
+    const hit = this.plainHit(fiber, request, snapshot, progress.tries)
+    return hit === undefined
+      ? Effect.flatMap(this.states.examine(request, snapshot), (result) =>
+          this.answer(fiber, request, result, progress)
+        )
+      : Effect.succeed(hit.right)
+  }
+
+  private plainHit<A, E, R>(
+    fiber: CallingFiber,
+    request: MemoRequest<A, E, R>,
+    snapshot: Snapshot,
+    tries: number
+  ): Either.Right<never, A> | undefined {
+    if (request.policy.earlyRefresh !== 0) return undefined
+    const hit = plainHit(fiber, snapshot, request.codec, request.counters, tries === 0 ? "hits" : "joined")
+    if (hit !== undefined) this.reader.learn(snapshot.stored, request.codec, hit.right)
+    return hit
+  }
+
+  /** Answers one of many requests, from what they have read together. A hit is a `Right`. */
+  answerFrom<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>, snapshot: Snapshot): Effect.Effect<A, E, R> {
+    return (
+      this.plainHit(fiber, request, snapshot, 0) ??
+      Effect.flatMap(this.states.examine(request, snapshot), (result) =>
+        isInTransaction(fiber) ? this.serveOrCompute(request, result) : this.answer(fiber, request, result, atFirst)
       )
-    }
-    this.reader.learn(snapshot.stored, request.codec, hit.right)
-    return Effect.succeed(hit.right)
+    )
+  }
+
+  /** The same where their read has failed. */
+  answerAfter<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>, error: CacheError): Effect.Effect<A, E, R> {
+    return Effect.suspend(() =>
+      isInTransaction(fiber)
+        ? this.computeAfter(request, error)
+        : this.withoutStore.afterFailure(fiber, request, error, true)
+    )
+  }
+
+  /** The value in what many requests have read together, fresh or stale. */
+  requireFrom<A, E, R>(request: MemoRequest<A, E, R>, snapshot: Snapshot): Effect.Effect<Option.Option<A>> {
+    return Effect.flatMap(this.states.examine(request, snapshot), (result) =>
+      result.found === undefined || result.found._tag === "Error"
+        ? this.missed(request, Effect.succeedNone)
+        : Effect.asSome(this.serve(request, result.state, Effect.succeed(result.found.value), 0))
+    )
   }
 
   private answer<A, E, R>(
@@ -197,7 +231,7 @@ export class ReadThrough implements Lookups {
     const ended = awaited !== undefined && saysEnded(snapshot.stored, awaited, time) ? awaited : undefined
     const again = (delay: number, next: Partial<Progress>) =>
       Effect.zipRight(
-        delay === 0 ? Effect.void : Effect.sleep(delay),
+        request.companion?.again(delay) ?? (delay === 0 ? Effect.void : Effect.sleep(delay)),
         Effect.suspend(() => this.attempt(fiber, request, { ...progress, ...next, tries: tries + 1 }))
       )
     const settle = (outcome: Outcome<A, E>): Effect.Effect<A, E, R> => {
@@ -284,20 +318,26 @@ export class ReadThrough implements Lookups {
 
   private withinTransaction<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
     return Effect.matchEffect(this.states.read(request), {
-      onFailure: (error) =>
-        Effect.zipRight(
-          storeFailed(request, unavailable, request.printed, error),
-          this.missed(request, this.alone.compute(request))
-        ),
-      onSuccess: (result) =>
-        result.found === undefined
-          ? this.missed(request, this.alone.compute(request))
-          : this.serve(
-              request,
-              result.state,
-              result.found._tag === "Value" ? Effect.succeed(result.found.value) : Effect.fail(result.found.error),
-              0
-            )
+      onFailure: (error) => this.computeAfter(request, error),
+      onSuccess: (result) => this.serveOrCompute(request, result)
     })
+  }
+
+  private serveOrCompute<A, E, R>(request: MemoRequest<A, E, R>, result: ReadResult<A, E>): Effect.Effect<A, E, R> {
+    return result.found === undefined
+      ? this.missed(request, this.alone.compute(request))
+      : this.serve(
+          request,
+          result.state,
+          result.found._tag === "Value" ? Effect.succeed(result.found.value) : Effect.fail(result.found.error),
+          0
+        )
+  }
+
+  private computeAfter<A, E, R>(request: MemoRequest<A, E, R>, error: CacheError): Effect.Effect<A, E, R> {
+    return Effect.zipRight(
+      storeFailed(request, unavailable, request.printed, error),
+      this.missed(request, this.alone.compute(request))
+    )
   }
 }

@@ -4,7 +4,7 @@
 import { Duration, type Effect, Either, Option } from "effect"
 import type { CacheError } from "../../CacheError.js"
 import type { FailureOptions, MemoOptions } from "../../CacheOptions.js"
-import type { ValueSchema } from "../entries/ValueCodec.js"
+import { codecFor, type ValueCodec, type ValueSchema } from "../entries/ValueCodec.js"
 import { boundedNumber, durationMillis, returnedMillis } from "../options.js"
 import type { FailurePolicy, Policy } from "./request.js"
 
@@ -20,7 +20,7 @@ export interface Definition<A, Args extends ReadonlyArray<unknown>> {
   readonly ttl: (receiver: unknown, value: A, args: Args) => Either.Either<number | undefined, CacheError>
   /** The names of the groups, or a function of the arguments that returns them. */
   readonly groups: ReadonlyArray<string> | ((this: unknown, ...args: Args) => ReadonlyArray<string>)
-  readonly schema: ValueSchema<A> | undefined
+  readonly codec: (payloads: "references" | "bytes") => ValueCodec<A>
   readonly refresh: Refresh<A, Args> | undefined
   readonly failureSchema: ValueSchema<unknown> | undefined
 }
@@ -88,7 +88,7 @@ export const define = <A, Args extends ReadonlyArray<unknown>>(
           ? (receiver, value, args) => returnedMillis(operation, ttl.call(receiver, value, ...args))
           : () => Either.right(fixedTtl),
       groups: options.groups ?? [],
-      schema: options.schema,
+      codec: (payloads) => codecFor(payloads, options.schema),
       refresh: options.refresh,
       failureSchema: options.failures?.schema
     }

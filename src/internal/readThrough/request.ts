@@ -37,6 +37,18 @@ export interface Previous<A> {
   isUnchanged: boolean
 }
 
+/** What a request that is one of many tells its call, which loads the keys of all of them together. */
+export interface Companion {
+  /** A flight of the request has begun to acquire its lease. */
+  flightStarts(): void
+  /** That flight has ended. */
+  flightEnds(): void
+  /** The request waits for a computation that another call has started. */
+  joins(): void
+  /** Waits so many milliseconds, together with the others that wait, before the key is read again. */
+  again(delay: number): Effect.Effect<void>
+}
+
 export interface MemoRequest<A, E, R> {
   /** The finished key. */
   readonly key: string
@@ -62,6 +74,8 @@ export interface MemoRequest<A, E, R> {
   asyncContext: AsyncContext | undefined
   /** Set by a call that begins to `refresh`. */
   previous: Previous<A> | undefined
+  /** Set where the request is one of many. */
+  readonly companion?: Companion | undefined
 }
 
 /** What can be done with a request: what `cached` and `getOrSet` ask of a backend. */

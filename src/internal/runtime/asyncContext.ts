@@ -14,12 +14,13 @@ export interface AsyncContext {
 /** The async context of the running code. It takes 30 ns; `AsyncLocalStorage.snapshot` takes 10 µs on Node 20. */
 export const captureAsyncContext = (): AsyncContext => new AsyncResource("effect-cached")
 
+/** Runs the function in that async context, if there is one. */
+export const inAsyncContext = <A>(context: AsyncContext | undefined, run: () => A): A =>
+  context === undefined ? run() : context.runInAsyncScope(run)
+
 /** Runs the effect in a new fiber without a parent, which starts at once, in that async context if there is one. */
 export const forkInAsyncContext = <A, E, R>(
   context: AsyncContext | undefined,
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<Fiber.RuntimeFiber<A, E>, never, R> =>
-  Effect.map(Effect.runtime<R>(), (runtime) => {
-    const fork = () => Runtime.runFork(runtime)(effect)
-    return context === undefined ? fork() : context.runInAsyncScope(fork)
-  })
+  Effect.map(Effect.runtime<R>(), (runtime) => inAsyncContext(context, () => Runtime.runFork(runtime)(effect)))

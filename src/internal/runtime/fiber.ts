@@ -17,6 +17,17 @@ export const serviceOf = <I, S>(fiber: CallingFiber, tag: Context.Tag<I, S>): S 
   // The map is untyped; the service under a tag's key has the tag's type.
   fiber.currentContext.unsafeMap.get(tag.key) as S | undefined
 
+/** Gives the calling fiber and the service to `use`. */
+export const withService = <I, S, A, E, R>(
+  tag: Context.Tag<I, S>,
+  use: (fiber: CallingFiber, service: S) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R | I> =>
+  withFiber<A, E, R | I>((fiber) => {
+    const service = serviceOf(fiber, tag)
+    // Without the service the tag itself dies, and says what is missing.
+    return service === undefined ? Effect.flatMap(tag, (own) => use(fiber, own)) : use(fiber, service)
+  })
+
 /** Whether a service with this key was provided: for tags of packages that may not be installed. */
 export const providesKey = (fiber: CallingFiber, key: string): boolean => fiber.currentContext.unsafeMap.has(key)
 

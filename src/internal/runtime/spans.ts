@@ -60,6 +60,14 @@ export const computeSpan = <A, E, R>(
   })
 }
 
+/** A span around one load of many keys, if a tracer is installed or the fiber has a span already. */
+export const loadSpan = <A, E, R>(keys: number, load: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  withFiber((fiber) =>
+    hasTracer(fiber) || fiber.currentSpan !== undefined
+      ? inSpan(load, "cache.load", { attributes: { "cache.keys": keys } })
+      : load
+  )
+
 const linkTo = (span: Tracer.AnySpan): Tracer.SpanLink => ({ _tag: "SpanLink", span, attributes: {} })
 
 /** Links a caller's span to that of the computation whose result it got. */

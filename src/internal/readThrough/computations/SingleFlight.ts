@@ -112,6 +112,7 @@ export class SingleFlight {
         // In the same synchronous step as the check above: of two flights that wait for each other, one sees the cycle.
         callerFlight?.wait(flight)
         flight.waiters++
+        request.companion?.joins()
         // This caller may have to compute after all.
         request.asyncContext ??= captureAsyncContext()
         return Effect.flatMap(
@@ -166,6 +167,7 @@ export class SingleFlight {
     else this.flights.register(flight)
     this.flights.begins(flight)
     this.running.add(flight)
+    request.companion?.flightStarts()
     return flight
   }
 
@@ -187,6 +189,7 @@ export class SingleFlight {
     const life = this.computation.run(request, flight, mode, snapshot, (outcome) => {
       this.running.delete(flight)
       this.flights.land(flight, outcome)
+      request.companion?.flightEnds()
     })
     flight.fiber = currentFlight.fork(caller, context, flight, life, immediate)
     if (!this.flights.closed) return

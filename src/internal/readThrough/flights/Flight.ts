@@ -123,6 +123,11 @@ export class Flight {
     else this.waitsFor?.delete(target)
   }
 
+  /** Whether it computes this key of this layer. */
+  computes(registry: object, key: string): boolean {
+    return registry === this.registry && key === this.key
+  }
+
   /** Whether this flight waits for the target, through whatever chain of flights. */
   reaches(target: Flight): boolean {
     // A Set is walked in the order of insertion, and what is added during the walk is walked as well.

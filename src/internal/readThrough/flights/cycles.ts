@@ -21,7 +21,7 @@ export const cycleOfStart = (
   const path = [printed]
   for (let at = stillRunning(callerFlight); at !== undefined; at = stillRunning(at.parent)) {
     path.push(at.printed)
-    if (at.registry === flights && at.key === key) return cyclic(path.reverse())
+    if (at.computes(flights, key)) return cyclic(path.reverse())
   }
   return undefined
 }

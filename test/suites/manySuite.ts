@@ -1,0 +1,24 @@
+/** The tests of `cachedMany` and `cachedResolver` that hold on any backend. The parameters are those of `cachedSuite`. */
+import { layer as withLayer } from "@effect/vitest"
+import type { Layer } from "effect"
+import type { CacheBackend } from "effect-cached"
+import { describe } from "vitest"
+import { optionTests } from "./many/options.js"
+import { processTests } from "./many/processes.js"
+import { resolverTests } from "./many/resolver.js"
+import { sharingTests } from "./many/sharing.js"
+import { valueTests } from "./many/values.js"
+
+export const manySuite = <E>(
+  name: string,
+  layer: Layer.Layer<CacheBackend, E>,
+  options: { readonly shared?: boolean } = {}
+): void => {
+  withLayer(layer)(name, (it) => {
+    describe("values", () => valueTests(it))
+    describe("options", () => optionTests(it))
+    describe("sharing", () => sharingTests(it))
+    describe("resolver", () => resolverTests(it))
+    if (options.shared === true) describe("several processes", () => processTests(it, layer))
+  })
+}
