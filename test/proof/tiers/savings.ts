@@ -25,6 +25,13 @@ const redisClient = (url: string) =>
     (client) => Effect.sync(() => client.disconnect())
   )
 
+/** Each write is followed by a read of the generation, which no caller has asked for. */
+const memcachedReads = (port: number) =>
+  Effect.map(
+    Effect.forEach(["cmd_get", "cmd_set", "delete_hits", "delete_misses"], (name) => statistic(port, name)),
+    ([gets = 0, sets = 0, removed = 0, missed = 0]) => gets - sets - removed - missed
+  )
+
 /** How many reads the server has answered, as it counts them itself. */
 const readsOf = (store: ServerDescription): Effect.Effect<Effect.Effect<number, unknown>, unknown, Scope.Scope> => {
   switch (store._tag) {
@@ -36,7 +43,7 @@ const readsOf = (store: ServerDescription): Effect.Effect<Effect.Effect<number, 
         )
       )
     case "memcached":
-      return Effect.succeed(statistic(Number(store.servers.split(":")[1]), "cmd_get"))
+      return Effect.succeed(memcachedReads(Number(store.servers.split(":")[1])))
     case "sql":
       return Effect.map(
         Effect.acquireRelease(
