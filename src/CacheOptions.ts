@@ -217,7 +217,7 @@ export type Unscoped<R> =
     : unknown
 
 /**
- * What stands in the store under a key. Times are milliseconds since 1970 on Effect's `Clock`; `Infinity` is for ever.
+ * What stands in the store under a key: a value, or an error that the option `failures` keeps. Times are milliseconds since 1970 on Effect's `Clock`; `Infinity` is for ever.
  *
  * @since 0.1.0
  * @category models
@@ -231,7 +231,7 @@ export interface CacheInspection {
   readonly lease: Option.Option<{ readonly until: number }>
   /** The names of its groups. A name that is too long for a key is cut off, and ends in `%~` and a hash. */
   readonly groups: ReadonlyArray<string>
-  /** The length of its record in bytes. Where the store keeps references, the estimate that `maxBytes` of the memory backend uses. */
+  /** The length of its record in bytes, before `StoreBackend.transform`. Where the store keeps references, the estimate that `maxBytes` of the memory backend uses. */
   readonly bytes: number
 }
 
