@@ -3,8 +3,8 @@
  * types included, and none above; ARCHITECTURE.md draws them.
  */
 const rooms = [
-  "memoized",
   "backend",
+  "memoized",
   "operations|readThrough",
   "entries",
   "stores|outages",
@@ -14,7 +14,8 @@ const rooms = [
 ]
 
 /** Public modules that are words of the whole library: they stand below all rooms. */
-const words = "CacheError|CacheStore|CacheBackend|CacheBus|CacheOptions|CachedFunction|CachedManyFunction|ByteStore"
+const words =
+  "CacheError|CacheStore|CacheBackend|CacheBus|CacheEvent|CacheOptions|CachedFunction|CachedManyFunction|ByteStore"
 
 /** @type {import("dependency-cruiser").IConfiguration} */
 module.exports = {

@@ -3,9 +3,11 @@
  *
  * @since 0.1.0
  */
-import { Context, type Duration, type Effect, type Option, type Schema } from "effect"
+import { Context, type Duration, type Effect, Layer, type Option, type Schema, type Stream } from "effect"
 import type { CacheError, NoCachedValue } from "./CacheError.js"
+import type { CacheEvent } from "./CacheEvent.js"
 import type {
+  CacheInspection,
   CacheStats,
   GetOrSetOptions,
   Key,
@@ -14,7 +16,10 @@ import type {
   Unscoped,
   VersionOption
 } from "./CacheOptions.js"
-import type { Engine, engine } from "./internal/backend/engine.js"
+import { CacheName } from "./internal/backend/cacheName.js"
+import type { BackendOptions } from "./internal/backend/options.js"
+import type { Engine, engine } from "./internal/memoized/engine.js"
+import type { CachedHere, CachedManyHere } from "./internal/memoized/signatures.js"
 
 export * from "./CacheOptions.js"
 
@@ -27,6 +32,14 @@ export * from "./CacheOptions.js"
  * @category models
  */
 export interface CacheBackendService {
+  /**
+   * The same as the function `cached`, in all its forms, but what it makes belongs to this cache and does not require `CacheBackend`:
+   * for the constructor of a service, whose methods then require nothing of the cache. It has no option `backend`. After the end of
+   * the cache's layer it computes without a cache.
+   */
+  readonly cached: CachedHere
+  /** The same as the function `cachedMany`, but what it makes belongs to this cache and does not require `CacheBackend`. */
+  readonly cachedMany: CachedManyHere
   /** The fresh value of the key, of the type of the option `schema`. 1 RT, 2 if the entry has groups. */
   readonly get: {
     <A>(key: Key, options: TypedOptions<A>): Effect.Effect<Option.Option<A>, CacheError>
@@ -101,9 +114,23 @@ export interface CacheBackendService {
   readonly clear: Effect.Effect<void, CacheError>
   /** What this layer has counted, and the size of the store. Never fails: what the store does not know is `None`. At most 1 RT. */
   readonly stats: Effect.Effect<CacheStats>
+  /**
+   * What stands in the store under the key: `None` if nothing does that counts. It reads no value and counts as no hit. A tier answers
+   * what the store behind it says. The key of a memoized call is `f.cacheKey(…)`. 1 RT, 2 if the entry has groups.
+   */
+  readonly inspect: (key: Key, options?: VersionOption) => Effect.Effect<Option.Option<CacheInspection>, CacheError>
+  /**
+   * What this layer does from now on, in this process: memoized calls, and the operations above but `has` and `inspect`. Ends with the layer.
+   * Events are made only while somebody listens. For each listener 1,000 events may wait; then the oldest are dropped, so that a slow
+   * listener never slows the cache down. An invalidation inside a transaction is told at once, before the commit. No RT.
+   */
+  readonly events: Stream.Stream<CacheEvent>
   /** @internal */
-  readonly [engine]: Engine
+  readonly [engine]: Engine & { readonly options: BackendOptions }
 }
+
+/** A service of the program may have the same name as a cache of it. */
+const prefixOfNames = "effect-cached/CacheBackend/"
 
 /**
  * The cache of a program. `MemoryBackend.layer`, `SqlBackend.layer`, `MemcachedBackend.layer`, … provide it.
@@ -123,4 +150,70 @@ export interface CacheBackendService {
  * @since 0.1.0
  * @category tags
  */
-export class CacheBackend extends Context.Tag("effect-cached/CacheBackend")<CacheBackend, CacheBackendService>() {}
+export class CacheBackend extends Context.Tag("effect-cached/CacheBackend")<CacheBackend, CacheBackendService>() {
+  /**
+   * Makes the class of a further cache, for a program that has several. The service under it is a cache like any other:
+   * `yield* Sessions`.
+   *
+   * @param name of the cache: its default namespace, and the label `cache` of its metrics. Two classes must not have the same name
+   *
+   * @example
+   * import { Effect } from "effect"
+   * import { CacheBackend, cached, MemoryBackend } from "effect-cached"
+   *
+   * class Sessions extends CacheBackend.Tag("Sessions")<Sessions>() {}
+   *
+   * const SessionsLive = CacheBackend.layerOf(Sessions, MemoryBackend.layer({ maxEntries: 10_000 }))
+   *
+   * // Effect<number, never, Sessions>
+   * const session = cached((id: number) => Effect.succeed(id), { key: "session", backend: Sessions })
+   *
+   * const signedOut = Effect.flatMap(Sessions, (sessions) => sessions.invalidateGroup("user 7"))
+   *
+   * @since 0.1.0
+   */
+  static readonly Tag =
+    <const Name extends string>(name: Name) =>
+    <Self>(): Context.TagClass<Self, `effect-cached/CacheBackend/${Name}`, CacheBackendService> =>
+      Context.Tag(`${prefixOfNames}${name}`)<Self, CacheBackendService>()
+
+  /**
+   * The layer of a further cache. Two caches share nothing, even if they have the same layer: it is built anew for each. In one
+   * database or on one server each has its name as its `namespace`, unless the layer has that option. A layer from `StoreBackend`
+   * must have it.
+   *
+   * What is provided to the layer itself is built anew as well. So provide a database client to the result: then the cache uses the
+   * program's pool, and takes part in its transactions.
+   *
+   * @param tag a class that `Tag` has made
+   * @param layer of any backend
+   *
+   * @example
+   * import { PgClient } from "@effect/sql-pg"
+   * import { Config, Layer } from "effect"
+   * import { CacheBackend } from "effect-cached"
+   * import * as SqlBackend from "effect-cached/SqlBackend"
+   *
+   * class Sessions extends CacheBackend.Tag("Sessions")<Sessions>() {}
+   *
+   * const Database = PgClient.layerConfig({ url: Config.redacted("DATABASE_URL") })
+   *
+   * const Caches = Layer.merge(SqlBackend.layer(), CacheBackend.layerOf(Sessions, SqlBackend.layer()))
+   *
+   * const Live = Layer.provide(Caches, Database)
+   *
+   * @since 0.1.0
+   */
+  static readonly layerOf = <Id, E, R>(
+    tag: Context.Tag<Id, CacheBackendService>,
+    layer: Layer.Layer<CacheBackend, E, R>
+  ): Layer.Layer<Id, E, R> => {
+    const name = tag.key.startsWith(prefixOfNames) ? tag.key.slice(prefixOfNames.length) : tag.key
+    return Layer.project(
+      Layer.provide(Layer.fresh(layer), Layer.succeed(CacheName, name)),
+      CacheBackend,
+      tag,
+      (cache) => cache
+    )
+  }
+}

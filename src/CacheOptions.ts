@@ -217,6 +217,25 @@ export type Unscoped<R> =
     : unknown
 
 /**
+ * What stands in the store under a key: a value, or an error that the option `failures` keeps. Times are milliseconds since 1970 on Effect's `Clock`; `Infinity` is for ever.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CacheInspection {
+  /** When the value stops to be fresh; it is stale from then on. 0 while the first value is being computed. */
+  readonly freshUntil: number
+  /** When it can't be served any more. 0 while the first value is being computed. */
+  readonly staleUntil: number
+  /** Whether a caller of any process computes the value now, and until when it has the right to, unless it renews that. */
+  readonly lease: Option.Option<{ readonly until: number }>
+  /** The names of its groups. A name that is too long for a key is cut off, and ends in `%~` and a hash. */
+  readonly groups: ReadonlyArray<string>
+  /** The length of its record in bytes, before `StoreBackend.transform`. Where the store keeps references, the estimate that `maxBytes` of the memory backend uses. */
+  readonly bytes: number
+}
+
+/**
  * Counts since the layer was built, and the size of the store as far as it knows it: `entries` and `bytes` now, `evictions` for want
  * of room since the layer was built. The memory backend counts values only; a database counts all rows, so leases and the versions
  * of groups too. Evicted versions of groups are not counted.

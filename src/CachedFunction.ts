@@ -1,11 +1,11 @@
 /**
- * The options and the results of `cached`.
+ * The options of `cached`, and what it makes, in whatever cache.
  *
  * @since 0.1.0
  */
 import type { Effect } from "effect"
-import type { CacheBackend, MemoOptions } from "./CacheBackend.js"
 import type { CacheError, NoCachedValue } from "./CacheError.js"
+import type { MemoOptions } from "./CacheOptions.js"
 
 /**
  * The options of `cached`.
@@ -44,65 +44,51 @@ export interface CachedOptions<
 
 /**
  * A memoized function. It fails with the errors of the memoized effect only: when the store fails, it computes as if there were no
- * cache. It requires what the effect requires, and `CacheBackend`. An argument that can't be printed and an option out of its range
+ * cache. It requires what the effect requires, and its cache: `Backend` is `CacheBackend`, the cache that the option `backend` names,
+ * or `never` for a function that `cached` of a service has made. An argument that can't be printed and an option out of its range
  * are mistakes of the program: the call dies with `CacheError` (`InvalidKey`, `InvalidOption`).
  *
  * `This` is the type of `this` in a method; in other functions it is `unknown`. A round trip (RT) is one exchange with the store.
  *
- * @example
- * import { Effect } from "effect"
- * import { cached } from "effect-cached"
- *
- * const square = cached((n: number) => Effect.sync(() => n * n), { key: "square", ttl: "1 hour" })
- *
- * const program = Effect.gen(function* () {
- *   yield* square(12) //              144
- *   yield* square.invalidate(12)
- *   yield* square.forceRecalc(12) //  144, computed again
- *   yield* square.requireCache(12) // 144, from the cache
- *   return square.cacheKey(12) //     "square(12)"
- * })
- *
  * @since 0.1.0
  * @category models
  */
-export interface CachedFunction<Args extends ReadonlyArray<unknown>, out A, out E, out R, in This = unknown> {
+export interface CachedFunctionOf<
+  out Backend,
+  Args extends ReadonlyArray<unknown>,
+  out A,
+  out E,
+  out R,
+  in This = unknown
+> {
   /** The value: from the cache, or computed by one caller of all processes. 1 RT on a hit, 3 for the caller that computes. */
-  (this: This, ...args: Args): Effect.Effect<A, E, R | CacheBackend>
+  (this: This, ...args: Args): Effect.Effect<A, E, R | Backend>
   /** Removes the entry and voids running computations, so what they compute is not stored. Fails if the store fails. 1 RT. */
-  readonly invalidate: (this: unknown, ...args: Args) => Effect.Effect<void, CacheError, CacheBackend>
+  readonly invalidate: (this: unknown, ...args: Args) => Effect.Effect<void, CacheError, Backend>
   /**
    * Computes now, stores the value and returns it. Other callers are served the old value until then, and never after. 3 RT.
    * A method that uses `this` needs `service.method.forceRecalc.call(service, …)`, and if `keyArgs` uses it, so do the other
    * operations; a decorated method is bound already.
    */
-  readonly forceRecalc: (this: unknown, ...args: Args) => Effect.Effect<A, E, R | CacheBackend>
+  readonly forceRecalc: (this: unknown, ...args: Args) => Effect.Effect<A, E, R | Backend>
   /**
    * The cached value, fresh or stale. Never computes: without a value it fails with `NoCachedValue`, also where
    * an error is kept (`failures`). 1 RT.
    */
-  readonly requireCache: (this: unknown, ...args: Args) => Effect.Effect<A, NoCachedValue | CacheError, CacheBackend>
+  readonly requireCache: (this: unknown, ...args: Args) => Effect.Effect<A, NoCachedValue | CacheError, Backend>
   /** The key for the direct operations: readable, without namespace and version. Throws `CacheError` (`InvalidKey`). */
   readonly cacheKey: (this: unknown, ...args: Args) => string
 }
 
 /**
- * A memoized effect. Its properties are the operations of `CachedFunction`.
- *
- * @example
- * import { Effect } from "effect"
- * import { cached } from "effect-cached"
- *
- * const report = Effect.succeed({ total: 3 }).pipe(cached({ key: "report", ttl: "5 minutes" }))
- *
- * const program = Effect.zipRight(report.invalidate, report)
+ * A memoized effect. Its properties are the operations of `CachedFunctionOf`.
  *
  * @since 0.1.0
  * @category models
  */
-export interface CachedEffect<out A, out E, out R> extends Effect.Effect<A, E, R | CacheBackend> {
-  readonly invalidate: Effect.Effect<void, CacheError, CacheBackend>
-  readonly forceRecalc: Effect.Effect<A, E, R | CacheBackend>
-  readonly requireCache: Effect.Effect<A, NoCachedValue | CacheError, CacheBackend>
+export interface CachedEffectOf<out Backend, out A, out E, out R> extends Effect.Effect<A, E, R | Backend> {
+  readonly invalidate: Effect.Effect<void, CacheError, Backend>
+  readonly forceRecalc: Effect.Effect<A, E, R | Backend>
+  readonly requireCache: Effect.Effect<A, NoCachedValue | CacheError, Backend>
   readonly cacheKey: string
 }

@@ -5,8 +5,8 @@
  */
 import { Context, Effect, Layer } from "effect"
 import { CacheBackend, type CacheBackendService } from "./CacheBackend.js"
-import { engine } from "./internal/backend/engine.js"
 import { make } from "./internal/backend/make.js"
+import { engine } from "./internal/memoized/engine.js"
 import { amendThrough, identityOf, type Store } from "./internal/stores/Store.js"
 
 const operationNames = [

@@ -8,7 +8,7 @@ import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { Duration, Effect, Encoding, Layer, Option } from "effect"
 import { CacheBackend, type CacheBackendService, type Key } from "./CacheBackend.js"
 import type { CacheError, CacheErrorReason } from "./CacheError.js"
-import { engine } from "./internal/backend/engine.js"
+import { engine } from "./internal/memoized/engine.js"
 
 /**
  * The options of `layer`.

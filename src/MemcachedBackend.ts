@@ -6,8 +6,8 @@
 import { Config, type ConfigError, type Duration, Effect, Layer } from "effect"
 import type { CacheBackend } from "./CacheBackend.js"
 import type { CacheError } from "./CacheError.js"
+import { namespaceOf } from "./internal/backend/cacheName.js"
 import { backendLayer } from "./internal/backend/layer.js"
-import { defaultNamespace } from "./internal/backend/options.js"
 import { fromBytes } from "./internal/stores/fromBytes.js"
 import * as MemcachedStore from "./internal/stores/memcached/MemcachedStore.js"
 import type { MemcachedOptions } from "./internal/stores/memcached/settings.js"
@@ -59,7 +59,13 @@ export interface MemcachedBackendOptions
  * @category layers
  */
 export const layer = (options: MemcachedBackendOptions): Layer.Layer<CacheBackend, CacheError> =>
-  backendLayer(Effect.map(MemcachedStore.make(options, options.namespace ?? defaultNamespace), fromBytes), options)
+  backendLayer(
+    Effect.map(
+      Effect.flatMap(namespaceOf(options), (namespace) => MemcachedStore.make(options, namespace)),
+      fromBytes
+    ),
+    options
+  )
 
 const fromEnvironment = {
   servers: Config.string("MEMCACHED_SERVERS"),

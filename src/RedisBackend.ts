@@ -11,8 +11,8 @@ import type { ConnectionOptions } from "node:tls"
 import { Config, type ConfigError, type Duration, Effect, Either, Layer, Redacted, type Scope } from "effect"
 import type { CacheBackend } from "./CacheBackend.js"
 import { CacheError } from "./CacheError.js"
+import { namespaceOf } from "./internal/backend/cacheName.js"
 import { backendLayer } from "./internal/backend/layer.js"
-import { defaultNamespace } from "./internal/backend/options.js"
 import { boundedNumber, durationMillis, positiveInteger } from "./internal/options.js"
 import { fromBytes } from "./internal/stores/fromBytes.js"
 import type { RedisClient } from "./internal/stores/redis/client.js"
@@ -144,7 +144,7 @@ export const layer = (options: RedisBackendOptions): Layer.Layer<CacheBackend, C
         replication === undefined
           ? undefined
           : { replication, client: options.client === undefined ? yield* clientOf(options) : client }
-      return fromBytes(yield* RedisStore.make(client, options.namespace ?? defaultNamespace, timeout, waiting))
+      return fromBytes(yield* RedisStore.make(client, yield* namespaceOf(options), timeout, waiting))
     }),
     options
   )

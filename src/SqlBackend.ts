@@ -18,8 +18,8 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Config, type ConfigError, Duration, Effect, Layer } from "effect"
 import type { CacheBackend } from "./CacheBackend.js"
 import { CacheError } from "./CacheError.js"
+import { namespaceOf } from "./internal/backend/cacheName.js"
 import { backendLayer } from "./internal/backend/layer.js"
-import { defaultNamespace } from "./internal/backend/options.js"
 import { durationMillis, positiveInteger } from "./internal/options.js"
 import { fromBytes } from "./internal/stores/fromBytes.js"
 import { migrateTable } from "./internal/stores/postgres/createTable.js"
@@ -134,7 +134,7 @@ export const layer = (options: SqlBackendOptions = {}): Layer.Layer<CacheBackend
     Effect.gen(function* () {
       const store = yield* storeOf({
         table: options.table ?? defaultTable,
-        namespace: options.namespace ?? defaultNamespace,
+        namespace: yield* namespaceOf(options),
         maxEntries:
           options.maxEntries === undefined
             ? undefined

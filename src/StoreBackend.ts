@@ -7,10 +7,11 @@ import { Clock, Effect, Function as Fn, Layer, Scope } from "effect"
 import { CacheBackend } from "./CacheBackend.js"
 import { CacheError } from "./CacheError.js"
 import type { CacheStore } from "./CacheStore.js"
-import { engine } from "./internal/backend/engine.js"
+import { defaultNamespace } from "./internal/backend/cacheName.js"
 import { backendLayer } from "./internal/backend/layer.js"
 import { make } from "./internal/backend/make.js"
 import type { BackendOptions, OutageOptions } from "./internal/backend/options.js"
+import { engine } from "./internal/memoized/engine.js"
 import { durationMillis } from "./internal/options.js"
 import { withinTime } from "./internal/outages/timeLimit.js"
 import { fromPlain, inProcess } from "./internal/stores/fromPlain.js"
@@ -77,7 +78,8 @@ export const layer = <E, R>(
         fromPlain(made, made.location === "network" ? withinTime(millis) : inProcess)
       )
     ),
-    options
+    // The store has its own idea of its namespace: the name of a cache does not change that.
+    { ...options, namespace: options.namespace ?? defaultNamespace }
   )
 
 const transformedLayer = <E, R>(

@@ -3,9 +3,10 @@
  *
  * @since 0.1.0
  */
-import { type Duration, Effect, type Option, type Schema } from "effect"
+import { type Duration, Effect, type Option, type Schema, Stream } from "effect"
 import {
   CacheBackend,
+  type CacheInspection,
   type CacheStats,
   type GetOrSetOptions,
   type Key,
@@ -15,6 +16,7 @@ import {
   type VersionOption
 } from "./CacheBackend.js"
 import type { CacheError, NoCachedValue } from "./CacheError.js"
+import type { CacheEvent } from "./CacheEvent.js"
 
 /** See `CacheBackendService.get`. @since 0.1.0 */
 export function get<A>(key: Key, options: TypedOptions<A>): Effect.Effect<Option.Option<A>, CacheError, CacheBackend>
@@ -116,4 +118,16 @@ export const clear: Effect.Effect<void, CacheError, CacheBackend> = Effect.flatM
 export const stats: Effect.Effect<CacheStats, never, CacheBackend> = Effect.flatMap(
   CacheBackend,
   (cache) => cache.stats
+)
+
+/** See `CacheBackendService.inspect`. @since 0.1.0 */
+export const inspect = (
+  key: Key,
+  options?: VersionOption
+): Effect.Effect<Option.Option<CacheInspection>, CacheError, CacheBackend> =>
+  Effect.flatMap(CacheBackend, (cache) => cache.inspect(key, options))
+
+/** See `CacheBackendService.events`. @since 0.1.0 */
+export const events: Stream.Stream<CacheEvent, never, CacheBackend> = Stream.unwrap(
+  Effect.map(CacheBackend, (cache) => cache.events)
 )

@@ -3,41 +3,71 @@
  *
  * @since 0.1.0
  */
-import type { Effect, Schema } from "effect"
-import type { CachedEffect, CachedFunction, CachedOptions } from "./CachedFunction.js"
+import type { Context, Effect } from "effect"
+import type { CacheBackend, CacheBackendService } from "./CacheBackend.js"
+import type { CachedEffectOf, CachedFunctionOf, CachedOptions } from "./CachedFunction.js"
 import type { Unscoped } from "./CacheOptions.js"
 import * as internal from "./internal/memoized/lift.js"
+import type { Inferred, Keeping, Schematic, Settled, Target, Uncontextual } from "./internal/memoized/signatures.js"
 
-/** `T` itself, but nothing is inferred from it. With `NoInfer` a callback could not take fewer parameters than the function. */
-type Settled<T extends ReadonlyArray<unknown>> = [T][T extends unknown ? 0 : never]
+/**
+ * A memoized function in the program's `CacheBackend`. `CachedFunctionOf` says what its operations do.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { cached } from "effect-cached"
+ *
+ * const square = cached((n: number) => Effect.sync(() => n * n), { key: "square", ttl: "1 hour" })
+ *
+ * const program = Effect.gen(function* () {
+ *   yield* square(12) //              144
+ *   yield* square.invalidate(12)
+ *   yield* square.forceRecalc(12) //  144, computed again
+ *   yield* square.requireCache(12) // 144, from the cache
+ *   return square.cacheKey(12) //     "square(12)"
+ * })
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CachedFunction<Args extends ReadonlyArray<unknown>, out A, out E, out R, in This = unknown>
+  extends CachedFunctionOf<CacheBackend, Args, A, E, R, This> {}
 
-/** Whether option callbacks that take `Args` can be called with the function's own arguments. */
-type Matching<Args extends ReadonlyArray<unknown>, Own extends ReadonlyArray<unknown>> = [Args] extends [never]
-  ? unknown
-  : ((...args: Args) => void) extends (...args: Own) => void
-    ? unknown
-    : "the option callbacks take other arguments than the function"
+/**
+ * A memoized effect in the program's `CacheBackend`. Its properties are the operations of `CachedFunctionOf`.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { cached } from "effect-cached"
+ *
+ * const report = Effect.succeed({ total: 3 }).pipe(cached({ key: "report", ttl: "5 minutes" }))
+ *
+ * const program = Effect.zipRight(report.invalidate, report)
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CachedEffect<out A, out E, out R> extends CachedEffectOf<CacheBackend, A, E, R> {}
 
-/** The options, of which only the schema says what the value is. */
-type Keeping<A, Args extends ReadonlyArray<unknown>, This, E, R> = CachedOptions<
-  NoInfer<A>,
-  Args,
-  This,
-  NoInfer<E>,
-  NoInfer<R>
-> & {
-  // biome-ignore lint/suspicious/noExplicitAny: as in `MemoOptions`
-  readonly schema?: Schema.Schema<A, any>
+/**
+ * The option of `cached` that names its cache.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface BackendOption<Backend> {
+  /** The cache: a tag that `CacheBackend.Tag` has made. Its function requires this one then. Default: `CacheBackend`. */
+  readonly backend?: Context.Tag<Backend, CacheBackendService>
 }
 
-/** Whether the option `failures` knows all errors that the function may fail with. */
-type Knowing<Known, E> = [E] extends [Known] ? unknown : "the option failures does not know all errors of the function"
+/** A short name for the usual case. */
+type FunctionIn<Backend, Args extends ReadonlyArray<unknown>, A, E, R, This> = [Backend] extends [CacheBackend]
+  ? CachedFunction<Args, A, E, R, This>
+  : CachedFunctionOf<Backend, Args, A, E, R, This>
 
-/** Refuses arguments that neither the function's annotations nor the type that is expected of the result tell. */
-type Inferred<Args extends ReadonlyArray<unknown>> = [Args] extends [never] ? "the arguments have no types" : unknown
-
-/** In a union with a function type it takes the context away: in `(a: string, b = 3) => …` `b` is then a number, not `unknown`. */
-type Uncontextual = (uncontextual: Uncontextual) => Uncontextual
+type EffectIn<Backend, A, E, R> = [Backend] extends [CacheBackend]
+  ? CachedEffect<A, E, R>
+  : CachedEffectOf<Backend, A, E, R>
 
 /**
  * What `cached(options)` returns. It takes a function, decorates a method, or ends a pipe.
@@ -57,26 +87,14 @@ export type Lift<
   Kept = never,
   RefreshE = never,
   RefreshR = never,
-  Known = unknown
+  Known = unknown,
+  Backend = CacheBackend
 > = <E, R, B extends A, This extends Self, Own extends ReadonlyArray<unknown> = never>(
-  target:
-    | (Effect.Effect<A, E, R> &
-        Effect.Effect<B, E, R> &
-        Matching<Args, []> &
-        Unscoped<R | RefreshR> &
-        Knowing<Known, E>)
-    | (((this: This, ...args: Own) => Effect.Effect<A, E, R> & Effect.Effect<B, E, R>) &
-        Matching<Args, Own> &
-        Unscoped<R | RefreshR> &
-        Knowing<Known, E>)
-    // Gives the callbacks of the options the argument types of the function in the pipe.
-    | (((this: Self, ...args: Args) => Effect.Effect<A, E, R> & Effect.Effect<B, E, R>) &
-        Unscoped<R | RefreshR> &
-        Knowing<Known, E>),
+  target: Target<A, Args, Self, RefreshR, Known, B, E, R, This, Own>,
   context?: ClassMethodDecoratorContext<This>
 ) => [Own] extends [never]
-  ? CachedEffect<[Kept] extends [never] ? B : Kept, E | RefreshE, R | RefreshR>
-  : CachedFunction<Own, [Kept] extends [never] ? B : Kept, E | RefreshE, R | RefreshR, This>
+  ? EffectIn<Backend, [Kept] extends [never] ? B : Kept, E | RefreshE, R | RefreshR>
+  : FunctionIn<Backend, Own, [Kept] extends [never] ? B : Kept, E | RefreshE, R | RefreshR, This>
 
 /**
  * Memoizes an effect, or what a function or method returns, in the `CacheBackend` of the program.
@@ -113,31 +131,48 @@ export type Lift<
  * @category combinators
  */
 export const cached: {
-  <This, B extends A, E, R, Args extends ReadonlyArray<unknown> = never, A = B>(
+  <This, B extends A, E, R, Args extends ReadonlyArray<unknown> = never, A = B, Backend = CacheBackend>(
     f: ((this: This, ...args: Args) => Effect.Effect<B, E, R>) & Unscoped<R>,
-    options: Keeping<A, Settled<Args>, NoInfer<This>, E, R> & Inferred<Args>
-  ): CachedFunction<Args, A, E, R, This>
-  <This, Args extends ReadonlyArray<unknown>, B extends A, E, R, A = B>(
+    options: Keeping<A, Settled<Args>, NoInfer<This>, E, R> & BackendOption<Backend> & Inferred<Args>
+  ): FunctionIn<Backend, Args, A, E, R, This>
+  <This, Args extends ReadonlyArray<unknown>, B extends A, E, R, A = B, Backend = CacheBackend>(
     f: (((this: This, ...args: Args) => Effect.Effect<B, E, R>) & Unscoped<R>) | Uncontextual,
-    options: Keeping<A, Settled<Args>, NoInfer<This>, E, R>
-  ): CachedFunction<Args, A, E, R, This>
-  <B extends A, E, R, A = B>(
+    options: Keeping<A, Settled<Args>, NoInfer<This>, E, R> & BackendOption<Backend>
+  ): FunctionIn<Backend, Args, A, E, R, This>
+  <B extends A, E, R, A = B, Backend = CacheBackend>(
     effect: Effect.Effect<B, E, R> & Unscoped<R>,
-    options: Keeping<A, [], unknown, E, R>
-  ): CachedEffect<A, E, R>
-  <A, Args extends ReadonlyArray<unknown> = never, This = unknown, E = never, R = never, F = unknown>(
-    // biome-ignore lint/suspicious/noExplicitAny: as in `MemoOptions`
-    options: CachedOptions<NoInfer<A>, Args, This, E, R, F> & { readonly schema: Schema.Schema<A, any> }
-  ): Lift<A, Args, This, A, E, R, F>
-  <A, Args extends ReadonlyArray<unknown> = never, This = unknown, E = never, R = never, F = unknown>(
-    options: CachedOptions<A, Args, This, E, R, F>
-  ): Lift<A, Args, This, never, E, R, F>
+    options: Keeping<A, [], unknown, E, R> & BackendOption<Backend>
+  ): EffectIn<Backend, A, E, R>
+  <
+    A,
+    Args extends ReadonlyArray<unknown> = never,
+    This = unknown,
+    E = never,
+    R = never,
+    F = unknown,
+    Backend = CacheBackend
+  >(
+    options: Schematic<A, Args, This, E, R, F> & BackendOption<Backend>
+  ): Lift<A, Args, This, A, E, R, F, Backend>
+  <
+    A,
+    Args extends ReadonlyArray<unknown> = never,
+    This = unknown,
+    E = never,
+    R = never,
+    F = unknown,
+    Backend = CacheBackend
+  >(
+    options: CachedOptions<A, Args, This, E, R, F> & BackendOption<Backend>
+  ): Lift<A, Args, This, never, E, R, F, Backend>
   // The implementation distinguishes the cases at run time and is untyped: these signatures are its types.
 } = internal.cached as never
 
 /**
  * A decorated method, typed as the memoized function that it is, with its operations: a decorator can't change the type of a method.
  * Throws a `TypeError` for a function that `cached` did not make.
+ *
+ * @param backend the option `backend` of the decorator, which says what the operations require
  *
  * @example
  * import { Effect } from "effect"
@@ -156,8 +191,9 @@ export const cached: {
  * @since 0.1.0
  * @category combinators
  */
-export const asCached: <This, Args extends ReadonlyArray<unknown>, A, E, R>(
-  method: (this: This, ...args: Args) => Effect.Effect<A, E, R>
-) => CachedFunction<Args, A, E, R, This> =
+export const asCached: <This, Args extends ReadonlyArray<unknown>, A, E, R, Backend = CacheBackend>(
+  method: (this: This, ...args: Args) => Effect.Effect<A, E, R>,
+  backend?: Context.Tag<Backend, CacheBackendService>
+) => FunctionIn<Backend, Args, A, E, R, This> =
   // Untyped as `internal.cached` is.
   internal.asCached as never

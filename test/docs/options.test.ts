@@ -37,7 +37,11 @@ const headings = (part: string): ReadonlyArray<string> =>
 const generic: ReadonlyArray<readonly [string, ReadonlyArray<string>]> = [
   [
     "## Options of `cached`",
-    [...optionsIn("src/CacheOptions.ts", "MemoOptions"), ...optionsIn("src/CachedFunction.ts", "CachedOptions")]
+    [
+      ...optionsIn("src/CacheOptions.ts", "MemoOptions"),
+      ...optionsIn("src/CachedFunction.ts", "CachedOptions"),
+      ...optionsIn("src/cached.ts", "BackendOption")
+    ]
   ],
   ["## Options of all layers", optionsIn("src/internal/backend/options.ts", "BackendOptions")],
   ["## Options of layers over a server", optionsIn("src/internal/backend/options.ts", "OutageOptions")]

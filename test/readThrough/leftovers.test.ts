@@ -4,7 +4,7 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Exit, Option } from "effect"
 import { cached } from "effect-cached"
-import { engine } from "../../src/internal/backend/engine.js"
+import { engine } from "../../src/internal/memoized/engine.js"
 import { memoryRig } from "../support/backend.js"
 import { plain } from "../support/stores.js"
 

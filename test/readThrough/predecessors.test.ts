@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cache, Deferred, Effect, Exit, Fiber, Option, TestClock } from "effect"
 import { cached } from "effect-cached"
-import { engine } from "../../src/internal/backend/engine.js"
+import { engine } from "../../src/internal/memoized/engine.js"
 import { memoryRig } from "../support/backend.js"
 
 const settle = Effect.repeatN(Effect.yieldNow(), 30)

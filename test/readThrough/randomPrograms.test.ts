@@ -12,7 +12,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, type Fiber, FiberId, Option, Scope } from "effect"
 import { CacheBackend, type CachedFunction, cached } from "effect-cached"
-import { engine } from "../../src/internal/backend/engine.js"
+import { engine } from "../../src/internal/memoized/engine.js"
 import { asyncStore, type Trip } from "../support/asyncStore.js"
 import { memoryStore, rigIn, runIn } from "../support/backend.js"
 import { breathe } from "../support/breathe.js"

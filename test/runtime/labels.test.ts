@@ -51,14 +51,16 @@ const ofStore = (store: string) =>
     pairs.filter(({ metricKey }) => metricKey.tags.some((tag) => tag.key === "store" && tag.value === store))
   )
 
+const shown = { printed: "f(1)" }
+
 describe("labels", () => {
   it.effect("beyond the thousandth name all count as other, and in the stats", () =>
     Effect.gen(function* () {
       const counters = new LayerCounters("labels-test", new Warnings())
-      for (let name = 0; name < 1_100; name++) yield* counters.of(`f${name}`).count("misses")
-      yield* counters.of("f0").count("misses")
-      yield* counters.of("f1099").count("misses")
-      yield* counters.of("direct").count("misses")
+      for (let name = 0; name < 1_100; name++) yield* counters.of(`f${name}`).count("misses", shown)
+      yield* counters.of("f0").count("misses", shown)
+      yield* counters.of("f1099").count("misses", shown)
+      yield* counters.of("direct").count("misses", shown)
       expect(counters.counts.misses).toBe(1_103)
       const pairs = yield* ofStore("labels-test")
       expect(pairs.length).toBe(1_002)
@@ -93,9 +95,9 @@ describe("the table of metrics in docs/production.md", () => {
       const store = "table-test"
       const counters = new LayerCounters(store, new Warnings())
       const one = counters.of("f")
-      for (const event of Object.keys(counters.counts)) yield* one.count(event as keyof typeof counters.counts)
+      for (const event of Object.keys(counters.counts)) yield* one.count(event as "misses", shown)
       yield* withFiber((fiber) => {
-        one.computedOn(fiber, 1_500)
+        one.computedOn(fiber, 1_500, shown)
         return Effect.void
       })
       evictedFrom(store).unsafeUpdate(1, [])

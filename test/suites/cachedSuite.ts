@@ -5,9 +5,11 @@ import type { CacheBackend } from "effect-cached"
 import { describe } from "vitest"
 import { asyncContextTests } from "./cached/asyncContext.js"
 import { closedTests } from "./cached/closed.js"
+import { eventTests } from "./cached/events.js"
 import { failureTests } from "./cached/failures.js"
 import { formTests } from "./cached/forms.js"
 import type { It } from "./cached/ground.js"
+import { inspectTests } from "./cached/inspect.js"
 import { invalidationTests } from "./cached/invalidation.js"
 import { keyTests } from "./cached/keys.js"
 import { operationTests } from "./cached/operations.js"
@@ -15,6 +17,7 @@ import { optionTests } from "./cached/options.js"
 import { processTests } from "./cached/processes.js"
 import { refreshTests } from "./cached/refresh.js"
 import { schemaTests } from "./cached/schemas.js"
+import { serviceTests } from "./cached/service.js"
 import { softTimeoutTests } from "./cached/softTimeout.js"
 import { staleTests } from "./cached/stale.js"
 
@@ -29,7 +32,10 @@ const sections: ReadonlyArray<readonly [string, (it: It) => void]> = [
   ["operations", operationTests],
   ["schemas", schemaTests],
   ["invalidation", invalidationTests],
-  ["AsyncLocalStorage", asyncContextTests]
+  ["AsyncLocalStorage", asyncContextTests],
+  ["cached of a service", serviceTests],
+  ["events", eventTests],
+  ["inspect", inspectTests]
 ]
 
 /**

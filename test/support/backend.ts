@@ -3,9 +3,9 @@
  */
 import { Effect, Exit, type Fiber, Option, Scope } from "effect"
 import { CacheBackend, type CacheBackendService } from "../../src/CacheBackend.js"
-import { engine } from "../../src/internal/backend/engine.js"
 import { make } from "../../src/internal/backend/make.js"
 import type { BackendOptions } from "../../src/internal/backend/options.js"
+import { engine } from "../../src/internal/memoized/engine.js"
 import * as MemoryStore from "../../src/internal/stores/memory/MemoryStore.js"
 import type { Process, Simulation } from "./simulation.js"
 import { type AnyStore, engineStore, plain } from "./stores.js"

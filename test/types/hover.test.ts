@@ -8,7 +8,7 @@ const file = fileURLToPath(new URL("hovered.ts", import.meta.url))
 
 const source = `
 import { type Effect } from "effect"
-import { cached } from "effect-cached"
+import { CacheBackend, type CacheBackendService, cached } from "effect-cached"
 
 interface Row { readonly id: number }
 declare class NotFound { readonly _tag: "NotFound" }
@@ -21,6 +21,13 @@ export const byId = cached(load, { key: "row" })
 export const piped = cached({ key: "row" })(load)
 export const method = cached(loadOf, { key: "row" })
 export const report = cached(load(1, "pt"), { key: "report" })
+
+declare class Sessions extends CacheBackend.Tag("Sessions")<Sessions>() {}
+declare const cache: CacheBackendService
+export const named = cached(load, { key: "row", backend: Sessions })
+export const called = named(1, "pt")
+export const own = cache.cached(load, { key: "row" })
+export const ownReport = cache.cached(load(1, "pt"), { key: "report" })
 `
 
 const service = () => {
@@ -57,5 +64,10 @@ describe("an editor shows", () => {
       "const method: CachedFunction<[id: number], Row, never, never, {\n    readonly table: string;\n}>"
     )
     assert.strictEqual(shown("report"), "const report: CachedEffect<Row, NotFound, Repo>")
+    const inSessions = "CachedFunctionOf<Sessions, [id: number, locale: string], Row, NotFound, Repo, unknown>"
+    assert.strictEqual(shown("named"), `const named: ${inSessions}`)
+    assert.strictEqual(shown("called"), "const called: Effect.Effect<Row, NotFound, Repo | Sessions>")
+    assert.strictEqual(shown("own"), `const own: ${inSessions.replace("Sessions", "never")}`)
+    assert.strictEqual(shown("ownReport"), "const ownReport: CachedEffectOf<never, Row, NotFound, Repo>")
   })
 })

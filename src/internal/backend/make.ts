@@ -6,10 +6,15 @@ import type { VersionOption } from "../../CacheOptions.js"
 import { EntryReader } from "../entries/EntryReader.js"
 import { Keyspace } from "../entries/keyspace.js"
 import { validatePrefix } from "../keys/finishKey.js"
+import { Definitions } from "../memoized/Definitions.js"
+import { engine } from "../memoized/engine.js"
+import { cachedIn } from "../memoized/lift.js"
+import { liftMany } from "../memoized/liftMany.js"
 import { Access } from "../operations/access.js"
 import { additions } from "../operations/add.js"
 import { reads } from "../operations/get.js"
 import { getOrSet } from "../operations/getOrSet.js"
+import { inspection } from "../operations/inspect.js"
 import { removals } from "../operations/remove.js"
 import { writes } from "../operations/set.js"
 import { updates } from "../operations/update.js"
@@ -27,11 +32,12 @@ import { ReadThrough } from "../readThrough/ReadThrough.js"
 import { Uncached } from "../readThrough/Uncached.js"
 import { WithoutStore } from "../readThrough/WithoutStore.js"
 import { LayerCounters } from "../runtime/counters.js"
+import { Events } from "../runtime/Events.js"
+import { withFiber } from "../runtime/fiber.js"
 import { Warnings } from "../runtime/warnings.js"
 import type { Store } from "../stores/Store.js"
-import { Definitions } from "./Definitions.js"
-import { engine } from "./engine.js"
-import { type BackendOptions, defaultNamespace } from "./options.js"
+import { cacheName, namespaceOf } from "./cacheName.js"
+import type { BackendOptions } from "./options.js"
 
 const defaultVersion = 1
 const fiveMinutes = 300_000
@@ -49,7 +55,7 @@ export const make = (
   keeps = true
 ): Effect.Effect<CacheBackendService, CacheError, Scope.Scope> =>
   Effect.gen(function* () {
-    const namespace = options.namespace ?? defaultNamespace
+    const namespace = yield* namespaceOf(options)
     const version = options.version ?? defaultVersion
     yield* validatePrefix(version, namespace)
     const defaultTtl =
@@ -59,24 +65,31 @@ export const make = (
     const keyspace = Keyspace.under(namespace, version, redacts)
     const keyspaceOf = (asked: VersionOption | undefined): Keyspace =>
       asked?.version === undefined ? keyspace : Keyspace.under(namespace, asked.version, redacts)
-    const { store, close } = closable(given)
+    const name = yield* cacheName
+    const { store, close } = closable(given, name)
     const warnings = new Warnings()
-    const counters = new LayerCounters(store.name, warnings)
+    const events = new Events()
+    const counters = new LayerCounters(store.name, warnings, events, name)
     const reader = new EntryReader(store)
     const flights = new Flights()
-    const invalidation = new Invalidation(reader, flights, warnings)
+    const invalidation = new Invalidation(reader, flights, warnings, events)
     const computation = new Computation(new Leases(reader, flights), flights, invalidation)
     const alone = new Alone(flights)
     const singleFlight = new SingleFlight(computation, flights, alone, store.location === "process")
     // The flights give their leases back before the store refuses everything.
-    yield* Effect.addFinalizer(() => Effect.zipRight(singleFlight.shutdown, close))
+    yield* Effect.addFinalizer(() => Effect.zipRight(singleFlight.shutdown, Effect.zipRight(close, events.close)))
     const withoutStore = new WithoutStore(flights, singleFlight)
     const uncached = new Uncached(alone)
     const reading = new ReadThrough(reader, flights, singleFlight, alone, withoutStore, invalidation)
     const readThrough = keeps ? reading : uncached
     const access = new Access(reader, invalidation, counters.direct, warnings, keyspaceOf, defaultTtl)
 
-    return {
+    const service: CacheBackendService = {
+      // The implementation is untyped: `CachedHere` is its type.
+      cached: cachedIn(() => service) as never,
+      // Untyped as well.
+      cachedMany: ((load: never, options: never) =>
+        liftMany(load, options, (use) => withFiber((fiber) => use(fiber, service)))) as never,
       ...reads(access),
       ...writes(access),
       ...additions(access),
@@ -84,6 +97,8 @@ export const make = (
       ...removals(access),
       getOrSet: getOrSet(access, readThrough),
       clear: invalidation.everything,
+      events: events.stream,
+      inspect: inspection(access),
       stats: Effect.map(
         Effect.catchAll(store.size ?? Effect.succeed(noSize), (error) =>
           Effect.as(logFailure(warnings, "Cache can't tell its size", "", error), noSize)
@@ -101,7 +116,8 @@ export const make = (
         warnings,
         definitions: new Definitions(),
         defaultTtl,
-        options
+        options: { ...options, namespace }
       }
     }
+    return service
   })

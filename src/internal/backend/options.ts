@@ -8,7 +8,10 @@ import type { Duration } from "effect"
  * @category models
  */
 export interface BackendOptions {
-  /** Separates the keys of several programs that use one store. Default `"default"`. */
+  /**
+   * Separates the keys of several programs that use one store, and those of several caches of one program. Default `"default"`; in
+   * `CacheBackend.layerOf` the name of the cache.
+   */
   readonly namespace?: string
   /** A deploy with another version starts with an empty cache; the old code keeps the old one. Default 1. */
   readonly version?: string | number
@@ -50,5 +53,3 @@ export interface OutageOptions {
    */
   readonly queueInvalidations?: boolean
 }
-
-export const defaultNamespace = "default"

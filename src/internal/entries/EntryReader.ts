@@ -2,7 +2,7 @@
 import { Effect, Either } from "effect"
 import { CacheError } from "../../CacheError.js"
 import type { GroupVersion, StoredEntry } from "../../CacheStore.js"
-import type { Counters, Event } from "../runtime/counters.js"
+import type { Counters, Shown } from "../runtime/counters.js"
 import { type CallingFiber, debugIsOn, hasTracer, nowMillis, withFiber } from "../runtime/fiber.js"
 import { traced } from "../stores/fused.js"
 import type { Found, Store } from "../stores/Store.js"
@@ -21,15 +21,22 @@ export interface Snapshot {
   readonly found: Found<StoredEntry>
   /** Set where many entries were read together. */
   readonly shared?: SharedVersions
+  /** Whether a tier has answered. */
+  readonly isNear: boolean
 }
 
-export const nothing: Snapshot = { stored: undefined, versions: undefined, found: [] }
+export const nothing: Snapshot = { stored: undefined, versions: undefined, found: [], isNear: false }
 
-export const snapshotOf = (groups: ReadonlyArray<string>, found: Found<StoredEntry>): Snapshot => ({
+export const snapshotOf = (groups: ReadonlyArray<string>, found: Found<StoredEntry>, isNear = false): Snapshot => ({
   stored: found[0],
   versions: groups.length === 0 ? noVersions : versionsIn(groups, found, 1),
-  found
+  found,
+  isNear
 })
+
+/** Those that count a hit: a tier has its own. */
+export const hitCounters = (counters: Counters, { isNear }: Pick<Snapshot, "isNear">): Counters =>
+  isNear ? counters.ofTier : counters
 
 /**
  * The most usual answer, without an operation of the runtime: a fresh value that decodes synchronously. Returns `undefined` for
@@ -39,18 +46,20 @@ export const snapshotOf = (groups: ReadonlyArray<string>, found: Found<StoredEnt
  */
 export const plainHit = <A>(
   fiber: CallingFiber,
-  { stored, versions }: Omit<Snapshot, "found">,
+  snapshot: Omit<Snapshot, "found">,
   codec: ValueCodec<A>,
   counters: Counters,
-  counted: Event = "hits"
+  name: Shown,
+  counted: "hits" | "joined" = "hits"
 ): Either.Right<never, A> | undefined => {
+  const { stored, versions } = snapshot
   const entry = stored?.entry
   const value = entry?.value
   if (entry === undefined || value === undefined || versions === undefined || debugIsOn(fiber)) return undefined
   if (!isFresh(value, nowMillis(fiber)) || !madeUnder(entry, versions)) return undefined
   const decoded = codec.decode(value.payload)
   if (!Either.isEither(decoded) || Either.isLeft(decoded)) return undefined
-  counters.countOn(fiber, counted)
+  hitCounters(counters, snapshot).countOn(fiber, counted, name)
   // It is a `Right`: `isEither` narrows to `Either<unknown, unknown>`, which loses A.
   return decoded as Either.Right<never, A>
 }
@@ -117,7 +126,7 @@ export class EntryReader {
     if (versions === undefined || !isConsistent([...keys, ...asked], [...copies, ...versions])) return undefined
     return copies.map((copy) => {
       const own = (copy?.entry?.groups ?? []).map(({ key }) => key)
-      return snapshotOf(own, [copy, ...own.map((key) => versions[asked.indexOf(key)])])
+      return snapshotOf(own, [copy, ...own.map((key) => versions[asked.indexOf(key)])], true)
     })
   }
 
@@ -147,7 +156,7 @@ export class EntryReader {
       for (const group of stored?.entry?.groups ?? []) groups.add(group.key)
     }
     if (groups.size === 0) {
-      return Effect.succeed(found.map((stored) => ({ stored, versions: noVersions, found: [stored] })))
+      return Effect.succeed(found.map((stored) => ({ stored, versions: noVersions, found: [stored], isNear: false })))
     }
     const asked = [...groups]
     return Effect.map(this.readMany(asked), (versionsFound) => {

@@ -3,7 +3,7 @@
  */
 import { Either } from "effect"
 import { CacheError } from "../../CacheError.js"
-import { finishKey, groupKey, keyPrefix } from "../keys/finishKey.js"
+import { finishKey, groupKey, groupName, keyPrefix } from "../keys/finishKey.js"
 import { type Key, printKey } from "../keys/printKey.js"
 import { redactCall, redactText } from "../keys/redact.js"
 import { maxGroups } from "../records/entryCodec.js"
@@ -68,6 +68,11 @@ export class Keyspace {
   group(operation: string, name: string): Either.Either<string, CacheError> {
     const key = groupKey(this.prefix, name)
     return typeof key === "string" ? Either.right(key) : Either.left(withContext(operation, key))
+  }
+
+  /** The name in the key of a group. */
+  nameOfGroup(key: string): string {
+    return groupName(this.prefix, key)
   }
 
   /** The keys of the groups: sorted, each once. */

@@ -8,7 +8,7 @@ import { Buffer } from "node:buffer"
 import { createHash } from "node:crypto"
 import { Either } from "effect"
 import { CacheError } from "../../CacheError.js"
-import { percentEscape } from "./percentEscape.js"
+import { percentEscape, percentUnescape } from "./percentEscape.js"
 
 /** The limit of memcached, and so the promise to every store. */
 const maxKeyBytes = 250
@@ -96,6 +96,12 @@ export const groupKey = (prefix: string, name: string): string | CacheError =>
   name === ""
     ? new CacheError({ reason: "InvalidKey", operation: "group", description: "the name of the group is empty" })
     : finishKey(`${prefix}${groupMark}`, name)
+
+/** The name in the key of a group. One that was too long for a key stays shortened: its readable head, `%~` and a hash. */
+export const groupName = (prefix: string, key: string): string => {
+  const name = key.slice(prefix.length + groupMark.length)
+  return name.includes(hashMark) ? name : percentUnescape(name)
+}
 
 /** Stands in the key of every group, and in no other key. */
 export const groupMark = "%group:"

@@ -1,4 +1,4 @@
-/** Escapes text to printable ASCII. */
+/** Escapes text to printable ASCII, and back. */
 
 /** A run of characters that a finished key can't contain: all but `!` to `~`, and the escape character `%` itself. */
 const unsafeRun = /[^!-$&-~]+/g
@@ -26,3 +26,12 @@ const escapeRun = (run: string): string =>
  * different escapes, even those with lone surrogates.
  */
 export const percentEscape = (text: string): string => text.replace(unsafeRun, escapeRun)
+
+/** The text of an escape; the escape itself where it is cut off, or holds a lone surrogate. */
+export const percentUnescape = (escaped: string): string => {
+  try {
+    return decodeURIComponent(escaped)
+  } catch {
+    return escaped
+  }
+}

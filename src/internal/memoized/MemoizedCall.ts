@@ -1,7 +1,7 @@
 /** What users hold: the memoized function, and the Effect that each of its calls is. */
 import { Effect, Effectable } from "effect"
 import type { CacheBackend } from "../../CacheBackend.js"
-import type { CachedFunction } from "../../CachedFunction.js"
+import type { CachedFunctionOf } from "../../CachedFunction.js"
 import { CacheError } from "../../CacheError.js"
 import { currentFiber, withFiber } from "../runtime/fiber.js"
 import type { MemoizedFunction } from "./MemoizedFunction.js"
@@ -63,7 +63,7 @@ export class MemoizedCall<A, E, R> extends Effectable.Class<A, E, R | CacheBacke
 /** Makes the same memoized function for one instance of a class. */
 export const bound: unique symbol = Symbol.for("effect-cached/bound")
 
-export type Memoized = CachedFunction<Arguments, unknown, unknown, unknown> & {
+export type Memoized = CachedFunctionOf<CacheBackend, Arguments, unknown, unknown, unknown> & {
   readonly [bound]: (self: unknown) => Memoized
 }
 

@@ -1,14 +1,12 @@
 /**
- * A memoized function. Each of its calls takes the backend from its fiber. A local hit is the hot path of the library: it looks up
+ * A memoized function. Each of its calls finds its cache in its fiber, or it has one of its own. A local hit is the hot path of the library: it looks up
  * a remembered entry, compares times and counts.
  */
 import { Effect, Either, type Option } from "effect"
-import { CacheBackend, type CacheBackendService } from "../../CacheBackend.js"
+import type { CacheBackend, CacheBackendService } from "../../CacheBackend.js"
 import type { CachedOptions } from "../../CachedFunction.js"
 import { CacheError, type NoCachedValue } from "../../CacheError.js"
 import type { CachedValue } from "../../CacheStore.js"
-import type { FunctionText } from "../backend/Definitions.js"
-import { type Engine, engine } from "../backend/engine.js"
 import { freshUnder } from "../entries/entryState.js"
 import { versionIn } from "../entries/groupVersions.js"
 import { type Name, withContext } from "../entries/keyspace.js"
@@ -19,11 +17,15 @@ import { type Definition, define, policyOf } from "../readThrough/memoOptions.js
 import type { Policy, Previous } from "../readThrough/request.js"
 import type { AsyncContext } from "../runtime/asyncContext.js"
 import type { Counters } from "../runtime/counters.js"
-import { type CallingFiber, debugIsOn, nowMillis, serviceOf } from "../runtime/fiber.js"
+import type { Events } from "../runtime/Events.js"
+import { type CallingFiber, debugIsOn, nowMillis } from "../runtime/fiber.js"
 import type { Warnings } from "../runtime/warnings.js"
 import type { LocalEntry, LocalPart } from "../stores/Store.js"
 import { KeptFailure } from "../values/failure.js"
 import { ArgumentMemory, withOwnMemory } from "./ArgumentMemory.js"
+import type { CacheSource } from "./CacheSource.js"
+import type { FunctionText } from "./Definitions.js"
+import { type Engine, engine } from "./engine.js"
 import { nameIn } from "./keyOption.js"
 import type { Arguments, Parameters } from "./Parameters.js"
 
@@ -47,6 +49,7 @@ export interface Binding<A, E> {
   readonly counters: Counters
   /** Those of local hits: a tier has its own. */
   readonly hitCounters: Counters
+  readonly events: Events
   readonly codec: ValueCodec<A>
   /** `undefined` where errors are not kept. */
   readonly failureCodec: ValueCodec<E> | undefined
@@ -148,6 +151,7 @@ export class MemoizedFunction<A, E, R> {
   constructor(
     private readonly options: CachedOptions<A, Arguments>,
     readonly target: Memoizable<A, E, R>,
+    private readonly source: CacheSource,
     definition?: Either.Either<Definition<A, Arguments>, CacheError>
   ) {
     this.parameters = target.parameters
@@ -169,15 +173,23 @@ export class MemoizedFunction<A, E, R> {
   /** A fresh value of a remembered entry. */
   localHit(fiber: CallingFiber, args: Arguments): CachedValue | undefined {
     const binding = this.latest
-    if (binding?.localHits === undefined || binding.backend !== serviceOf(fiber, CacheBackend)) return undefined
+    if (binding?.localHits === undefined || binding.backend !== this.source.of(fiber)) return undefined
     const { entries, groups, local } = binding.localHits
     const entry = entries.get(this.parameters.seen(args))
-    return entry === undefined ? undefined : this.hit(fiber, binding, local, entry, groups)
+    const hit = entry === undefined ? undefined : this.hit(fiber, binding, local, entry, groups)
+    if (hit !== undefined && binding.events.isListened) this.tellHit(binding, args)
+    return hit
+  }
+
+  /** Where `keyArgs` picks from a method's `this` no entry is remembered. */
+  private tellHit(binding: Binding<A, E>, args: Arguments): void {
+    const name = this.nameOf(binding, undefined, args)
+    if (!(name instanceof CacheError)) binding.hitCounters.tell("hits", name)
   }
 
   lookup(fiber: CallingFiber, receiver: unknown, args: Arguments): Effect.Effect<A, E, R | CacheBackend> {
-    const backend = serviceOf(fiber, CacheBackend)
-    if (backend === undefined) return Effect.flatMap(CacheBackend, () => Effect.never)
+    const backend = this.source.of(fiber)
+    if (backend === undefined) return Effect.flatMap(this.source.cache, () => Effect.never)
     const request = this.request(backend, receiver, args)
     if (request instanceof CacheError) return Effect.die(withContext("cached", request))
     const answer = this.firstLocalHit(fiber, request) ?? request.binding.engine.readThrough.lookup(fiber, request)
@@ -204,7 +216,7 @@ export class MemoizedFunction<A, E, R> {
   }
 
   forceRecalc(receiver: unknown, args: Arguments): Effect.Effect<A, E, R | CacheBackend> {
-    return Effect.flatMap(CacheBackend, (backend) => {
+    return Effect.flatMap(this.source.cache, (backend) => {
       const request = this.request(backend, receiver, args)
       return request instanceof CacheError
         ? Effect.die(withContext("forceRecalc", request))
@@ -213,7 +225,7 @@ export class MemoizedFunction<A, E, R> {
   }
 
   requireCache(receiver: unknown, args: Arguments): Effect.Effect<A, NoCachedValue | CacheError, CacheBackend> {
-    return Effect.flatMap(CacheBackend, (backend) => {
+    return Effect.flatMap(this.source.cache, (backend) => {
       const request = this.request(backend, receiver, args)
       if (request instanceof CacheError) return Effect.fail(withContext("requireCache", request))
       return Effect.mapError(request.binding.engine.readThrough.requireCache(request), (error) =>
@@ -223,7 +235,7 @@ export class MemoizedFunction<A, E, R> {
   }
 
   invalidate(receiver: unknown, args: Arguments): Effect.Effect<void, CacheError, CacheBackend> {
-    return Effect.flatMap(CacheBackend, (backend) => {
+    return Effect.flatMap(this.source.cache, (backend) => {
       const binding = this.bindingTo(backend)
       if (binding instanceof CacheError) return Effect.fail(withContext("invalidate", binding))
       // Groups that are a function of the arguments are not needed.
@@ -246,11 +258,12 @@ export class MemoizedFunction<A, E, R> {
     const entry = local.find(key)
     const hit = entry === undefined ? undefined : this.hit(fiber, binding, local, entry, groups)
     if (entry === undefined || hit === undefined) return undefined
+    if (binding.events.isListened) binding.hitCounters.tell("hits", request)
     if (this.options.keyArgs === undefined) localHits?.entries.remember(this.parameters.seen(request.args), entry)
     return Effect.succeed(this.valueOf(hit))
   }
 
-  /** The fresh value of the entry, counted as a hit. `undefined` if it is an error, or debug logs are on: see `ReadThrough`. */
+  /** The fresh value of the entry, counted as a hit; the caller tells it. `undefined` if it is an error, or debug logs are on: see `ReadThrough`. */
   private hit(
     fiber: CallingFiber,
     binding: Binding<A, E>,
@@ -263,7 +276,7 @@ export class MemoizedFunction<A, E, R> {
     if (hit === undefined || hit.payload instanceof KeptFailure || debugIsOn(fiber)) return undefined
     if (local.near !== undefined && !local.near.answers(fiber, entry, binding.codec)) return undefined
     local.used(entry)
-    binding.hitCounters.countOn(fiber, "hits")
+    binding.hitCounters.add(fiber, "hits")
     return hit
   }
 
@@ -321,6 +334,7 @@ export class MemoizedFunction<A, E, R> {
       definition,
       engine: backendEngine,
       counters,
+      events: counters.events,
       hitCounters: local?.near === undefined ? counters : counters.ofTier,
       codec: definition.codec(payloads),
       failureCodec:

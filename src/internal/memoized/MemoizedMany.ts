@@ -2,12 +2,13 @@
 import { Array as Arr, Effect, Either, Option } from "effect"
 import type { CacheBackendService } from "../../CacheBackend.js"
 import { CacheError } from "../../CacheError.js"
-import type { FunctionText } from "../backend/Definitions.js"
 import { absent } from "../entries/absent.js"
 import { type Name, withContext } from "../entries/keyspace.js"
 import type { LoadMany } from "../readThrough/many/Load.js"
 import { Loader } from "../readThrough/many/Loader.js"
 import type { CallingFiber } from "../runtime/fiber.js"
+import { CacheSource } from "./CacheSource.js"
+import type { FunctionText } from "./Definitions.js"
 import { callPrinter, pickedPrinter } from "./keyOption.js"
 import { type Binding, MemoizedFunction, type Request } from "./MemoizedFunction.js"
 import { defineMany, type ManyDefinition, type ManyOptions } from "./manyOptions.js"
@@ -74,6 +75,8 @@ export class MemoizedMany {
         // A request that is one of many has a companion, which computes in its place.
         compute: () => Effect.dieMessage("a key that is in no load")
       },
+      // Whose cache it is says who calls.
+      CacheSource.usual,
       this.definition
     )
   }

@@ -1,7 +1,9 @@
 /** Makes memoized functions, methods and effects. */
 import { Effect, Effectable } from "effect"
-import type { CachedEffect, CachedOptions } from "../../CachedFunction.js"
+import type { CacheBackend, CacheBackendService } from "../../CacheBackend.js"
+import type { CachedEffectOf, CachedOptions } from "../../CachedFunction.js"
 import type { CacheError } from "../../CacheError.js"
+import { CacheSource, type CacheTag } from "./CacheSource.js"
 import { callPrinter, pickedPrinter, printEffect } from "./keyOption.js"
 import { asFunction, bound, keyOrThrow, type Memoized, MemoizedCall } from "./MemoizedCall.js"
 import { MemoizedFunction } from "./MemoizedFunction.js"
@@ -9,39 +11,47 @@ import { type Arguments, Parameters } from "./Parameters.js"
 
 type AnyMethod = (this: unknown, ...args: Arguments) => Effect.Effect<unknown, unknown, unknown>
 
-const liftFunction = (method: AnyMethod, options: CachedOptions<unknown, Arguments>): Memoized => {
+const liftFunction = (method: AnyMethod, options: CachedOptions<unknown, Arguments>, source: CacheSource): Memoized => {
   return asFunction(
-    new MemoizedFunction(options, {
-      parameters: new Parameters(method),
-      definition: () => ({ name: method.name, text: Function.prototype.toString.call(method) }),
-      print: callPrinter(options.key),
-      printPicked: pickedPrinter(options.key),
-      compute: (receiver, args) => Reflect.apply(method, receiver, args)
-    })
+    new MemoizedFunction(
+      options,
+      {
+        parameters: new Parameters(method),
+        definition: () => ({ name: method.name, text: Function.prototype.toString.call(method) }),
+        print: callPrinter(options.key),
+        printPicked: pickedPrinter(options.key),
+        compute: (receiver, args) => Reflect.apply(method, receiver, args)
+      },
+      source
+    )
   )
 }
 
 class MemoizedEffect
   extends Effectable.Class<unknown, unknown, unknown>
-  implements CachedEffect<unknown, unknown, unknown>
+  implements CachedEffectOf<CacheBackend, unknown, unknown, unknown>
 {
-  readonly invalidate: CachedEffect<unknown, unknown, unknown>["invalidate"]
+  readonly invalidate: CachedEffectOf<CacheBackend, unknown, unknown, unknown>["invalidate"]
   readonly forceRecalc: Effect.Effect<unknown, unknown, unknown>
-  readonly requireCache: CachedEffect<unknown, unknown, unknown>["requireCache"]
+  readonly requireCache: CachedEffectOf<CacheBackend, unknown, unknown, unknown>["requireCache"]
   private readonly key: string | CacheError
   private readonly run: Effect.Effect<unknown, unknown, unknown>
 
-  constructor(effect: Effect.Effect<unknown, unknown, unknown>, options: CachedOptions<unknown>) {
+  constructor(effect: Effect.Effect<unknown, unknown, unknown>, options: CachedOptions<unknown>, source: CacheSource) {
     super()
     const key = printEffect(options.key)
     const compute = () => effect
-    const memoized = new MemoizedFunction<unknown, unknown, unknown>(options, {
-      parameters: new Parameters(compute),
-      definition: undefined,
-      print: () => key,
-      printPicked: () => key,
-      compute
-    })
+    const memoized = new MemoizedFunction<unknown, unknown, unknown>(
+      options,
+      {
+        parameters: new Parameters(compute),
+        definition: undefined,
+        print: () => key,
+        printPicked: () => key,
+        compute
+      },
+      source
+    )
     this.key = key
     this.run = new MemoizedCall(memoized, undefined, [])
     this.invalidate = memoized.invalidate(undefined, [])
@@ -66,9 +76,10 @@ class MemoizedEffect
 const decorate = (
   method: AnyMethod,
   options: CachedOptions<unknown, Arguments>,
-  context: ClassMethodDecoratorContext
+  context: ClassMethodDecoratorContext,
+  source: CacheSource
 ): Memoized => {
-  const memoized = liftFunction(method, options)
+  const memoized = liftFunction(method, options, source)
   if (!context.private) {
     context.addInitializer(function (this: unknown) {
       // The `this` of an initializer is the instance, or the class if the method is static: an object either way.
@@ -91,10 +102,10 @@ type Target = AnyMethod | Effect.Effect<unknown, unknown, unknown>
 const isContext = (given: unknown): given is ClassMethodDecoratorContext => typeof given === "object" && given !== null
 
 /** @param given the second argument: a decorator's context, or the method's name from TypeScript's older decorators */
-const lift = (target: Target, options: CachedOptions<unknown, Arguments>, given?: unknown) => {
-  if (Effect.isEffect(target)) return new MemoizedEffect(target, options)
+const lift = (target: Target, options: CachedOptions<unknown, Arguments>, source: CacheSource, given?: unknown) => {
+  if (Effect.isEffect(target)) return new MemoizedEffect(target, options, source)
   if (typeof given === "string" || typeof given === "symbol") throw new TypeError(olderDecorator(String(given)))
-  return isContext(given) ? decorate(target, options, given) : liftFunction(target, options)
+  return isContext(given) ? decorate(target, options, given, source) : liftFunction(target, options, source)
 }
 
 const olderDecorator = (name: string): string =>
@@ -102,12 +113,19 @@ const olderDecorator = (name: string): string =>
   "`experimentalDecorators` from tsconfig.json, and from the options of esbuild, SWC or Babel. Where that can't be, " +
   `decorate nothing, and write a property: ${name} = cached(function (…) { … }, { key: "…" })`
 
-function untyped(first: Target | CachedOptions<unknown, Arguments>, options?: CachedOptions<unknown, Arguments>) {
-  if (options !== undefined) return lift(first as Target, options)
-  return (target: Target, given?: unknown) => lift(target, first as CachedOptions<unknown, Arguments>, given)
+/** The options as `cached` takes them. */
+type Options = CachedOptions<unknown, Arguments> & { readonly backend?: CacheTag }
+
+const untyped = (sourceOf: (options: Options) => CacheSource) => (first: Target | Options, options?: Options) => {
+  if (options !== undefined) return lift(first as Target, options, sourceOf(options))
+  const given = first as Options
+  return (target: Target, context?: unknown) => lift(target, given, sourceOf(given), context)
 }
 
-export { untyped as cached }
+export const cached = untyped((options) => CacheSource.under(options.backend))
+
+/** `cached` of a service: its functions belong to that cache. */
+export const cachedIn = (cache: () => CacheBackendService) => untyped(() => CacheSource.from(cache()))
 
 export const asCached = (method: unknown): Memoized => {
   // Only memoized functions carry the symbol.

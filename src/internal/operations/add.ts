@@ -27,14 +27,15 @@ export const additions = (access: Access): Pick<CacheBackendService, "add"> => {
 
   const entryOf = (
     fiber: CallingFiber,
+    name: Name,
     value: unknown,
     schema: AnySchema | undefined,
     times: Times,
     versions: Entry["groups"]
   ) =>
     schema === undefined
-      ? newEntry(access, fiber, value, times, versions)
-      : newTypedEntry(access, schema, fiber, value, times, versions)
+      ? newEntry(access, fiber, name, value, times, versions)
+      : newTypedEntry(access, schema, fiber, name, value, times, versions)
 
   /** Tries again when another write came between its read and its write. */
   const attempt = (
@@ -49,14 +50,14 @@ export const additions = (access: Access): Pick<CacheBackendService, "add"> => {
       if (isPresent) return Effect.succeed(false)
       return Effect.flatMap(reader.capture(groups, versionLife(times)), (versions) =>
         withFiber((fiber) =>
-          Effect.flatMap(entryOf(fiber, value, schema, times, versions), (entry) => {
+          Effect.flatMap(entryOf(fiber, name, value, schema, times, versions), (entry) => {
             if (times.ttl <= 0) return Effect.succeed(true)
             const before = snapshot.stored
             const written =
               before === undefined ? store.add(name.finished, entry) : store.replace(name.finished, before.token, entry)
             return Effect.flatMap(invalidation.detaching([name.finished], written), (token) =>
               Option.isSome(token)
-                ? Effect.as(countStored(access, fiber, name.printed), true)
+                ? Effect.as(countStored(access, fiber, name), true)
                 : attempts > 0
                   ? attempt(name, value, schema, times, groups, attempts - 1)
                   : Effect.fail(neverReplaced("add"))

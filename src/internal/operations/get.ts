@@ -4,7 +4,7 @@ import type { CacheBackendService } from "../../CacheBackend.js"
 import type { CacheError } from "../../CacheError.js"
 import type { Key, TypedOptions } from "../../CacheOptions.js"
 import type { CachedValue, StoredEntry } from "../../CacheStore.js"
-import { nothing, plainHit, type Snapshot } from "../entries/EntryReader.js"
+import { hitCounters, nothing, plainHit, type Snapshot } from "../entries/EntryReader.js"
 import { noVersions } from "../entries/groupVersions.js"
 import { type Name, withContext } from "../entries/keyspace.js"
 import type { ValueCodec } from "../entries/ValueCodec.js"
@@ -24,23 +24,23 @@ interface Untyped extends Pick<CacheBackendService, "has"> {
   ) => Effect.Effect<ReadonlyMap<Key, unknown>, CacheError>
 }
 
-const absent = ({ counters }: Access, snapshot: Snapshot, printed: string, undecodable: boolean) =>
+const absent = ({ counters }: Access, snapshot: Snapshot, name: Name, undecodable: boolean) =>
   Effect.as(
     Effect.all([
-      counters.count("misses"),
+      counters.count("misses", name),
       undecodable || (snapshot.stored !== undefined && snapshot.stored.entry === undefined)
-        ? counters.count("undecodable")
+        ? counters.count("undecodable", name)
         : Effect.void,
-      logAction("MISS", printed)
+      logAction("MISS", name.printed)
     ]),
     Option.none()
   )
 
-const present = ({ counters }: Access, result: unknown, printed: string): Effect.Effect<Hit> =>
+const present = ({ counters }: Access, snapshot: Snapshot, result: unknown, name: Name): Effect.Effect<Hit> =>
   withFiber((fiber) => {
-    counters.countOn(fiber, "hits")
+    hitCounters(counters, snapshot).countOn(fiber, "hits", name)
     const found = Option.some(result)
-    return debugIsOn(fiber) ? Effect.as(logAction("HIT", printed), found) : Effect.succeed(found)
+    return debugIsOn(fiber) ? Effect.as(logAction("HIT", name.printed), found) : Effect.succeed(found)
   })
 
 const decoded = (
@@ -48,13 +48,13 @@ const decoded = (
   codec: ValueCodec<unknown>,
   snapshot: Snapshot,
   value: CachedValue | undefined,
-  printed: string
+  name: Name
 ): Effect.Effect<Hit> =>
   value === undefined
-    ? absent(access, snapshot, printed, false)
+    ? absent(access, snapshot, name, false)
     : Effect.matchEffect(codec.decode(value.payload), {
-        onSuccess: (result) => present(access, result, printed),
-        onFailure: () => absent(access, snapshot, printed, true)
+        onSuccess: (result) => present(access, snapshot, result, name),
+        onFailure: () => absent(access, snapshot, name, true)
       })
 
 export const reads = (access: Access): Pick<CacheBackendService, "get" | "getMany" | "has"> => {
@@ -62,7 +62,7 @@ export const reads = (access: Access): Pick<CacheBackendService, "get" | "getMan
 
   const answer = (found: Found<StoredEntry>, codec: ValueCodec<unknown>, name: Name): Effect.Effect<Hit, CacheError> =>
     Effect.flatMap(reader.withOwnGroups(found), ([snapshot = nothing]) =>
-      Effect.flatMap(now, (time) => decoded(access, codec, snapshot, access.freshValue(snapshot, time), name.printed))
+      Effect.flatMap(now, (time) => decoded(access, codec, snapshot, access.freshValue(snapshot, time), name))
     )
 
   const operations: Untyped = {
@@ -75,15 +75,14 @@ export const reads = (access: Access): Pick<CacheBackendService, "get" | "getMan
         const failed = (error: CacheError) => Effect.fail(withContext("get", error, name.printed))
         const near = reader.nearWithOwnGroups(fiber, [name.finished])?.[0]
         if (near !== undefined) {
-          return Effect.flatMap(now, (time) =>
-            decoded(access, codec, near, access.freshValue(near, time), name.printed)
-          )
+          return Effect.flatMap(now, (time) => decoded(access, codec, near, access.freshValue(near, time), name))
         }
         return reader.read(
           fiber,
           [name.finished],
           (found): Effect.Effect<Hit, CacheError> => {
-            const hit = plainHit(fiber, { stored: found[0], versions: noVersions }, codec, counters)
+            const alone = { stored: found[0], versions: noVersions, isNear: false }
+            const hit = plainHit(fiber, alone, codec, counters, name)
             return hit === undefined
               ? Effect.catchAll(answer(found, codec, name), failed)
               : Effect.succeed(Option.some(hit.right))
@@ -108,9 +107,10 @@ export const reads = (access: Access): Pick<CacheBackendService, "get" | "getMan
           const codec = access.codecOf(options?.schema)
           for (const [index, key] of asked.entries()) {
             const snapshot = snapshots[index]
-            if (snapshot === undefined) continue
+            const name = names[index]
+            if (snapshot === undefined || name === undefined) continue
             const fresh = access.freshValue(snapshot, time)
-            const value = yield* decoded(access, codec, snapshot, fresh, names[index]?.printed ?? "")
+            const value = yield* decoded(access, codec, snapshot, fresh, name)
             if (Option.isSome(value)) values.set(key, value.value)
           }
           return values

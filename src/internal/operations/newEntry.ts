@@ -4,6 +4,7 @@ import type { CacheError } from "../../CacheError.js"
 import type { Entry } from "../../CacheStore.js"
 import { lifespan, valueEntry } from "../entries/entryState.js"
 import type { AnySchema } from "../entries/ValueCodec.js"
+import type { Shown } from "../runtime/counters.js"
 import { type CallingFiber, debugIsOn, nowMillis } from "../runtime/fiber.js"
 import { logAction } from "../runtime/logs.js"
 import type { Access, Times } from "./access.js"
@@ -12,13 +13,14 @@ import type { Access, Times } from "./access.js"
 export const newEntry = (
   { codec, counters }: Access,
   fiber: CallingFiber,
+  name: Shown,
   value: unknown,
   times: Times,
   groups: Entry["groups"]
 ): Either.Either<Entry, CacheError> => {
   const encoded = codec.encode(value)
   if (Either.isRight(encoded)) return Either.right(entryOf(fiber, encoded.right, times, groups))
-  counters.countOn(fiber, "refused")
+  counters.countOn(fiber, "refused", name)
   return Either.left(encoded.left)
 }
 
@@ -27,12 +29,13 @@ export const newTypedEntry = (
   access: Access,
   schema: AnySchema,
   fiber: CallingFiber,
+  name: Shown,
   value: unknown,
   times: Times,
   groups: Entry["groups"]
 ): Effect.Effect<Entry, CacheError> =>
   Effect.matchEffect(access.codecOf(schema).encode(value), {
-    onFailure: (error) => Effect.zipRight(access.counters.count("refused"), Effect.fail(error)),
+    onFailure: (error) => Effect.zipRight(access.counters.count("refused", name), Effect.fail(error)),
     onSuccess: (payload) => Effect.succeed(entryOf(fiber, payload, times, groups))
   })
 
@@ -41,7 +44,7 @@ const entryOf = (fiber: CallingFiber, payload: unknown, { stale, ttl }: Times, g
   return valueEntry({ payload, computeMillis: 0, freshUntil, staleUntil }, groups)
 }
 
-export const countStored = ({ counters }: Access, fiber: CallingFiber, printed: string): Effect.Effect<void> => {
-  counters.countOn(fiber, "stored")
-  return debugIsOn(fiber) ? logAction("SET", printed) : Effect.void
+export const countStored = ({ counters }: Access, fiber: CallingFiber, name: Shown): Effect.Effect<void> => {
+  counters.countOn(fiber, "stored", name)
+  return debugIsOn(fiber) ? logAction("SET", name.printed) : Effect.void
 }

@@ -30,14 +30,14 @@ const setting = (
       : invalidation.write(
           fiber,
           [{ key: name.finished, entry }],
-          ([rejected]) => (rejected === undefined ? countStored(access, fiber, name.printed) : failed(rejected.error)),
+          ([rejected]) => (rejected === undefined ? countStored(access, fiber, name) : failed(rejected.error)),
           failed
         )
   if (schema !== undefined) {
-    const entry = newTypedEntry(access, schema, fiber, value, times, versions)
+    const entry = newTypedEntry(access, schema, fiber, name, value, times, versions)
     return Effect.matchEffect(entry, { onFailure: failed, onSuccess: write })
   }
-  const entry = newEntry(access, fiber, value, times, versions)
+  const entry = newEntry(access, fiber, name, value, times, versions)
   return Either.isLeft(entry) ? failed(entry.left) : write(entry.right)
 }
 
@@ -110,11 +110,12 @@ export const writes = (access: Access): Writes => {
           if (values.length === 0) return []
           const versions = yield* reader.capture(groups, versionLife(times))
           const schema = options?.schema
+          const named = names.map((name, index) => [name, values[index]?.[1]] as const)
           const encoded = yield* withFiber((fiber) =>
             schema === undefined
-              ? Effect.succeed(values.map(([, value]) => newEntry(access, fiber, value, times, versions)))
-              : Effect.forEach(values, ([, value]) =>
-                  Effect.either(newTypedEntry(access, schema, fiber, value, times, versions))
+              ? Effect.succeed(named.map(([name, value]) => newEntry(access, fiber, name, value, times, versions)))
+              : Effect.forEach(named, ([name, value]) =>
+                  Effect.either(newTypedEntry(access, schema, fiber, name, value, times, versions))
                 )
           )
           const sorted = sort(names, encoded)
@@ -124,11 +125,12 @@ export const writes = (access: Access): Writes => {
           const rejected: Array<Key> = []
           for (const [index, [key]] of values.entries()) {
             const name = names[index]
-            const error = name === undefined ? undefined : failed.get(name.finished)
+            if (name === undefined) continue
+            const error = failed.get(name.finished)
             if (error !== undefined) {
               rejected.push(key)
-              yield* logFailure(access.warnings, "Cache could not store", name?.printed ?? "", error)
-            } else yield* withFiber((fiber) => countStored(access, fiber, name?.printed ?? ""))
+              yield* logFailure(access.warnings, "Cache could not store", name.printed, error)
+            } else yield* withFiber((fiber) => countStored(access, fiber, name))
           }
           return rejected
         })

@@ -2,6 +2,7 @@
 import { Effect, Option, Random } from "effect"
 import type { CacheBackendService } from "../../CacheBackend.js"
 import { CacheError, NoCachedValue } from "../../CacheError.js"
+import { CacheEvent } from "../../CacheEvent.js"
 import type { CachedValue, Entry } from "../../CacheStore.js"
 import { CapturedVersions, lifeFor } from "../entries/CapturedVersions.js"
 import type { Snapshot } from "../entries/EntryReader.js"
@@ -15,7 +16,7 @@ const refused = (reason: "NotNumeric" | "InvalidOption", description: string) =>
   Effect.fail(new CacheError({ reason, operation: "increment", description }))
 
 export const updates = (access: Access): Pick<CacheBackendService, "touch" | "increment"> => {
-  const { codec, reader } = access
+  const { codec, counters, reader } = access
   const { store } = reader
 
   /** One of the contenders always wins. The others wait for random times, so that they collide less. */
@@ -49,6 +50,13 @@ export const updates = (access: Access): Pick<CacheBackendService, "touch" | "in
     return CapturedVersions.from(store, groups, found, 1)?.outlive(time, lifeFor(millis)) ?? Effect.void
   }
 
+  /** Tells of a change that `stats` does not count. */
+  const told = (name: Name, isRemoved = false): void => {
+    const { events } = counters
+    if (!events.isListened) return
+    events.tell(isRemoved ? CacheEvent.Invalidated({ key: name.printed }) : CacheEvent.Stored({ key: name.printed }))
+  }
+
   const adding =
     (by: number) =>
     (entry: Entry, value: CachedValue): Effect.Effect<readonly [Entry, number], CacheError> =>
@@ -76,7 +84,10 @@ export const updates = (access: Access): Pick<CacheBackendService, "touch" | "in
               const touched = { ...entry, value: { ...value, ...lifespan(time, lasting.ttl, stale) } }
               return Effect.as(outlived(snapshot, time, lasting.ttl + stale), [touched, true])
             }),
-            Option.isSome
+            (touched) => {
+              if (Option.isSome(touched)) told(name, lasting.ttl <= 0)
+              return Option.isSome(touched)
+            }
           )
         )
       ),
@@ -89,7 +100,10 @@ export const updates = (access: Access): Pick<CacheBackendService, "touch" | "in
             : refused("InvalidOption", `by must be a finite number, not ${by}`),
           Option.match({
             onNone: () => Effect.fail(new NoCachedValue({ key: name.printed })),
-            onSome: (sum) => Effect.as(logAction("SET", name.printed), sum)
+            onSome: (sum) => {
+              told(name)
+              return Effect.as(logAction("SET", name.printed), sum)
+            }
           })
         )
       )

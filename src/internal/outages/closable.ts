@@ -10,7 +10,8 @@ export interface Closable {
   readonly close: Effect.Effect<void>
 }
 
-export const closable = (store: Store): Closable => {
+/** @param cache the name of the cache, if it is one of several */
+export const closable = (store: Store, cache?: string): Closable => {
   const { size } = store
   let closed: CacheError | undefined
 
@@ -25,6 +26,7 @@ export const closable = (store: Store): Closable => {
   return {
     store: {
       ...identityOf(store),
+      ...(cache === undefined ? {} : { cache }),
       read: fused(store.read),
       write: fused(store.write),
       add: (key, entry) => guarded(() => store.add(key, entry)),

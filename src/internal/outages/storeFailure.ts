@@ -40,7 +40,7 @@ export const storeFailed = (
   error: CacheError
 ): Effect.Effect<void> =>
   withFiber((fiber) => {
-    counters.countOn(fiber, "storeErrors")
+    counters.countOn(fiber, "storeErrors", { printed: about })
     return logFailure(warnings, what, about, error)
   })
 
@@ -69,5 +69,5 @@ export const notStored = (
     return storeFailed(reporting, "Cache failed storing", printed, error)
   }
   const message = () => `The ${what} of ${printed} is not cached: ${error.description}`
-  return Effect.zipRight(counters.count("refused"), warnings.warn(`refused by ${counters.label}`, message))
+  return Effect.zipRight(counters.count("refused", reporting), warnings.warn(`refused by ${counters.label}`, message))
 }

@@ -37,7 +37,7 @@ export class ReadStates {
       return Effect.flatMap(
         near === undefined
           ? this.reader.snapshot(request.key, request.groups)
-          : Effect.succeed(snapshotOf(request.groups, near)),
+          : Effect.succeed(snapshotOf(request.groups, near, true)),
         (snapshot) => this.examine(request, snapshot)
       )
     })
@@ -52,12 +52,12 @@ export class ReadStates {
       const { stored, versions } = snapshot
       const state = this.stateOf(request, stored?.entry, versions, nowMillis(fiber))
       if (state._tag === "Leased" || state._tag === "Gone") {
-        if (stored !== undefined && stored.entry === undefined) request.counters.countOn(fiber, "undecodable")
+        if (stored !== undefined && stored.entry === undefined) request.counters.countOn(fiber, "undecodable", request)
         return Effect.succeed({ snapshot, state, found: undefined })
       }
       const absent = { snapshot, state: withoutValue(state.lease), found: undefined }
       const onFailure = () => {
-        request.counters.countOn(fiber, "undecodable")
+        request.counters.countOn(fiber, "undecodable", request)
         return Effect.succeed(absent)
       }
       const { payload } = state.value

@@ -5,15 +5,14 @@
  */
 import { Effect, type Either, Exit, type Option, Random } from "effect"
 import { type CacheError, NoCachedValue } from "../../CacheError.js"
-import type { Lease, StoredEntry } from "../../CacheStore.js"
-import { type EntryReader, keysOf, plainHit, type Snapshot, snapshotOf } from "../entries/EntryReader.js"
+import type { Lease } from "../../CacheStore.js"
+import { type EntryReader, hitCounters, keysOf, plainHit, type Snapshot, snapshotOf } from "../entries/EntryReader.js"
 import { refreshesEarly, type Servable, type Unservable } from "../entries/entryState.js"
 import { storeFailed } from "../outages/storeFailure.js"
 import { captureAsyncContext } from "../runtime/asyncContext.js"
 import { type CallingFiber, debugIsOn, now, nowMillis, withFiber } from "../runtime/fiber.js"
 import { logAction } from "../runtime/logs.js"
 import { inTransaction, isInTransaction } from "../runtime/transaction.js"
-import type { Found } from "../stores/Store.js"
 import type { Alone } from "./computations/Alone.js"
 import type { SingleFlight } from "./computations/SingleFlight.js"
 import { currentFlight, type Outcome } from "./flights/Flight.js"
@@ -62,20 +61,22 @@ export class ReadThrough implements Lookups {
     return Effect.flatMap(this.states.read(request), (result) =>
       result.found === undefined || result.found._tag === "Error"
         ? this.missed(request, Effect.fail(new NoCachedValue({ key: request.printed })))
-        : this.serve(request, result.state, Effect.succeed(result.found.value), 0)
+        : this.serve(request, result.snapshot, result.state, Effect.succeed(result.found.value), 0)
     )
   }
 
   /** @param tries how often the call has read before: one that has waited was a miss, and is answered by another's computation */
   private serve<A, E, R, F = never>(
     request: MemoRequest<A, E, R>,
+    snapshot: Snapshot,
     state: Servable,
     found: Effect.Effect<A, F>,
     tries: number
   ): Effect.Effect<A, F> {
     return withFiber((fiber) => {
       const stale = state._tag === "Stale"
-      request.counters.countOn(fiber, tries > 0 ? "joined" : stale ? "staleHits" : "hits")
+      const counters = hitCounters(request.counters, snapshot)
+      counters.countOn(fiber, tries > 0 ? "joined" : stale ? "staleHits" : "hits", request)
       return debugIsOn(fiber) ? Effect.zipRight(logAction(stale ? "STALE" : "HIT", request.printed), found) : found
     })
   }
@@ -86,7 +87,7 @@ export class ReadThrough implements Lookups {
     then: Effect.Effect<B, E2, R2>
   ): Effect.Effect<B, E2, R2> {
     return withFiber((fiber) => {
-      request.counters.countOn(fiber, "misses")
+      request.counters.countOn(fiber, "misses", request)
       return debugIsOn(fiber) ? Effect.zipRight(logAction("MISS", request.printed), then) : then
     })
   }
@@ -99,11 +100,11 @@ export class ReadThrough implements Lookups {
     const keys = keysOf(request.key, request.groups)
     // Who waits for another process asks below: a tier has no leases.
     const near = progress.tries === 0 ? this.reader.near(fiber, keys) : undefined
-    if (near !== undefined) return this.found(fiber, request, near, progress)
+    if (near !== undefined) return this.found(fiber, request, snapshotOf(request.groups, near, true), progress)
     return this.reader.read(
       fiber,
       keys,
-      (found) => this.found(fiber, request, found, progress),
+      (found) => this.found(fiber, request, snapshotOf(request.groups, found), progress),
       (error) => this.withoutStore.afterFailure(fiber, request, error, progress.tries === 0)
     )
   }
@@ -111,10 +112,9 @@ export class ReadThrough implements Lookups {
   private found<A, E, R>(
     fiber: CallingFiber,
     request: MemoRequest<A, E, R>,
-    found: Found<StoredEntry>,
+    snapshot: Snapshot,
     progress: Progress
   ): Effect.Effect<A, E, R> {
-    const snapshot = snapshotOf(request.groups, found)
     const hit = this.plainHit(fiber, request, snapshot, progress.tries)
     return hit === undefined
       ? Effect.flatMap(this.states.examine(request, snapshot), (result) =>
@@ -130,7 +130,7 @@ export class ReadThrough implements Lookups {
     tries: number
   ): Either.Right<never, A> | undefined {
     if (request.policy.earlyRefresh !== 0) return undefined
-    const hit = plainHit(fiber, snapshot, request.codec, request.counters, tries === 0 ? "hits" : "joined")
+    const hit = plainHit(fiber, snapshot, request.codec, request.counters, request, tries === 0 ? "hits" : "joined")
     if (hit !== undefined) this.reader.learn(snapshot.stored, request.codec, hit.right)
     return hit
   }
@@ -159,7 +159,7 @@ export class ReadThrough implements Lookups {
     return Effect.flatMap(this.states.examine(request, snapshot), (result) =>
       result.found === undefined || result.found._tag === "Error"
         ? this.missed(request, Effect.succeedNone)
-        : Effect.asSome(this.serve(request, result.state, Effect.succeed(result.found.value), 0))
+        : Effect.asSome(this.serve(request, result.snapshot, result.state, Effect.succeed(result.found.value), 0))
     )
   }
 
@@ -171,7 +171,7 @@ export class ReadThrough implements Lookups {
   ): Effect.Effect<A, E, R> {
     if (result.found !== undefined) {
       return result.found._tag === "Error"
-        ? this.serve(request, result.state, Effect.fail(result.found.error), progress.tries)
+        ? this.serve(request, result.snapshot, result.state, Effect.fail(result.found.error), progress.tries)
         : this.serveOrRefresh(fiber, request, result.snapshot, result.state, result.found.value, progress.tries)
     }
     const missing = this.miss(fiber, request, result.snapshot, result.state, progress)
@@ -186,7 +186,7 @@ export class ReadThrough implements Lookups {
     value: A,
     tries: number
   ): Effect.Effect<A, E, R> {
-    const serve = this.serve(request, state, Effect.succeed(value), tries)
+    const serve = this.serve(request, snapshot, state, Effect.succeed(value), tries)
     return Effect.flatMap(this.isDue(request, state), (due) => {
       if (!due) return serve
       const { background, softTimeout, staleOnError } = request.policy
@@ -195,7 +195,7 @@ export class ReadThrough implements Lookups {
         if (outcome._tag !== "Done") return serve
         // `staleOnError` is about stale values of callers who recompute. A fresh value is served after a failure in any case.
         if (Exit.isFailure(outcome.exit) && (staleOnError || background || state._tag === "Fresh")) return serve
-        return tries === 0 ? Effect.zipRight(request.counters.count("misses"), outcome.exit) : outcome.exit
+        return tries === 0 ? Effect.zipRight(request.counters.count("misses", request), outcome.exit) : outcome.exit
       }
       if (softTimeout === Number.POSITIVE_INFINITY || this.flights.doCallersRefresh(request.key)) {
         return Effect.flatMap(this.singleFlight.start(fiber, request, "refresh", snapshot), refreshed)
@@ -328,6 +328,7 @@ export class ReadThrough implements Lookups {
       ? this.missed(request, this.alone.compute(request))
       : this.serve(
           request,
+          result.snapshot,
           result.state,
           result.found._tag === "Value" ? Effect.succeed(result.found.value) : Effect.fail(result.found.error),
           0

@@ -12,7 +12,7 @@ export class Uncached implements Lookups {
   constructor(private readonly alone: Alone) {}
 
   lookup<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>): Effect.Effect<A, E, R> {
-    request.counters.countOn(fiber, "misses")
+    request.counters.countOn(fiber, "misses", request)
     return this.alone.compute(request)
   }
 
@@ -21,6 +21,9 @@ export class Uncached implements Lookups {
   }
 
   requireCache<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<A, NoCachedValue> {
-    return Effect.zipRight(request.counters.count("misses"), Effect.fail(new NoCachedValue({ key: request.printed })))
+    return Effect.zipRight(
+      request.counters.count("misses", request),
+      Effect.fail(new NoCachedValue({ key: request.printed }))
+    )
   }
 }

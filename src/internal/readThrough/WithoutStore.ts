@@ -29,8 +29,8 @@ export class WithoutStore {
     error: CacheError,
     isMiss: boolean
   ): Effect.Effect<A, E, R> {
-    request.counters.countOn(fiber, "storeErrors")
-    if (isMiss) request.counters.countOn(fiber, "misses")
+    request.counters.countOn(fiber, "storeErrors", request)
+    if (isMiss) request.counters.countOn(fiber, "misses", request)
     const computing = Effect.suspend(() => this.share(fiber, request))
     return alreadyReported(fiber, error)
       ? computing

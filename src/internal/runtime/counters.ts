@@ -1,8 +1,10 @@
 /**
- * Counts what the cache does: for `stats` in plain numbers of the layer, for dashboards in Effect metrics (`metrics.ts`). Both are
- * updated synchronously, because an operation of the runtime would cost more than a memory hit.
+ * Counts what the cache does: for `stats` in plain numbers of the layer, for dashboards in Effect metrics (`metrics.ts`), and tells it
+ * to those who listen (`Events.ts`). All of it synchronously, because an operation of the runtime would cost more than a memory hit.
  */
 import { Effect, FiberRef, GlobalValue, type Metric } from "effect"
+import { CacheEvent } from "../../CacheEvent.js"
+import { Events } from "./Events.js"
 import { type CallingFiber, hasTracer, withFiber } from "./fiber.js"
 import { computeHistogram, eventCounter } from "./metrics.js"
 import { markHit } from "./spans.js"
@@ -24,10 +26,13 @@ const descriptions = {
 
 export type Event = keyof typeof descriptions
 
+/** What is told by the key alone. */
+type Told = Exclude<Event, "computed">
+
 export type Counts = { -readonly [E in Event]: number }
 
 // Object.keys widens to string; the object above has no other keys.
-const events = Object.keys(descriptions) as ReadonlyArray<Event>
+const countedEvents = Object.keys(descriptions) as ReadonlyArray<Event>
 
 const zero = (): Counts => ({
   hits: 0,
@@ -46,6 +51,25 @@ const zero = (): Counts => ({
 /** The events that tell whether a call was answered from the cache. */
 const answers: Partial<Record<Event, boolean>> = { hits: true, staleHits: true, misses: false }
 
+/** What of a key is shown. */
+export interface Shown {
+  readonly printed: string
+}
+
+/** The event that is told of a key. */
+const told: { readonly [E in Told]: (key: string, tier: boolean) => CacheEvent } = {
+  hits: (key, tier) => CacheEvent.Hit({ key, tier }),
+  staleHits: (key) => CacheEvent.StaleHit({ key }),
+  misses: (key) => CacheEvent.Miss({ key }),
+  joined: (key) => CacheEvent.Joined({ key }),
+  failed: (key) => CacheEvent.Failed({ key }),
+  stored: (key) => CacheEvent.Stored({ key }),
+  discarded: (key) => CacheEvent.Discarded({ key }),
+  refused: (key) => CacheEvent.Refused({ key }),
+  undecodable: (key) => CacheEvent.Undecodable({ key }),
+  storeErrors: (key) => CacheEvent.StoreError({ key })
+}
+
 /** The counters of one memoized function: its metrics carry its key. They also count for the layer. */
 export class Counters {
   private readonly metrics: { readonly [E in Event]: Metric.Metric.Counter<number> }
@@ -57,23 +81,43 @@ export class Counters {
     private readonly store: string,
     /** The name of the function, or `other`: their number is bounded. */
     readonly label: string,
-    inTier = false
+    readonly events: Events,
+    /** The name of the cache, if it is one of several. */
+    readonly cache: string | undefined,
+    private readonly inTier = false
   ) {
-    const labels = inTier ? { key: label, store, tier: "memory" } : { key: label, store }
+    const labels = {
+      key: label,
+      store,
+      ...(cache === undefined ? {} : { cache }),
+      ...(inTier ? { tier: "memory" } : {})
+    }
     // One counter for each event, as the type says; `fromEntries` loses the names.
     this.metrics = Object.fromEntries(
-      events.map((event) => [event, eventCounter(event, descriptions[event], labels)])
+      countedEvents.map((event) => [event, eventCounter(event, descriptions[event], labels)])
     ) as unknown as { readonly [E in Event]: Metric.Metric.Counter<number> }
     this.computeTime = computeHistogram(labels)
   }
 
   /** Counts the hits in a tier, under the same name: their metrics have the label `tier` in addition. */
   get ofTier(): Counters {
-    this.tier ??= new Counters(this.counts, this.store, this.label, true)
+    this.tier ??= new Counters(this.counts, this.store, this.label, this.events, this.cache, true)
     return this.tier
   }
 
-  countOn(fiber: CallingFiber, event: Event): void {
+  /** Counts, and tells it of the key. */
+  countOn(fiber: CallingFiber, event: Told, of: Shown): void {
+    this.add(fiber, event)
+    if (this.events.isListened) this.tell(event, of)
+  }
+
+  /** Tells it of the key, which is counted already. */
+  tell(event: Told, { printed }: Shown): void {
+    this.events.tell(told[event](printed, this.inTier))
+  }
+
+  /** Counts alone. */
+  add(fiber: CallingFiber, event: Event): void {
     this.counts[event]++
     if (hasTracer(fiber)) {
       const hit = answers[event]
@@ -82,15 +126,16 @@ export class Counters {
     this.metrics[event].unsafeUpdate(1, fiber.getFiberRef(FiberRef.currentMetricLabels))
   }
 
-  count(event: Event): Effect.Effect<void> {
+  count(event: Told, of: Shown): Effect.Effect<void> {
     return withFiber((fiber) => {
-      this.countOn(fiber, event)
+      this.countOn(fiber, event, of)
       return Effect.void
     })
   }
 
-  computedOn(fiber: CallingFiber, millis: number): void {
-    this.countOn(fiber, "computed")
+  computedOn(fiber: CallingFiber, millis: number, { printed }: Shown): void {
+    this.add(fiber, "computed")
+    if (this.events.isListened) this.events.tell(CacheEvent.Computed({ key: printed, millis }))
     this.computeTime.unsafeUpdate(millis / 1_000, fiber.getFiberRef(FiberRef.currentMetricLabels))
   }
 }
@@ -103,9 +148,9 @@ const mostOfProcess = 10_000
 const labelsOfProcess = GlobalValue.globalValue("effect-cached/labels", () => new Set<string>())
 const warningsOfProcess = GlobalValue.globalValue("effect-cached/labelWarnings", () => new Warnings())
 
-/** Whether the label of this store is in the registry, or there is room for it. */
-const isRegistered = (store: string, label: string): boolean => {
-  const registered = `${store} ${label}`
+/** Whether the label of this store and cache is in the registry, or there is room for it. */
+const isRegistered = (store: string, cache: string | undefined, label: string): boolean => {
+  const registered = cache === undefined ? `${store} ${label}` : `${store} of ${cache} ${label}`
   if (labelsOfProcess.has(registered)) return true
   if (labelsOfProcess.size >= mostOfProcess) return false
   labelsOfProcess.add(registered)
@@ -118,23 +163,30 @@ export class LayerCounters {
   readonly direct: Counters
   /** For all functions beyond the names that there is room for. */
   readonly other: Counters
+  private readonly cache: string | undefined
   private readonly byLabel = new Map<string, Counters>()
 
-  /** @param warnings of the layer */
+  /**
+   * @param warnings of the layer
+   * @param cache the name of the cache, if it is one of several
+   */
   constructor(
     private readonly store: string,
-    private readonly warnings: Warnings
+    private readonly warnings: Warnings,
+    readonly events = new Events(),
+    cache?: string
   ) {
-    this.direct = new Counters(this.counts, store, "direct")
-    this.other = new Counters(this.counts, store, "other")
+    this.cache = cache === undefined || isRegistered(store, cache, "direct") ? cache : "other"
+    this.direct = new Counters(this.counts, store, "direct", events, this.cache)
+    this.other = new Counters(this.counts, store, "other", events, this.cache)
   }
 
   of(label: string): Counters {
     const known = this.byLabel.get(label)
     if (known !== undefined) return known
     if (label === this.direct.label) return this.direct
-    if (this.byLabel.size >= mostLabels || !isRegistered(this.store, label)) return this.other
-    const counters = new Counters(this.counts, this.store, label)
+    if (this.byLabel.size >= mostLabels || !isRegistered(this.store, this.cache, label)) return this.other
+    const counters = new Counters(this.counts, this.store, label, this.events, this.cache)
     this.byLabel.set(label, counters)
     return counters
   }

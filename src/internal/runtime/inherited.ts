@@ -67,8 +67,10 @@ export const withoutSpan = <R>(surroundings: Surroundings<R>): Surroundings<R> =
       })
     : surroundings
 
-/** The key of the tag `CacheBackend`, which stands above this room. */
-const cacheKey = "effect-cached/CacheBackend"
+/** Marks a cache, under whatever tag. The symbol is that of `memoized/engine.ts`, which stands above this room. */
+const mark = Symbol.for("effect-cached/engine")
+
+const isCache = (service: unknown): boolean => typeof service === "object" && service !== null && mark in service
 
 /** Who started a computation in the background, in whose surroundings it runs. */
 export class Starter {
@@ -88,8 +90,8 @@ export class Starter {
   hasLeft(): boolean {
     const { context, fiber } = this
     if (fiber.unsafePoll() === null && fiber.currentContext === context) return false
-    for (const key of context.unsafeMap.keys()) {
-      if (key !== cacheKey && key !== Tracer.ParentSpan.key) return true
+    for (const [key, service] of context.unsafeMap) {
+      if (key !== Tracer.ParentSpan.key && !isCache(service)) return true
     }
     return false
   }

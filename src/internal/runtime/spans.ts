@@ -10,10 +10,18 @@ const inSpan = <A, E, R>(
   // `withSpan` excludes ParentSpan from R. The cast puts R back; an effect that needs a ParentSpan is provided with this one.
   Effect.withSpan(effect, name, options) as Effect.Effect<A, E, R>
 
+/** The store of a span, and the name of its cache, if that is one of several. */
+interface Traced {
+  readonly name: string
+  readonly cache?: string | undefined
+}
+
+const ofCache = (cache: string | undefined) => (cache === undefined ? {} : { "cache.name": cache })
+
 /** A span around a store operation, if a tracer is installed. */
 export const storeSpan = <A, E, R>(
   operation: string,
-  store: string,
+  store: Traced,
   keys: number,
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => withFiber((fiber) => storeSpanOn(fiber, operation, store, keys, effect))
@@ -22,14 +30,14 @@ export const storeSpan = <A, E, R>(
 export const storeSpanOn = <A, E, R>(
   fiber: CallingFiber,
   operation: string,
-  store: string,
+  store: Traced,
   keys: number,
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   hasTracer(fiber)
     ? inSpan(effect, `cache.${operation}`, {
         kind: "client",
-        attributes: { "cache.store": store, "cache.keys": keys }
+        attributes: { "cache.store": store.name, "cache.keys": keys, ...ofCache(store.cache) }
       })
     : effect
 
@@ -41,7 +49,7 @@ export const storeSpanOn = <A, E, R>(
  */
 export const computeSpan = <A, E, R>(
   fiber: CallingFiber,
-  printed: string,
+  { printed, counters }: { readonly printed: string; readonly counters: { readonly cache: string | undefined } },
   computation: Effect.Effect<A, E, R>,
   startedIn?: Tracer.AnySpan,
   onSpan?: (span: Tracer.AnySpan | undefined) => void
@@ -55,7 +63,7 @@ export const computeSpan = <A, E, R>(
           return computation
         })
   return inSpan(told, "cache.compute", {
-    attributes: { "cache.key": printed },
+    attributes: { "cache.key": printed, ...ofCache(counters.cache) },
     links: startedIn === undefined ? [] : [linkTo(startedIn)]
   })
 }

@@ -85,6 +85,8 @@ export interface NearPart {
  */
 export interface Store extends Omit<CacheStore, "read" | "write"> {
   readonly local: LocalPart | undefined
+  /** The name of its cache, if that is one of several. */
+  readonly cache?: string
   /** Whether both are the token of one state of an entry. Default: whether they are the same object or text. */
   readonly sameToken?: (one: Token, other: Token) => boolean
   readonly read: FusedRead<StoredEntry>

@@ -31,5 +31,5 @@ export const traced = <Request, Answer, A, E, R>(
 ): Effect.Effect<A, E, R> => {
   if (!hasTracer(fiber)) return operation(fiber, requests, onSuccess, onFailure)
   const answer = operation(fiber, requests, Effect.succeed, Effect.fail)
-  return Effect.matchEffect(storeSpanOn(fiber, name, store.name, requests.length, answer), { onFailure, onSuccess })
+  return Effect.matchEffect(storeSpanOn(fiber, name, store, requests.length, answer), { onFailure, onSuccess })
 }

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer } from "effect"
 import { CacheBackend, type CacheStore, cached, MemoryBackend, StoreBackend } from "effect-cached"
-import { engine } from "../../../src/internal/backend/engine.js"
+import { engine } from "../../../src/internal/memoized/engine.js"
 import { plain } from "../../support/stores.js"
 import { tierOver, unreliableBus } from "./support.js"
 

@@ -1,6 +1,6 @@
 /** A caller who shares nothing: inside a transaction, without a cache, and after the end of the layer. */
 import { Effect, Exit } from "effect"
-import { withFiber } from "../../runtime/fiber.js"
+import { nowMillis, withFiber } from "../../runtime/fiber.js"
 import { computeSpan } from "../../runtime/spans.js"
 import { cycleOfStart } from "../flights/cycles.js"
 import { currentFlight } from "../flights/Flight.js"
@@ -24,14 +24,17 @@ export class Alone {
         const flight = flights.make(request, callerFlight, false)
         flights.begins(flight)
         callerFlight?.wait(flight)
+        const begun = nowMillis(fiber)
         return Effect.onExit(
-          restore(currentFlight.within(computeSpan(fiber, request.printed, request.compute), flight)),
+          restore(currentFlight.within(computeSpan(fiber, request, request.compute), flight)),
           (exit) => {
             callerFlight?.unwait(flight)
             flights.ends(flight)
             // Fibers that the computation has forked may live on: for them this flight is no ancestor that still computes.
             flight.phase = "landed"
-            return request.counters.count(Exit.isSuccess(exit) ? "computed" : "failed")
+            if (Exit.isSuccess(exit)) request.counters.computedOn(fiber, nowMillis(fiber) - begun, request)
+            else request.counters.countOn(fiber, "failed", request)
+            return Effect.void
           }
         )
       })

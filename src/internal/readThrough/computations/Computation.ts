@@ -89,8 +89,8 @@ export class Computation {
       const computing = Effect.interruptible(this.begin(request, flight))
       const begun = nowMillis(fiber)
       return Effect.flatMap(this.supervised(request, flight, lease, computing, begun), (exit) => {
-        if (Exit.isSuccess(exit)) request.counters.computedOn(fiber, nowMillis(fiber) - begun)
-        else if (!flight.abandoned) request.counters.countOn(fiber, "failed")
+        if (Exit.isSuccess(exit)) request.counters.computedOn(fiber, nowMillis(fiber) - begun, request)
+        else if (!flight.abandoned) request.counters.countOn(fiber, "failed", request)
         return Effect.as(this.settle(request, flight, lease, exit, nowMillis(fiber) - begun), { _tag: "Done", exit })
       })
     })
@@ -101,7 +101,7 @@ export class Computation {
     return withFiber((fiber) => {
       if (flight.abandoned) return Effect.interrupt
       flight.computation = fiber
-      return computeSpan(fiber, request.printed, this.asked(request), flight.startedBy?.span, (span) => {
+      return computeSpan(fiber, request, this.asked(request), flight.startedBy?.span, (span) => {
         flight.span = span
       })
     })

@@ -121,7 +121,7 @@ export class SingleFlight {
             if (outcome._tag !== "Done") return Effect.succeed(outcome)
             if (!flight.misnamed) {
               linkSpans(fiber.currentSpan, flight.span)
-              return Effect.as(request.counters.count("joined"), outcome)
+              return Effect.as(request.counters.count("joined", request), outcome)
             }
             // Where this caller's arguments were changed too, another flight would be misnamed again.
             return request.hasOtherKeyNow() ? restore(this.computeAlone(request)) : Effect.succeed(lost)

@@ -1,11 +1,14 @@
 /** Removes entries and voids running computations: a value computed before an invalidation is never served after it. */
 import { Effect } from "effect"
 import type { CacheError } from "../../../CacheError.js"
+import { CacheEvent } from "../../../CacheEvent.js"
 import type { RejectedItem, WriteItem } from "../../../CacheStore.js"
 import type { EntryReader } from "../../entries/EntryReader.js"
 import { newVersion, versionEntry } from "../../entries/groupVersions.js"
 import type { Name } from "../../entries/keyspace.js"
 import { storeFailed } from "../../outages/storeFailure.js"
+import type { Shown } from "../../runtime/counters.js"
+import type { Events } from "../../runtime/Events.js"
 import { type CallingFiber, nowMillis, withFiber } from "../../runtime/fiber.js"
 import { logAction } from "../../runtime/logs.js"
 import { storeSpan } from "../../runtime/spans.js"
@@ -26,7 +29,8 @@ export class Invalidation implements Invalidator {
   constructor(
     reader: EntryReader,
     private readonly flights: Flights,
-    private readonly warnings: Warnings
+    private readonly warnings: Warnings,
+    private readonly events: Events
   ) {
     this.store = reader.store
   }
@@ -58,18 +62,26 @@ export class Invalidation implements Invalidator {
    */
   keys(names: ReadonlyArray<Name>): Effect.Effect<number, CacheError> {
     const keys = names.map((name) => name.finished)
-    const removed = storeSpan("remove", this.store.name, keys.length, this.store.remove(keys))
+    const removed = storeSpan("remove", this.store, keys.length, this.store.remove(keys))
     return Effect.zipLeft(
       this.notedFor((to) => to.addKeys(names), this.detaching(keys, removed)),
-      Effect.forEach(names, (name) => logAction("DELETE", name.printed), { discard: true })
+      Effect.forEach(names, (name) => this.told(name), { discard: true })
     )
+  }
+
+  private told(name: Shown): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.events.isListened) this.events.tell(CacheEvent.Invalidated({ key: name.printed }))
+      return logAction("DELETE", name.printed)
+    })
   }
 
   /** Removes the entry of a request. A failure of the store is counted and logged. */
   removeQuietly<A, E, R>(request: MemoRequest<A, E, R>): Effect.Effect<void> {
-    const removed = Effect.catchAll(Effect.asVoid(this.store.remove([request.key])), (error) =>
-      storeFailed(request, "Cache failed removing", request.printed, error)
-    )
+    const removed = Effect.matchEffect(this.store.remove([request.key]), {
+      onSuccess: () => this.told(request),
+      onFailure: (error) => storeFailed(request, "Cache failed removing", request.printed, error)
+    })
     return this.notedFor((to) => to.addKeys([{ finished: request.key, printed: request.printed }]), removed)
   }
 
@@ -129,12 +141,15 @@ export class Invalidation implements Invalidator {
     const renewed = Effect.catchAll(written, () => removed)
     const invalidated = Effect.flatMap(inTransaction, (inside) => (inside ? removed : renewed))
     const detached = Effect.ensuring(
-      storeSpan("invalidateGroup", store.name, 1, invalidated),
+      storeSpan("invalidateGroup", store, 1, invalidated),
       Effect.sync(() => this.flights.detachGroup(key))
     )
     return Effect.zipRight(
       this.notedFor((to) => to.addGroup(key, printed), detached),
-      logAction("DELETE", `group ${printed}`)
+      Effect.suspend(() => {
+        if (this.events.isListened) this.events.tell(CacheEvent.Invalidated({ group: printed }))
+        return logAction("DELETE", `group ${printed}`)
+      })
     )
   }
 
@@ -142,12 +157,15 @@ export class Invalidation implements Invalidator {
   get everything(): Effect.Effect<void, CacheError> {
     const { store } = this
     const cleared = Effect.ensuring(
-      storeSpan("clear", store.name, 0, store.clear),
+      storeSpan("clear", store, 0, store.clear),
       Effect.sync(() => this.flights.detachAll())
     )
     return Effect.zipRight(
       this.notedFor((to) => to.addEverything(), cleared),
-      logAction("DELETE", "everything")
+      Effect.suspend(() => {
+        if (this.events.isListened) this.events.tell(CacheEvent.Invalidated({}))
+        return logAction("DELETE", "everything")
+      })
     )
   }
 }

@@ -306,7 +306,7 @@ export class Leases {
         const life = lifeFor(times.staleUntil - time)
         const written = this.outliving(request, own.captured, this.rewrite(request, own, entry), time, life)
         return Effect.flatMap(written, (stored) => {
-          counters.countOn(fiber, stored ? "stored" : "discarded")
+          counters.countOn(fiber, stored ? "stored" : "discarded", request)
           return Effect.as(logAction(stored ? "SET" : "DISCARD", printed), stored)
         })
       })

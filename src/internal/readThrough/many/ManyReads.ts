@@ -70,7 +70,7 @@ export class ManyReads implements ManyLookups {
     }
     const near = requests.map(({ groups, key }) => {
       const copies = isTier ? this.reader.near(fiber, keysOf(key, groups)) : undefined
-      if (copies !== undefined) return snapshotOf(groups, copies)
+      if (copies !== undefined) return snapshotOf(groups, copies, true)
       ask(key)
       for (const group of groups) ask(group)
       return undefined
@@ -98,5 +98,5 @@ export const uncachedMany = (lookups: Lookups): ManyLookups => ({
   lookup: (fiber, requests) =>
     Effect.succeed(requests.map((request) => Effect.suspend(() => lookups.lookup(fiber, request)))),
   requireCache: (_fiber, requests) =>
-    Effect.forEach(requests, (request) => Effect.as(request.counters.count("misses"), Option.none()))
+    Effect.forEach(requests, (request) => Effect.as(request.counters.count("misses", request), Option.none()))
 })

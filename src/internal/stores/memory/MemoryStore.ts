@@ -13,7 +13,7 @@ import { nowMillis } from "../../runtime/fiber.js"
 import { evictedFrom } from "../../runtime/metrics.js"
 import { withoutMessage } from "../../values/withoutMessage.js"
 import type { Store } from "../Store.js"
-import { approximateBytes } from "./approximateBytes.js"
+import { bytesOf, entryBytes } from "./entrySize.js"
 import { Groups } from "./Groups.js"
 import { MemoryEntry } from "./MemoryEntry.js"
 import { Slots } from "./Slots.js"
@@ -34,19 +34,8 @@ const withOwnMemory = (entry: Entry): Entry =>
 const sweepEvery = "30 seconds"
 /** How many entries the sweep checks in one turn of the event loop. */
 const sweepSlice = 1_000
-/** About what an entry without its key, groups and payload takes in the heap. */
-const entryBytes = 150
-/** About what a group of an entry takes, without its name. */
-const groupBytes = 70
 /** With fewer entries than this the LRU is exact; `nearFront` says what a larger one does. */
 const exactBelow = 1_000
-
-/** About what the entry takes in the heap, the versions of its groups included. */
-const bytesOf = (key: string, { groups, value }: Entry): number => {
-  let bytes = entryBytes + key.length + approximateBytes(value?.payload)
-  for (const group of groups) bytes += groupBytes + group.key.length
-  return bytes
-}
 
 const evicted = evictedFrom("memory")
 

@@ -8,7 +8,6 @@ import type { Lookups } from "../readThrough/request.js"
 import type { LayerCounters } from "../runtime/counters.js"
 import type { Warnings } from "../runtime/warnings.js"
 import type { Definitions } from "./Definitions.js"
-import type { BackendOptions } from "./options.js"
 
 export const engine: unique symbol = Symbol.for("effect-cached/engine")
 
@@ -24,6 +23,4 @@ export interface Engine {
   readonly definitions: Definitions
   /** Milliseconds. */
   readonly defaultTtl: number
-  /** Those of its layer, for a tier over it. */
-  readonly options: BackendOptions
 }
