@@ -33,6 +33,13 @@ const surroundings: Readonly<Record<string, string>> = {
   readFileSync: 'import { readFileSync } from "node:fs"',
   cached: 'import { cached } from "effect-cached"',
   afterCommit: 'import { afterCommit } from "effect-cached"',
+  cachedMany: 'import { cachedMany } from "effect-cached"',
+  cachedResolver: 'import { cachedResolver } from "effect-cached"',
+  findCities: `declare const findCities: (slugs: ReadonlyArray<string>) => import("effect").Effect.Effect<ReadonlyArray<{
+    readonly slug: string }>>`,
+  NameOf:
+    'class NameOf extends (await import("effect")).Request.TaggedClass("NameOf")<string, never, { readonly id: number }> {}',
+  nameResolver: 'declare const nameResolver: import("effect").RequestResolver.RequestResolver<NameOf>',
   MemoryBackend: 'import { MemoryBackend } from "effect-cached"',
   NoopBackend: 'import { NoopBackend } from "effect-cached"',
   TieredBackend: 'import { TieredBackend } from "effect-cached"',
