@@ -7,7 +7,7 @@ import { Effect, Exit, Scope } from "effect"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { bundles, projectRoot } from "./support/bundle.js"
 
-const names = ["quick-start", "method", "testing", "own-store", "observability", "tiers", "demo"]
+const names = ["quick-start", "method", "testing", "own-store", "observability", "tiers", "many", "demo"]
 const entry = (name: string) => join(projectRoot, `examples/${name}.ts`)
 
 const scope = Effect.runSync(Scope.make())
@@ -54,7 +54,8 @@ describe.concurrent("examples", () => {
       "observability",
       ["Cache HIT square(12)", "effect_cached_hits_total{key=square} 1", "stats: hits 1, misses 2, computed 2"]
     ],
-    ["tiers", ["prices 100, 100, 100: 1 query", "told by the bus: 90", "told by nobody, after maxStaleness: 80"]]
+    ["tiers", ["prices 100, 100, 100: 1 query", "told by the bus: 90", "told by nobody, after maxStaleness: 80"]],
+    ["many", ["query for lisbon, porto, atlantis", "query for braga\n", "query for porto\n", "batch of 2", "[ 6, 5 ]"]]
   ])("%s", async (name, lines) => {
     const { code, output } = await run(name)
     for (const line of lines) expect(output).toContain(line)
