@@ -122,7 +122,7 @@ export class Loader<A, E, R> {
   }
 
   /** Begins to load what waits, unless a key is undecided. */
-  private begin(): void {
+  begin(): void {
     if (this.undecided > 0 || this.waiting.size === 0) return
     const waiters = [...this.waiting].sort((one, other) => one.place - other.place)
     this.waiting.clear()

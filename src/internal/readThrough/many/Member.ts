@@ -10,6 +10,7 @@ import { Waiter } from "./Waiter.js"
 export interface Circle<A, E, R> {
   hesitates(): void
   decides(): void
+  begin(): void
   waits(waiter: Waiter<A, E, R>): void
   leaves(waiter: Waiter<A, E, R>): Effect.Effect<void>
   sleep(millis: number): Effect.Effect<void>
@@ -72,6 +73,8 @@ export class Member<A, E, R> implements Companion {
           const waiter = new Waiter(request, place, fiber, context, currentFlight.of(fiber))
           circle.waits(waiter)
           this.decides()
+          // It may have been decided before: a call that has joined another computation in vain computes at last.
+          circle.begin()
           return Effect.onExit(restore(waiter.answer), () => circle.leaves(waiter))
         })
       )
