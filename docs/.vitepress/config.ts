@@ -40,6 +40,7 @@ const guides: Array<DefaultTheme.SidebarItem> = [
       { text: "Many keys", link: "/many-keys" },
       { text: "Keys and methods", link: "/keys" },
       { text: "Computations", link: "/computations" },
+      { text: "Services and several caches", link: "/services" },
       { text: "Compression and encryption", link: "/compression-and-encryption" },
       { text: "Adapters", link: "/adapters" },
       { text: "Testing your program", link: "/testing" }

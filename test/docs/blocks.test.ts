@@ -21,7 +21,7 @@ const examples = readdirSync(join(projectRoot, "src"))
   )
 
 it("every block of TypeScript in the README and in docs/ compiles, and every example in a doc comment", () => {
-  assert.isAtLeast(blocks.length, 45)
+  assert.isAtLeast(blocks.length, 65)
   assert.isAtLeast(examples.length, 20)
   const modules = blocks.map(({ code, name }) => [name, moduleOf(code)] as const)
   assert.deepStrictEqual(complaintsAbout(new Map([...modules, ...examples])), [])
@@ -54,7 +54,7 @@ const outputOf = (program: string): Promise<string> =>
 
 it.scoped("what is marked to run prints what the page says", () =>
   Effect.gen(function* () {
-    assert.isAtLeast(runnable.length, 5)
+    assert.isAtLeast(runnable.length, 12)
     const programOf = yield* bundles(runnable.map(({ file }) => file))
     const outputs = yield* Effect.forEach(runnable, ({ file }) => Effect.promise(() => outputOf(programOf(file))), {
       concurrency: 4

@@ -59,6 +59,7 @@ it.each(generic)("%s: each is in the table, and has a paragraph that says how to
 })
 
 const own: ReadonlyArray<readonly [string, ReadonlyArray<string>]> = [
+  ["### Many keys", optionsIn("src/CachedManyFunction.ts", "CachedManyOptions")],
   ["### Memory", optionsIn("src/MemoryBackend.ts", "MemoryBackendOptions")],
   ["### SQL", optionsIn("src/SqlBackend.ts", "SqlBackendOptions")],
   ["### Memcached", optionsIn("src/internal/stores/memcached/settings.ts", "MemcachedOptions")],
