@@ -1,0 +1,22 @@
+/** The application put together. Tests replace `Cache`, and the server's port. */
+import { Layer } from "effect"
+import { TieredBackend } from "effect-cached"
+import * as PgBus from "effect-cached/PgBus"
+import * as SqlBackend from "effect-cached/SqlBackend"
+import { Cities } from "./Cities.js"
+import { DatabaseReady } from "./database.js"
+import { Favourites } from "./Favourites.js"
+import { Server } from "./server.js"
+
+/** Memory in front of a table that all instances share. The bus tells each instance what the others invalidate. */
+export const Cache = TieredBackend.layer({ maxEntries: 10_000, maxStaleness: "1 second" }).pipe(
+  Layer.provide(SqlBackend.layer()),
+  Layer.provide(PgBus.layer())
+)
+
+/** Needs a `CacheBackend`, a database and an `HttpServer`. */
+export const App = Server.pipe(
+  Layer.provide(Favourites.Default),
+  Layer.provide(Cities.Default),
+  Layer.provide(DatabaseReady)
+)
