@@ -2,7 +2,6 @@
 import { SqlClient, SqlSchema } from "@effect/sql"
 import { Effect, Option, Schema } from "effect"
 import { afterCommit, CacheBackend } from "effect-cached"
-import { forNow } from "./forNow.js"
 import { Change, City, CityId, CityNotFound, Country, Tenant } from "./domain.js"
 
 const groupOf = (country: Country) => `cities of ${country}`
@@ -10,7 +9,6 @@ const groupOf = (country: Country) => `cities of ${country}`
 export class Cities extends Effect.Service<Cities>()("app/Cities", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
-    const cache = forNow(yield* CacheBackend)
 
     // The queries.
 

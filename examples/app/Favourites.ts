@@ -2,14 +2,13 @@
 import { SqlClient, SqlSchema } from "@effect/sql"
 import { Effect, Schema } from "effect"
 import { afterCommit, CacheBackend } from "effect-cached"
-import { forNow } from "./forNow.js"
 import { Cities } from "./Cities.js"
 import { CityId, CityNotFound, Tenant, TenantId } from "./domain.js"
 
 export class Favourites extends Effect.Service<Favourites>()("app/Favourites", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
-    const cache = forNow(yield* CacheBackend)
+    const cache = yield* CacheBackend
     const cities = yield* Cities
 
     const ofTenant = SqlSchema.findAll({

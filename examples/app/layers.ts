@@ -1,4 +1,5 @@
 /** The application put together. Tests replace `Cache`, and the server's port. */
+import { HttpApiBuilder, HttpServer } from "@effect/platform"
 import { Layer } from "effect"
 import { TieredBackend } from "effect-cached"
 import * as PgBus from "effect-cached/PgBus"
@@ -6,7 +7,7 @@ import * as SqlBackend from "effect-cached/SqlBackend"
 import { Cities } from "./Cities.js"
 import { DatabaseReady } from "./database.js"
 import { Favourites } from "./Favourites.js"
-import { Server } from "./server.js"
+import { ApiLive } from "./server.js"
 
 /** Memory in front of a table that all instances share. The bus tells each instance what the others invalidate. */
 export const Cache = TieredBackend.layer({ maxEntries: 10_000, maxStaleness: "1 second" }).pipe(
@@ -14,9 +15,16 @@ export const Cache = TieredBackend.layer({ maxEntries: 10_000, maxStaleness: "1 
   Layer.provide(PgBus.layer())
 )
 
-/** Needs a `CacheBackend`, a database and an `HttpServer`. */
-export const App = Server.pipe(
-  Layer.provide(Favourites.Default),
-  Layer.provide(Cities.Default),
-  Layer.provide(DatabaseReady)
-)
+/**
+ * Needs a cache and a database. The server is the innermost, so its port opens last: it loses requests that come before there is
+ * somebody to answer them.
+ */
+export const app = <A extends HttpServer.HttpServer, E, R>(server: Layer.Layer<A, E, R>) =>
+  HttpApiBuilder.serve().pipe(
+    HttpServer.withLogAddress,
+    Layer.provideMerge(server),
+    Layer.provide(ApiLive),
+    Layer.provide(Favourites.Default),
+    Layer.provide(Cities.Default),
+    Layer.provide(DatabaseReady)
+  )

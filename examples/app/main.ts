@@ -4,11 +4,11 @@ import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { PgClient } from "@effect/sql-pg"
 import { Config, Effect, Layer, Redacted } from "effect"
 import { postgres } from "../../test/servers/postgres.js"
-import { App, Cache } from "./layers.js"
+import { app, Cache } from "./layers.js"
 
 /** A program of yours has `PgClient.layerConfig({ url: Config.redacted("DATABASE_URL") })`. */
 const Database = Layer.unwrapScoped(Effect.map(postgres, ({ url }) => PgClient.layer({ url: Redacted.make(url) })))
 
 const Http = NodeHttpServer.layerConfig(createServer, { port: Config.withDefault(Config.integer("PORT"), 3000) })
 
-App.pipe(Layer.provide(Cache), Layer.provide(Database), Layer.provide(Http), Layer.launch, NodeRuntime.runMain)
+app(Http).pipe(Layer.provide(Cache), Layer.provide(Database), Layer.launch, NodeRuntime.runMain)

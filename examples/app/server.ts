@@ -1,5 +1,5 @@
 /** The API, implemented by the repositories. */
-import { HttpApiBuilder, HttpServer, HttpServerRequest } from "@effect/platform"
+import { HttpApiBuilder, HttpServerRequest } from "@effect/platform"
 import { Effect, Layer, Schema } from "effect"
 import { CacheBackend } from "effect-cached"
 import { Api, TenantOfRequest } from "./api.js"
@@ -47,10 +47,7 @@ const CacheLive = HttpApiBuilder.group(
   })
 )
 
-const ApiLive = HttpApiBuilder.api(Api).pipe(
+export const ApiLive = HttpApiBuilder.api(Api).pipe(
   Layer.provide([CitiesLive, FavouritesLive, CacheLive]),
   Layer.provide(TenantOfRequestLive)
 )
-
-/** Prints its address. Needs an `HttpServer`, the repositories and the cache. */
-export const Server = HttpApiBuilder.serve().pipe(HttpServer.withLogAddress, Layer.provide(ApiLive))
