@@ -9,6 +9,7 @@ const groupOf = (country: Country) => `cities of ${country}`
 export class Cities extends Effect.Service<Cities>()("app/Cities", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
+    const cache = yield* CacheBackend
 
     // The queries.
 

@@ -3,7 +3,7 @@ import { SqlClient, SqlSchema } from "@effect/sql"
 import { Effect, Schema } from "effect"
 import { afterCommit, CacheBackend } from "effect-cached"
 import { Cities } from "./Cities.js"
-import { CityId, CityNotFound, Tenant, TenantId } from "./domain.js"
+import { CityId, Tenant, TenantId } from "./domain.js"
 
 export class Favourites extends Effect.Service<Favourites>()("app/Favourites", {
   effect: Effect.gen(function* () {
@@ -33,17 +33,16 @@ export class Favourites extends Effect.Service<Favourites>()("app/Favourites", {
         return yield* cities.many(yield* idsOf(tenant.id))
       }),
 
-      add: (city: CityId): Effect.Effect<void, CityNotFound, Tenant> =>
+      add: (city: CityId) =>
         Effect.gen(function* () {
           const { id: tenant } = yield* Tenant
           yield* cities.one(city)
-          yield* insert({ tenant, city })
-          yield* idsOf.invalidate(tenant)
-        }).pipe(
-          sql.withTransaction,
-          afterCommit,
-          Effect.catchTags({ SqlError: Effect.die, CacheError: Effect.die, ParseError: Effect.die })
-        )
+          yield* Effect.zipRight(insert({ tenant, city }), idsOf.invalidate(tenant)).pipe(
+            sql.withTransaction,
+            afterCommit,
+            Effect.orDie
+          )
+        })
     }
   })
 }) {}

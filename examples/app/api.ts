@@ -25,11 +25,7 @@ const cities = HttpApiGroup.make("cities")
       .setUrlParams(Schema.Struct({ prefix: Schema.String }))
       .addSuccess(Schema.Array(City.json))
   )
-  .add(
-    HttpApiEndpoint.post("census", "/census")
-      .setPayload(Schema.NonEmptyArray(Change))
-      .addError(CityNotFound)
-  )
+  .add(HttpApiEndpoint.post("census", "/census").setPayload(Schema.NonEmptyArray(Change)).addError(CityNotFound))
   .middleware(TenantOfRequest)
 
 const favourites = HttpApiGroup.make("favourites")

@@ -1,5 +1,6 @@
 /** The application put together. Tests replace `Cache`, and the server's port. */
 import { HttpApiBuilder, HttpServer } from "@effect/platform"
+import { NodeHttpServer } from "@effect/platform-node"
 import { Layer } from "effect"
 import { TieredBackend } from "effect-cached"
 import * as PgBus from "effect-cached/PgBus"
@@ -26,5 +27,6 @@ export const app = <A extends HttpServer.HttpServer, E, R>(server: Layer.Layer<A
     Layer.provide(ApiLive),
     Layer.provide(Favourites.Default),
     Layer.provide(Cities.Default),
-    Layer.provide(DatabaseReady)
+    Layer.provide(DatabaseReady),
+    Layer.provide(NodeHttpServer.layerContext)
   )
