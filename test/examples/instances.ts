@@ -1,0 +1,82 @@
+/** Instances of the example application, each with a port, a pool and a cache of its own; and what they ask of the database. */
+import { createServer } from "node:http"
+import { FetchHttpClient, HttpApiClient, HttpClient, HttpClientRequest, HttpServer } from "@effect/platform"
+import { NodeHttpServer } from "@effect/platform-node"
+import { SqlClient } from "@effect/sql"
+import { PgClient } from "@effect/sql-pg"
+import { Context, Effect, Layer, Redacted, Tracer } from "effect"
+import type { CacheBackend } from "effect-cached"
+import { Api } from "../../examples/app/api.js"
+import { app } from "../../examples/app/layers.js"
+import { client, freshTable, urlWith } from "../stores/postgres/support.js"
+
+/** The URL of a schema of its own, with no table in it. */
+export const freshSchema = Effect.gen(function* () {
+  const sql = Context.get(yield* Layer.build(client()), SqlClient.SqlClient)
+  const schema = `app_${freshTable()}`
+  yield* Effect.acquireRelease(sql`CREATE SCHEMA ${sql(schema)}`, () =>
+    Effect.orDie(sql`DROP SCHEMA ${sql(schema)} CASCADE`)
+  )
+  return urlWith({ search_path: schema })
+})
+
+/** What a client on behalf of a tenant may ask; types and errors are those of the API. */
+export const clientOf = (baseUrl: string, tenant = "acme") =>
+  HttpApiClient.make(Api, {
+    baseUrl,
+    transformClient: HttpClient.mapRequest(HttpClientRequest.setHeader("x-tenant", tenant))
+  }).pipe(Effect.provide(FetchHttpClient.layer))
+
+/** Counts the queries of the two tables, not those of the cache. */
+const countingTracer = (count: () => void) => {
+  const span: Tracer.Tracer["span"] = (name, parent, context, links, startTime, kind) => {
+    const attributes = new Map<string, unknown>()
+    return {
+      _tag: "Span",
+      name,
+      parent,
+      context,
+      links: [...links],
+      kind,
+      spanId: name,
+      traceId: name,
+      sampled: false,
+      attributes,
+      status: { _tag: "Started", startTime },
+      attribute: (key, value) => {
+        attributes.set(key, value)
+        if (key === "db.query.text" && /FROM (cities|favourites) WHERE/.test(String(value))) count()
+      },
+      end: () => {},
+      event: () => {},
+      addLinks: () => {}
+    }
+  }
+  return Tracer.make({ span, context: (f) => f() })
+}
+
+export const instance = (
+  url: string,
+  cache: Layer.Layer<CacheBackend, unknown, PgClient.PgClient | SqlClient.SqlClient>
+) =>
+  Effect.gen(function* () {
+    let queries = 0
+    const database = PgClient.layer({ url: Redacted.make(url) })
+    const context = yield* app(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" })).pipe(
+      Layer.provide(cache),
+      Layer.provideMerge(database),
+      Layer.provide(Layer.setTracer(countingTracer(() => queries++))),
+      Layer.fresh,
+      Layer.build
+    )
+    const baseUrl = HttpServer.formatAddress(Context.get(context, HttpServer.HttpServer).address)
+    const api = yield* clientOf(baseUrl)
+    /** The result, and how many queries it took. */
+    const counted = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+      Effect.gen(function* () {
+        const before = queries
+        const result = yield* effect
+        return [result, queries - before] as const
+      })
+    return { api, counted, queries: () => queries, baseUrl, sql: Context.get(context, SqlClient.SqlClient) }
+  })
