@@ -13,32 +13,44 @@ import { countStored, newEntry, newTypedEntry } from "./newEntry.js"
 
 type Writes = Pick<CacheBackendService, "set" | "setMany">
 
-const setting = (
-  access: Access,
-  fiber: CallingFiber,
-  name: Name,
+/** A function of its own: while the store writes, its callbacks keep alive what stands in the function around them. */
+const writeEntry = (
+  { access, failed, fiber, name }: Setting,
+  ttl: number,
+  entry: Entry
+): Effect.Effect<void, CacheError> =>
+  ttl <= 0
+    ? Effect.catchAll(Effect.asVoid(access.invalidation.keys([name])), failed)
+    : access.invalidation.write(
+        fiber,
+        [{ key: name.finished, entry }],
+        ([rejected]) => (rejected === undefined ? countStored(access, fiber, name) : failed(rejected.error)),
+        failed
+      )
+
+interface Setting {
+  readonly access: Access
+  readonly fiber: CallingFiber
+  readonly name: Name
+  readonly failed: (error: CacheError) => Effect.Effect<never, CacheError>
+}
+
+const encodeAndWrite = (
+  setting: Setting,
   value: unknown,
   schema: AnySchema | undefined,
   times: Times,
-  versions: Entry["groups"],
-  failed: (error: CacheError) => Effect.Effect<never, CacheError>
+  versions: Entry["groups"]
 ): Effect.Effect<void, CacheError> => {
-  const { invalidation } = access
-  const write = (entry: Entry): Effect.Effect<void, CacheError> =>
-    times.ttl <= 0
-      ? Effect.catchAll(Effect.asVoid(invalidation.keys([name])), failed)
-      : invalidation.write(
-          fiber,
-          [{ key: name.finished, entry }],
-          ([rejected]) => (rejected === undefined ? countStored(access, fiber, name) : failed(rejected.error)),
-          failed
-        )
+  const { access, failed, fiber, name } = setting
   if (schema !== undefined) {
-    const entry = newTypedEntry(access, schema, fiber, name, value, times, versions)
-    return Effect.matchEffect(entry, { onFailure: failed, onSuccess: write })
+    return Effect.matchEffect(newTypedEntry(access, schema, fiber, name, value, times, versions), {
+      onFailure: failed,
+      onSuccess: (entry) => writeEntry(setting, times.ttl, entry)
+    })
   }
   const entry = newEntry(access, fiber, name, value, times, versions)
-  return Either.isLeft(entry) ? failed(entry.left) : write(entry.right)
+  return Either.isLeft(entry) ? failed(entry.left) : writeEntry(setting, times.ttl, entry.right)
 }
 
 /** The entries to be written and the errors of those that can't be, by finished key. */
@@ -91,11 +103,11 @@ export const writes = (access: Access): Writes => {
         if (Either.isLeft(times)) return failed(times.left)
         const groups = keyspace.groups("set", options?.groups ?? [])
         if (Either.isLeft(groups)) return failed(groups.left)
-        if (groups.right.length === 0)
-          return setting(access, fiber, name, value, options?.schema, times.right, [], failed)
+        const setting = { access, fiber, name, failed }
+        if (groups.right.length === 0) return encodeAndWrite(setting, value, options?.schema, times.right, [])
         return Effect.matchEffect(reader.capture(groups.right, versionLife(times.right)), {
           onFailure: failed,
-          onSuccess: (versions) => setting(access, fiber, name, value, options?.schema, times.right, versions, failed)
+          onSuccess: (versions) => encodeAndWrite(setting, value, options?.schema, times.right, versions)
         })
       }),
 
