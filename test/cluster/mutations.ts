@@ -30,7 +30,8 @@ export const mutations: ReadonlyArray<Mutation> = [
   {
     name: "a result is stored without compare-and-set",
     file: "internal/readThrough/leases/Leases.ts",
-    original: "return Effect.map(this.reader.store.replace(request.key, own.token, entry), (replaced) => {",
+    original:
+      "return Effect.map(overwrite(this.reader.store, request.key, own.token, entry, own.entry), (replaced) => {",
     broken:
       "return Effect.map(withFiber((fiber) => this.reader.store.write(fiber, [{ key: request.key, entry }], () => Effect.succeed(Option.some(own.token)), Effect.fail)), (replaced) => {",
     promise: outlives
@@ -38,7 +39,9 @@ export const mutations: ReadonlyArray<Mutation> = [
   {
     name: "a key is leased without compare-and-set",
     file: "internal/readThrough/leases/Leases.ts",
-    original: "stored === undefined ? store.add(request.key, entry) : store.replace(request.key, stored.token, entry),",
+    original: `stored === undefined
+            ? store.add(request.key, entry)
+            : overwrite(store, request.key, stored.token, entry, stored.entry),`,
     broken:
       "store.write(fiber, [{ key: request.key, entry }], () => Effect.succeed(Option.some<unknown>({})), Effect.fail),",
     promise: "one computation per key and freshness window"
@@ -46,9 +49,9 @@ export const mutations: ReadonlyArray<Mutation> = [
   {
     name: "group versions are captured after computing",
     file: "internal/readThrough/leases/Leases.ts",
-    original: "return Effect.flatMap(Effect.zip(codec.encode(value), jitterOf(policy)), ([payload, random]) => {",
+    original: "return Effect.flatMap(Effect.zip(encoding, jitterOf(policy)), ([payload, random]) => {",
     broken:
-      "return Effect.flatMap(Effect.zipLeft(Effect.zip(codec.encode(value), jitterOf(policy)), Effect.map(this.reader.capture(request.groups, lifeFor(60_000)), (groups) => { own.entry = { ...own.entry, groups } })), ([payload, random]) => {",
+      "return Effect.flatMap(Effect.zipLeft(Effect.zip(encoding, jitterOf(policy)), Effect.map(this.reader.capture(request.groups, lifeFor(60_000)), (groups) => { own.entry = { ...own.entry, groups } })), ([payload, random]) => {",
     promise: outlives
   },
   {
