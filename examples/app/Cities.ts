@@ -19,10 +19,10 @@ export class Cities extends Effect.Service<Cities>()("app/Cities", {
       execute: (ids) => sql`SELECT * FROM cities WHERE ${sql.in("id", ids)}`
     })
     const withPrefix = SqlSchema.findAll({
-      Request: Schema.Struct({ country: Country, prefix: Schema.Lowercase }),
+      Request: Schema.Struct({ country: Country, prefix: Schema.String }),
       Result: City,
       execute: ({ country, prefix }) =>
-        sql`SELECT * FROM cities WHERE country = ${country} AND starts_with(lower(name), ${prefix})
+        sql`SELECT * FROM cities WHERE country = ${country} AND starts_with(lower(name), lower(${prefix}))
             ORDER BY population DESC, id LIMIT 20`
     })
     const change = SqlSchema.findOne({
@@ -42,7 +42,7 @@ export class Cities extends Effect.Service<Cities>()("app/Cities", {
 
     const search = cache.cached(
       (country: Country, prefix: string) =>
-        withPrefix({ country, prefix: prefix.toLowerCase() }).pipe(
+        withPrefix({ country, prefix }).pipe(
           Effect.orDie,
           // The tenant is no part of the key, so it must not change the answer: it is that of whoever asked first.
           Effect.tap((cities) =>

@@ -24,7 +24,7 @@ export class Favourites extends Effect.Service<Favourites>()("app/Favourites", {
     /** Ids alone: the cities have entries of their own, which all tenants share. */
     const idsOf = cache.cached(
       (tenant: TenantId) => Effect.map(Effect.orDie(ofTenant(tenant)), (rows) => rows.map(({ city }) => city)),
-      { key: "favourites", ttl: "1 hour" }
+      { key: "favourites", ttl: "1 hour", schema: Schema.Array(CityId) }
     )
 
     return {

@@ -9,6 +9,7 @@ import type { CacheBackend } from "effect-cached"
 import { Api } from "../../examples/app/api.js"
 import { app } from "../../examples/app/layers.js"
 import { client, freshTable, urlWith } from "../stores/postgres/support.js"
+import { until } from "../support/until.js"
 
 /** The URL of a schema of its own, with no table in it. */
 export const freshSchema = Effect.gen(function* () {
@@ -55,6 +56,31 @@ const countingTracer = (count: () => void) => {
   return Tracer.make({ span, context: (f) => f() })
 }
 
+/** Has every transaction that changes a city do something before it commits. */
+const atCommit = (sql: SqlClient.SqlClient, statement: string) =>
+  sql.unsafe(`
+    CREATE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${statement}; RETURN NULL; END $$;
+    CREATE CONSTRAINT TRIGGER at_commit AFTER UPDATE ON cities DEFERRABLE INITIALLY DEFERRED
+      FOR EACH ROW EXECUTE FUNCTION at_commit()`)
+
+let locks = 0
+
+/** Commits that wait: for a lock, which a connection of the test has. */
+const slowCommits = (sql: SqlClient.SqlClient) =>
+  Effect.gen(function* () {
+    const lock = process.pid * 1_000 + locks++
+    yield* atCommit(sql, `PERFORM pg_advisory_xact_lock(${lock})`)
+    const holder = yield* sql.reserve
+    const hold = holder.executeUnprepared(`SELECT pg_advisory_lock(${lock})`, [], undefined)
+    const letGo = holder.executeUnprepared(`SELECT pg_advisory_unlock(${lock})`, [], undefined)
+    yield* Effect.acquireRelease(hold, () => Effect.ignore(letGo))
+    const waiting = sql`SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid::int8 = ${lock}`
+    return {
+      arrived: until(waiting, (rows) => rows.length > 0),
+      letOne: Effect.zipRight(letGo, hold)
+    }
+  })
+
 export const instance = (
   url: string,
   cache: Layer.Layer<CacheBackend, unknown, PgClient.PgClient | SqlClient.SqlClient>
@@ -78,5 +104,20 @@ export const instance = (
         const result = yield* effect
         return [result, queries - before] as const
       })
-    return { api, counted, queries: () => queries, baseUrl, sql: Context.get(context, SqlClient.SqlClient) }
+    const sql = Context.get(context, SqlClient.SqlClient)
+    return {
+      api,
+      baseUrl,
+      sql,
+      counted,
+      queries: () => queries,
+      /** What stands in the database. */
+      population: (id: number) =>
+        Effect.map(
+          sql<{ readonly population: number }>`SELECT population FROM cities AS now WHERE id = ${id}`,
+          ([city]) => city?.population
+        ),
+      failingCommits: atCommit(sql, "RAISE EXCEPTION 'no commit'"),
+      slowCommits: slowCommits(sql)
+    }
   })
