@@ -8,7 +8,7 @@ import { CacheBus } from "./CacheBus.js"
 import { CacheError } from "./CacheError.js"
 import { overWire, type Wire } from "./internal/buses/overWire.js"
 import { type PubSubClient, redisWire } from "./internal/buses/redis.js"
-import { connectOne, reconnect } from "./internal/stores/redis/nodeRedis.js"
+import { connectOne } from "./internal/stores/redis/nodeRedis.js"
 
 export type { PubSubClient, PubSubLine } from "./internal/buses/redis.js"
 
@@ -48,7 +48,12 @@ const wireOf = ({
           tls: undefined,
           connectTimeout: 2_000
         }),
-        ({ client: own }) => redisWire(own, channel, () => reconnect(own))
+        ({ client, reconnect }) =>
+          redisWire(
+            { publish: (to, text) => client().publish(to, text), duplicate: () => client().duplicate() },
+            channel,
+            reconnect
+          )
       )
 }
 

@@ -1,6 +1,7 @@
 /** A wire over PUBLISH and SUBSCRIBE of Redis. */
 import { Effect, type Scope } from "effect"
 import { CacheError } from "../../CacheError.js"
+import { endClient } from "../stores/redis/nodeRedis.js"
 import type { Wire } from "./overWire.js"
 
 /** Redis takes more, but whoever invalidates so much at once has cleared. */
@@ -42,7 +43,7 @@ export const redisWire = (client: PubSubClient, channel: string, reconnect: () =
     Effect.gen(function* () {
       const opened = yield* Effect.acquireRelease(
         Effect.sync(() => client.duplicate()),
-        (made) => Effect.sync(() => made.isOpen && made.destroy())
+        (made) => Effect.sync(() => endClient(made))
       )
       yield* Effect.async<void, CacheError>((resume) => {
         const ended = (cause: unknown) => {

@@ -1,6 +1,6 @@
 /** What a program notices of a Redis in trouble: `cached` and direct operations through the layer. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Either, Exit, Layer, Logger, LogLevel, Redacted } from "effect"
+import { Context, Effect, Either, Exit, Layer, Logger, LogLevel, Redacted, Scope } from "effect"
 import { CacheBackend, type CacheBackendService, cached } from "effect-cached"
 import * as RedisBackend from "effect-cached/RedisBackend"
 import { Redis } from "ioredis"
@@ -119,6 +119,29 @@ describe("a Redis", () => {
     says: /READONLY/,
     readsWork: true
   }))
+
+  it.scopedLive("that greets nobody has one connection at a time, and none after the end of the layer", () =>
+    Effect.gen(function* () {
+      const server = yield* redis()
+      const relay = yield* relayTo(server)
+      relay.swallow = true
+      const scope = yield* Scope.make()
+      const layer = RedisBackend.layer({ url: `redis://${relay.address}`, connectTimeout: 20 })
+      yield* Layer.buildWithScope(layer, scope)
+      yield* until(
+        Effect.sync(() => relay.connections().made),
+        (made) => made > 10
+      )
+      // The last one is closed when the next one is opened.
+      expect(relay.connections().open).toBeLessThanOrEqual(2)
+      yield* Scope.close(scope, Exit.void)
+      const open = yield* until(
+        Effect.sync(() => relay.connections().open),
+        (count) => count === 0
+      )
+      expect(open).toBe(0)
+    })
+  )
 
   it.scopedLive("behind a network that swallows everything: the connection is made anew", () =>
     Effect.gen(function* () {

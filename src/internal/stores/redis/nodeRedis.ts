@@ -14,7 +14,7 @@ const bulkStrings = 36
  * Without a timer for each command, which node-redis 6 starts by default and which costs ten times as much as the command: the
  * store has a time limit of its own.
  */
-const settings: CommandSettings = { typeMapping: { [bulkStrings]: Buffer }, timeout: undefined }
+const settingsOfCommands: CommandSettings = { typeMapping: { [bulkStrings]: Buffer }, timeout: undefined }
 
 interface CommandSettings {
   readonly typeMapping: { readonly [bulkStrings]: unknown }
@@ -54,13 +54,13 @@ const toBuffers = (command: ReadonlyArray<string | Uint8Array>): ReadonlyArray<s
 
 export const fromClient = (client: NodeRedisClient): RedisClient => ({
   isCluster: false,
-  send: (_key, command) => client.sendCommand(toBuffers(command), settings)
+  send: (_key, command) => client.sendCommand(toBuffers(command), settingsOfCommands)
 })
 
 export const fromCluster = (cluster: NodeRedisCluster): RedisClient => ({
   isCluster: true,
   // `false`: also what only reads goes to the master, because a replica may not have an invalidation yet
-  send: (key, command) => cluster.sendCommand(key, false, toBuffers(command), settings)
+  send: (key, command) => cluster.sendCommand(key, false, toBuffers(command), settingsOfCommands)
 })
 
 export interface ConnectionSettings {
@@ -111,16 +111,15 @@ const refused = (cause: unknown): CacheError => cacheError("connect", cause)
 const realTime = Clock.make()
 
 interface Connection {
-  readonly isReady: boolean
+  readonly isOpen: boolean
   readonly destroy: () => void
-  readonly connect: () => Promise<unknown>
+  readonly on: (event: "connect", listener: () => void) => unknown
 }
 
-/** What was sent on the old connection fails. */
-const connectAnew = (client: Connection): void => {
-  client.destroy()
-  // Its listener for errors hears of a failure, and it tries again by itself.
-  client.connect().catch(() => {})
+/** `destroy` of node-redis leaves a socket behind that is about to connect: it is destroyed when it has connected. */
+export const endClient = (client: Connection): void => {
+  client.on("connect", () => client.destroy())
+  if (client.isOpen) client.destroy()
 }
 
 /** node-redis refuses TLS for an address that begins with `redis:`. */
@@ -134,38 +133,35 @@ const addressOf = (url: string, { tls }: ConnectionSettings): string =>
 export const connectOne = (settings: ConnectionSettings) =>
   Effect.gen(function* () {
     const { createClient } = yield* load
+    const fork = yield* forkFromCallbacks
     let hasConnected = false
     let failure: unknown
-    const client = yield* Effect.acquireRelease(
-      Effect.try({
-        try: () =>
-          createClient({
-            url: addressOf(settings.urls[0], settings),
-            ...(settings.database === undefined ? {} : { database: settings.database }),
-            ...shared(settings, () => hasConnected)
-          }),
-        catch: refused
-      }),
-      (made) => Effect.sync(() => made.isOpen && made.destroy())
-    )
-    const fork = yield* forkFromCallbacks
-    yield* Effect.async<void, CacheError>((resume) => {
-      const goOn = () => resume(Effect.void)
+    const newClient = () =>
+      createClient({
+        url: addressOf(settings.urls[0], settings),
+        ...(settings.database === undefined ? {} : { database: settings.database }),
+        ...shared(settings, () => hasConnected)
+      })
+    let current = yield* Effect.try({ try: newClient, catch: refused })
+    yield* Effect.addFinalizer(() => Effect.sync(() => endClient(current)))
+
+    /** @param onAnswer called when it is known whether a server answers, perhaps more than once */
+    const start = (client: typeof current, onAnswer: (refusal?: CacheError) => void): void => {
       client.on("ready", () => {
         hasConnected = true
         failure = undefined
-        goOn()
+        onAnswer()
       })
       client.on("error", (cause: unknown) => {
         failure = cause
-        if (!isRefusal(cause)) goOn()
+        if (!isRefusal(cause)) onAnswer()
       })
       // The server, or the network, may take the connection and never greet: node-redis would wait for ever.
       client.on("connect", () =>
         fork(
           Effect.sync(() => {
-            goOn()
-            connectAnew(client)
+            onAnswer()
+            replace(client)
           }).pipe(
             Effect.unless(() => client.isReady || !client.isOpen),
             Effect.delay(settings.connectTimeout),
@@ -173,16 +169,36 @@ export const connectOne = (settings: ConnectionSettings) =>
           )
         )
       )
-      client.connect().then(goOn, (cause: unknown) => resume(Effect.fail(refused(cause))))
-    })
-    /** Why there is no connection, if that is known. Of that node-redis says only that it is offline. */
-    return { client, failure: () => failure }
-  })
+      client.connect().then(
+        () => onAnswer(),
+        (cause: unknown) => onAnswer(refused(cause))
+      )
+    }
 
-/** Makes the connection anew. Without one the client connects already. */
-export const reconnect = (client: Connection): void => {
-  if (client.isReady) connectAnew(client)
-}
+    /**
+     * Another client takes its place, and what was sent on it fails. To connect the same one again would leave two attempts beside each
+     * other, and the socket of one of them open for ever.
+     */
+    const replace = (client: typeof current): void => {
+      if (client !== current || !client.isOpen) return
+      current = newClient()
+      endClient(client)
+      start(current, () => {})
+    }
+
+    yield* Effect.async<void, CacheError>((resume) =>
+      start(current, (refusal) => resume(refusal === undefined ? Effect.void : Effect.fail(refusal)))
+    )
+    return {
+      client: () => current,
+      /** Why there is no connection, if that is known. Of that node-redis says only that it is offline. */
+      failure: () => failure,
+      /** Makes the connection anew. Without one the client connects already. */
+      reconnect: () => {
+        if (current.isReady) replace(current)
+      }
+    }
+  })
 
 const retryCluster = "1 second"
 
@@ -227,14 +243,12 @@ const noConnection = (cause: unknown): Error =>
 export const connect = (settings: ConnectionSettings): Effect.Effect<RedisClient, CacheError, Scope.Scope> =>
   settings.isCluster
     ? connectCluster(settings)
-    : Effect.map(connectOne(settings), ({ client, failure }) => {
-        const { isCluster, send } = fromClient(client)
-        return {
-          isCluster,
-          send: (key, command) => {
-            const why = client.isReady ? undefined : failure()
-            return why === undefined ? send(key, command) : Promise.reject(noConnection(why))
-          },
-          reconnect: () => reconnect(client)
-        }
-      })
+    : Effect.map(connectOne(settings), ({ client, failure, reconnect }) => ({
+        isCluster: false,
+        send: (key, command) => {
+          const current = client()
+          const why = current.isReady ? undefined : failure()
+          return why === undefined ? fromClient(current).send(key, command) : Promise.reject(noConnection(why))
+        },
+        reconnect
+      }))
