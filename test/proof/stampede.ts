@@ -24,7 +24,8 @@ const total = (results: ReadonlyArray<BurstResult>) => ({
   computations: results.reduce((sum, one) => sum + one.computations, 0),
   failed: results.reduce((sum, one) => sum + one.failed, 0),
   failure: results.find(({ failure }) => failure !== undefined)?.failure?.split("\n")[0],
-  slowest: Math.max(...results.map(({ slowest }) => slowest))
+  slowest: Math.max(...results.map(({ slowest }) => slowest)),
+  perProcess: results.map(({ computations }) => computations)
 })
 
 const ofFailures = ({ failed, failure }: { failed: number; failure: string | undefined }) =>
@@ -69,13 +70,21 @@ const measure = (
         what: `${title}: ${processes} processes × ${count(fibers)} callers, one cold key`,
         store: storeTitles[store],
         measured: `${cold.computations} computation${cold.computations === 1 ? "" : "s"}${ofFailures(cold)}`,
-        kept: own ? cold.computations === 1 && cold.failed === 0 : undefined
+        kept: own ? cold.computations === 1 && cold.failed === 0 : undefined,
+        figures: { subject: title, key: "cold", perProcess: cold.perProcess, computations: cold.computations }
       },
       {
         what: `${title}: the same, one stale key`,
         store: storeTitles[store],
         measured: `${stale.computations} computation${stale.computations === 1 ? "" : "s"}, ${count(waited)} callers waited for it, ${count(old)} were answered at once${ofFailures(stale)}`,
-        kept: own ? stale.computations === 1 && waited === 1 && stale.failed === 0 : undefined
+        kept: own ? stale.computations === 1 && waited === 1 && stale.failed === 0 : undefined,
+        figures: {
+          subject: title,
+          key: "stale",
+          perProcess: stale.perProcess,
+          computations: stale.computations,
+          answeredAtOnce: old
+        }
       }
     ]
   }).pipe(
