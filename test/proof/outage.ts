@@ -13,8 +13,30 @@ const opening = 5_000
 
 const bucket = 500
 
-/** What the calls of each half second met. Times of day in seconds since the store went down, times of calls in milliseconds. */
-const timeline = (calls: ReadonlyArray<LoadCall>, begin: number) => {
+interface Moment {
+  /** Seconds since the store went down. */
+  readonly at: number
+  readonly calls: number
+  readonly failed: number
+  readonly hits: number
+  /** Milliseconds. */
+  readonly median: number
+  readonly p99: number
+  readonly slowest: number
+}
+
+export interface OutageFigures {
+  readonly failed: number
+  readonly calls: number
+  /** Seconds. */
+  readonly down: number
+  readonly addedMicros: number
+  readonly firstHitAfter: number
+  readonly timeline: ReadonlyArray<Moment>
+}
+
+/** What the calls of each half second met. */
+const timeline = (calls: ReadonlyArray<LoadCall>, begin: number): ReadonlyArray<Moment> => {
   const buckets = new Map<number, Array<LoadCall>>()
   for (const call of calls) {
     const at = Math.floor((call.at - begin) / bucket)
@@ -80,7 +102,7 @@ export const outage: Scenario = ({ proofWorker, server, store, watching }) =>
           addedMicros: Number(cost.toFixed(1)),
           firstHitAfter: Number(back.toFixed(2)),
           timeline: timeline(calls, begin)
-        }
+        } satisfies OutageFigures
       },
       {
         what: "median added cost of a call once the breaker is open",

@@ -12,6 +12,16 @@ const lasting = 500
 /** Of the tiers, in milliseconds. */
 const maxStaleness = 1_000
 
+export interface StampedeFigures {
+  readonly subject: string
+  readonly key: "cold" | "stale"
+  readonly computations: number
+  /** The same by process. */
+  readonly perProcess: ReadonlyArray<number>
+  /** Callers who got the stale value, where there is one. */
+  readonly answeredAtOnce?: number
+}
+
 const burst = (members: ReadonlyArray<Process>, call: CallOptions) =>
   Effect.suspend(() => {
     const command = { _tag: "Burst", fibers, at: soon(), ...call } as const
@@ -71,7 +81,12 @@ const measure = (
         store: storeTitles[store],
         measured: `${cold.computations} computation${cold.computations === 1 ? "" : "s"}${ofFailures(cold)}`,
         kept: own ? cold.computations === 1 && cold.failed === 0 : undefined,
-        figures: { subject: title, key: "cold", perProcess: cold.perProcess, computations: cold.computations }
+        figures: {
+          subject: title,
+          key: "cold",
+          perProcess: cold.perProcess,
+          computations: cold.computations
+        } satisfies StampedeFigures
       },
       {
         what: `${title}: the same, one stale key`,
@@ -84,7 +99,7 @@ const measure = (
           perProcess: stale.perProcess,
           computations: stale.computations,
           answeredAtOnce: old
-        }
+        } satisfies StampedeFigures
       }
     ]
   }).pipe(

@@ -14,6 +14,18 @@ const keys = 20
 const lasting = 15_000
 const step = 20
 
+export interface SpreadingFigures {
+  readonly bus: boolean
+  /** Milliseconds, as all below. */
+  readonly maxStaleness: number
+  readonly median: number
+  readonly p99: number
+  readonly longest: number
+  readonly samples: number
+  /** Which share of the tiers still served the old value so long after the invalidation. */
+  readonly stillOld: ReadonlyArray<{ readonly at: number; readonly share: number }>
+}
+
 const serviceOf = (store: StoreDescription): Effect.Effect<CacheBackendService, unknown, Scope.Scope> =>
   Effect.map(Layer.build(Layer.fresh(storeLayer(store))), (context) => Context.get(context, CacheBackend))
 
@@ -102,7 +114,7 @@ const measure = (store: string, tier: StoreDescription, hasBus: boolean) =>
           at: index * step,
           share: Number((ages.filter((age) => age > index * step).length / ages.length).toFixed(4))
         }))
-      }
+      } satisfies SpreadingFigures
     }
   })
 
