@@ -68,10 +68,15 @@ const panel = (title: string, bars: ReadonlyArray<Bar>) => {
     facet: { column: { field: "column", type: "nominal", sort: null, header: { title: null } } },
     spacing: 24,
     spec: {
-      width: 200,
+      width: 210,
       height: { step: 20 },
       encoding: {
-        y: { field: "subject", type: "nominal", sort: order, axis: { title: null, ticks: false, domain: false } },
+        y: {
+          field: "subject",
+          type: "nominal",
+          sort: order,
+          axis: { title: null, ticks: false, domain: false, minExtent: 195, maxExtent: 195 }
+        },
         x: { field: "ratio", type: "quantitative", axis: null, scale: { zero: true } }
       },
       layer: [
@@ -106,11 +111,11 @@ export const hits = (): Chart => ({
     vconcat: [
       panel("Memory", ofMemory()),
       panel(
-        "PostgreSQL, 1,000 rows",
+        "PostgreSQL, 10,000 rows",
         barsOf(
           measured("bench.sql"),
           { pg: "pg, bare", "@effect/sql": "@effect/sql, bare", "@keyv/postgres": "@keyv/postgres" },
-          1_000
+          10_000
         )
       ),
       panel(

@@ -28,8 +28,10 @@ export interface Files {
   readonly "proof.outage.memcached": ProofRow<OutageFigures>
   readonly "proof.stampede.sql": ProofRow<StampedeFigures>
   readonly "proof.stampede.memcached": ProofRow<StampedeFigures>
+  readonly "proof.stampede.redis": ProofRow<StampedeFigures>
   readonly "proof.rivals.sql": ProofRow<StampedeFigures>
   readonly "proof.rivals.memcached": ProofRow<StampedeFigures>
+  readonly "proof.rivals.redis": ProofRow<StampedeFigures>
   readonly "proof.spreading.sql": ProofRow<SpreadingFigures>
   readonly "proof.spreading.redis": ProofRow<SpreadingFigures>
 }
@@ -45,8 +47,10 @@ export const fileNames: ReadonlyArray<FileName> = [
   "proof.outage.memcached",
   "proof.stampede.sql",
   "proof.stampede.memcached",
+  "proof.stampede.redis",
   "proof.rivals.sql",
   "proof.rivals.memcached",
+  "proof.rivals.redis",
   "proof.spreading.sql",
   "proof.spreading.redis"
 ]

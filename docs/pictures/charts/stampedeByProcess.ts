@@ -22,7 +22,7 @@ export const stampede = (): Chart => {
   const values = cells()
   const isCell = "datum.process !== 'all'"
   return {
-    title: "Computations of one key, by process: 8 processes × 1,250 callers at the same moment",
+    title: "Computations of one key: 8 processes × 1,250 callers at once",
     subtitle: [
       "All share one PostgreSQL, but for Effect’s Cache, whose store is the process.",
       `npm run proof -- --only stampede,rivals --store sql · ${measured("proof.rivals.sql").machine}`
@@ -52,7 +52,7 @@ export const stampede = (): Chart => {
             field: "subject",
             type: "nominal",
             sort: [...new Set(values.map(({ subject }) => subject))],
-            axis: { title: null, ticks: false, domain: false }
+            axis: { title: null, ticks: false, domain: false, minExtent: 145, maxExtent: 145 }
           }
         },
         layer: [

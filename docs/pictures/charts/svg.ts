@@ -1,14 +1,22 @@
 /**
  * A chart of Vega-Lite as a file in the manner of the drawings: transparent, in the colours of the reader's system, its light and dark
- * in the file itself. Vega has no canvas here and takes text for as wide as it is long, so a chart comes out the same on every machine.
+ * in the file itself. Text is taken for as wide as it is long, so a chart comes out the same on every machine.
  */
-import { parse, resetSVGDefIds, View } from "vega"
+import * as vega from "vega"
 import { compile, type TopLevelSpec } from "vega-lite"
 import { style } from "../draw.js"
 
 /** Variables of `drawing.css`. */
 export const colour = (name: "ink" | "soft" | "line" | "field" | "good" | "old" | "bad" | "work"): string =>
   `var(--d-${name})`
+
+// Vega's types do not have it.
+const { textMetrics } = vega as unknown as {
+  readonly textMetrics: {
+    width: (item: { readonly fontSize?: number }, text: string) => number
+  }
+}
+textMetrics.width = ({ fontSize = 11 }, text) => Math.round(`${text}`.length * fontSize * 0.58)
 
 const font = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
 
@@ -34,13 +42,14 @@ const config: TopLevelSpec["config"] = {
     labelFontSize: 12,
     titleFontSize: 12,
     titleFontWeight: "normal",
-    labelLimit: 240
+    labelLimit: 0
   },
   header: { labelColor: colour("soft"), titleColor: colour("soft"), labelFontSize: 12, titleFontSize: 12 },
   legend: {
     labelColor: colour("ink"),
     titleColor: colour("soft"),
     labelFontSize: 12,
+    labelLimit: 0,
     orient: "bottom",
     direction: "horizontal",
     title: null
@@ -59,14 +68,20 @@ const escape = (text: string): string => text.replaceAll("&", "&amp;").replaceAl
 
 /** @param name its own in a page, for the ids of its parts */
 export const svgOf = async (name: string, { spec, subtitle, title }: Chart): Promise<string> => {
-  resetSVGDefIds()
+  vega.resetSVGDefIds()
   // The charts are plain objects, whose literals would have to be narrowed everywhere; `compile` checks them.
   const full = { ...spec, title: { text: title, subtitle }, config, padding: 6 } as TopLevelSpec
-  const view = new View(parse(compile(full).spec), { renderer: "none" })
+  const view = new vega.View(vega.parse(compile(full).spec), { renderer: "none" })
   const svg = await view.toSVG()
   view.finalize()
   const look = `<title>${escape(title)}</title>\n<style>\n${style("chart")}\n</style>`
   return `${svg
+    // what is not painted, and what only scripts and style sheets would need
+    .replaceAll(
+      /<path class="(?:background|foreground)" aria-hidden="true" d="[^"]*"(?: display="none"| pointer-events="none")*\/>/g,
+      ""
+    )
+    .replaceAll(/ (?:role|aria-[a-z]+|pointer-events)="[^"]*"| class="(?!marks")[^"]*"/g, "")
     .replace(/<svg ([^>]*)class="marks"([^>]*)>/, `<svg $1class="chart"$2>\n${look}\n`)
     .replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "")
     .replaceAll(/(id="|url\(#)(clip|gradient)/g, `$1${name}-$2`)
