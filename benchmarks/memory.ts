@@ -5,6 +5,7 @@
 import { Array as Arr, Cache, Console, Effect } from "effect"
 import { CacheBackend, cached, MemoryBackend } from "effect-cached"
 import { LRUCache } from "lru-cache"
+import { figures } from "./tools/figures.js"
 import { type Candidate, compare, cpuOf, type Figure, heapOf, median } from "./tools/measure.js"
 
 type Key = number | string
@@ -86,6 +87,7 @@ const hits = (size: number, keyOf: (index: number) => Key, order: Uint32Array, g
 const hitTable = Effect.gen(function* () {
   yield* Console.log("\nA hit in an Effect.gen loop: nanoseconds of CPU (ratio to Cache.get)")
   yield* Console.log(header(["Cache.get", "cached", "Effect.succeed", "lru-cache"]))
+  const measured = figures<{ readonly keys: string; readonly size: number } & Figure>()
   for (const [name, keyOf, order, groups] of [
     ["numbers, uniform", numbers, uniform, []],
     ["numbers, 90% on 1,000", numbers, skewed, []],
@@ -95,8 +97,9 @@ const hitTable = Effect.gen(function* () {
   ] as const) {
     yield* Console.log(name)
     for (const size of [1_000, 10_000, 100_000, 1_000_000]) {
-      const figures = yield* hits(size, keyOf, order(size), groups)
-      yield* Console.log(`${size.toLocaleString("en-US").padStart(12)} entries`.padEnd(label) + cells(figures))
+      const found = yield* hits(size, keyOf, order(size), groups)
+      yield* Console.log(`${size.toLocaleString("en-US").padStart(12)} entries`.padEnd(label) + cells(found))
+      yield* measured.add(...found.map((figure) => ({ keys: name, size, ...figure })))
     }
   }
 })

@@ -7,6 +7,7 @@
 import { type ChildProcess, fork } from "node:child_process"
 import { Console, Context, Effect, type Scope } from "effect"
 import type { CacheBackendService } from "effect-cached"
+import { figures } from "./figures.js"
 import { median } from "./measure.js"
 
 /** Calls over and over, one at a time, while there are `more`. */
@@ -150,13 +151,24 @@ export interface Referee<Discipline extends string> {
   readonly compare: (round: Round<Discipline>) => Effect.Effect<void, unknown>
 }
 
-const warmUpMillis = 5_000
-const turnMillis = 250
+/** Of one subject in one round: five eighths to warm up, the rest in turns. */
+const millis = Number(process.env["BENCHMARK_SECONDS"] ?? 8) * 1_000
 const turns = 11
+const warmUpMillis = (millis * 5) / 8
+const turnMillis = (millis - warmUpMillis) / turns
+
+/** What a subject did in one round. */
+export interface Played extends Omit<Round<string>, "title"> {
+  readonly subject: string
+  /** Of time or of CPU, as the contest measures. */
+  readonly perSecond: number
+  readonly ratio: number
+}
 
 const referee = <Discipline extends string>(subjects: ReadonlyArray<string>, address: string) =>
   Effect.gen(function* () {
     const players = yield* Effect.forEach(subjects, (name) => player(name, address))
+    const played = figures<Played>()
 
     /** The larger the program, the longer until all of it is compiled. Says how many calls fill a turn then. */
     const warmUp = ({ play }: Player, turn: Omit<Turn, "calls">) =>
@@ -179,9 +191,12 @@ const referee = <Discipline extends string>(subjects: ReadonlyArray<string>, add
         const bases = present.find(({ name }) => name === reference)?.rates ?? []
         yield* Console.log(`${title} (ratio to ${reference})`)
         for (const { name, rates } of present) {
-          const rate = Math.round(median(rates)).toLocaleString("en")
-          const ratio = median(rates.map((each, index) => each / (bases[index] ?? Number.NaN))).toFixed(2)
-          yield* Console.log(`  ${name.padEnd(34)}${rate.padStart(10)}/s ${ratio.padStart(7)}`)
+          const perSecond = Math.round(median(rates))
+          const ratio = median(rates.map((each, index) => each / (bases[index] ?? Number.NaN)))
+          yield* Console.log(
+            `  ${name.padEnd(34)}${perSecond.toLocaleString("en").padStart(10)}/s ${ratio.toFixed(2).padStart(7)}`
+          )
+          yield* played.add({ ...turn, reference, subject: name, perSecond, ratio: Number(ratio.toFixed(3)) })
         }
       })
     return { compare }

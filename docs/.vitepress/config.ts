@@ -1,5 +1,5 @@
 /** The site of the documentation: `npm run docs` builds it. It loads nothing from other hosts, and its search works offline. */
-import { readFileSync } from "node:fs"
+import { cpSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type DefaultTheme, defineConfig } from "vitepress"
@@ -86,6 +86,8 @@ export default defineConfig({
   // the site may stand in a folder: npm run docs -- --base /effect-cached/
   head: [["link", { rel: "icon", href: "data:," }]],
   buildEnd: ({ outDir, site }) => {
+    // what the page on observability links to
+    cpSync(join(docs, "observability"), join(outDir, "observability"), { recursive: true })
     refuseForeign(outDir)
     refuseDead(outDir, site.themeConfig)
   },

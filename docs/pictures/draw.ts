@@ -63,11 +63,12 @@ const rules = [
   ])
 ]
 
-const style = [
-  `.drawing { ${variables(light)} }`,
-  `@media (prefers-color-scheme: dark) { .drawing { ${variables(dark)} } }`,
-  ...rules
-].join("\n")
+/** The colours of a picture by its class, as variables, in the light and dark of the reader's system. */
+export const style = (picture: "drawing" | "chart"): string =>
+  [
+    `.${picture} { ${variables(light)} }`,
+    `@media (prefers-color-scheme: dark) { .${picture} { ${variables(dark)} } }`
+  ].join("\n")
 
 const escape = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
 
@@ -122,7 +123,7 @@ const picture = (title: string, height: number, ...parts: ReadonlyArray<string>)
   [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 ${height}" width="720" height="${height}" class="drawing">`,
     `<title>${escape(title)}</title>`,
-    `<style>\n${style}\n</style>`,
+    `<style>\n${[style("drawing"), ...rules].join("\n")}\n</style>`,
     text(10, 24, title, { kind: "strong" }),
     ...parts,
     "</svg>\n"
@@ -356,8 +357,8 @@ export const files: Readonly<Record<string, string>> = {
   "tier.svg": tier,
   "drawing.css": `${[
     "/* Written by draw.ts. */",
-    `.drawing { ${variables(light)} }`,
-    `.dark .drawing { ${variables(dark)} }`,
+    `.drawing, .chart { ${variables(light)} }`,
+    `.dark .drawing, .dark .chart { ${variables(dark)} }`,
     ...rules
   ].join("\n")}\n`
 }

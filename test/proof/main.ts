@@ -1,7 +1,8 @@
 /**
  * `npm run proof`: prints the table of the README. `--only stampede,outage` takes a part of it, `--store sql|memcached|redis`
  * one store; `--operations N`, `--seconds N` (of the hour, the transactions and the hostile writer) and `--minutes N` (of the soak) more or less of it, `--profile` one kind
- * of the soak's runs; `SEED=…` repeats the random operations and the soak's plans. `--mutations` shows instead that the
+ * of the soak's runs; `SEED=…` repeats the random operations and the soak's plans. The rows of each scenario are written to
+ * `measured/proof.<scenario>.<store>.json`, too. `--mutations` shows instead that the
  * checkers go red when a promise is broken in a copy of the sources.
  */
 import { parseArgs } from "node:util"
@@ -12,7 +13,8 @@ import { profiles } from "../cluster/profiles.js"
 import { workerEntry } from "../cluster/runner.js"
 import { memcachedServer, redisServer, sqlServer } from "../cluster/servers.js"
 import { postgres } from "../servers/postgres.js"
-import { bundle } from "../support/bundle.js"
+import { bundle, projectRoot } from "../support/bundle.js"
+import { keepMeasured } from "../support/measured.js"
 import { proofWorker } from "./fleet.js"
 import { hostile } from "./hostile.js"
 import { hour } from "./hour.js"
@@ -27,6 +29,7 @@ import { rivals, stampede, tieredStampede } from "./stampede.js"
 import { commits } from "./tiers/commits.js"
 import { race } from "./tiers/race.js"
 import { savings } from "./tiers/savings.js"
+import { spreading } from "./tiers/spreading.js"
 import { staleness } from "./tiers/staleness.js"
 import { transactions } from "./transactions.js"
 
@@ -44,6 +47,10 @@ const { values } = parseArgs({
 const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31))
 const seconds = Number(values.seconds ?? 60)
 const minutes = Number(values.minutes ?? 2)
+/** As they were given, to measure the same again. */
+const amounts = (["operations", "seconds", "minutes"] as const)
+  .flatMap((name) => (values[name] === undefined ? [] : [` --${name} ${values[name]}`]))
+  .join("")
 const stores = storeNames.filter((store) => values.store === undefined || values.store === store)
 const chosen = profiles.filter((one) => values.profile === undefined || values.profile === one)
 
@@ -61,6 +68,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   hostile: hostile(seconds),
   tiers: tieredStampede,
   staleness: staleness(Number(values.operations ?? 100_000)),
+  spreading,
   race,
   commits,
   savings,
@@ -98,6 +106,8 @@ const table = Effect.gen(function* () {
       const scenario = scenarios[name]
       if (scenario === undefined) continue
       const rows = yield* Effect.scoped(scenario({ ...surroundings, store, server: servers[store] }))
+      const command = `npm run proof -- --only ${name} --store ${store}${amounts}`
+      yield* keepMeasured(projectRoot, `proof.${name}.${store}`, command, rows)
       for (const row of rows) {
         yield* Console.log(tell(row))
         if (row.kept === false) broken++

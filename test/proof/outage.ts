@@ -2,6 +2,7 @@
 import { Effect, Fiber } from "effect"
 import { stamp } from "../cluster/history.js"
 import { ask, fleet } from "./fleet.js"
+import type { LoadCall } from "./messages.js"
 import { count, percentile, type Scenario, storeTitles } from "./scenario.js"
 
 const perSecond = 1_000
@@ -9,6 +10,56 @@ const down = 30_000
 const around = 5_000
 /** By then the breaker has opened: after five failures, each of which takes the store's time limit at most. */
 const opening = 5_000
+
+const bucket = 500
+
+interface Moment {
+  /** Seconds since the store went down. */
+  readonly at: number
+  readonly calls: number
+  readonly failed: number
+  readonly hits: number
+  /** Milliseconds. */
+  readonly median: number
+  readonly p99: number
+  readonly slowest: number
+}
+
+export interface OutageFigures {
+  readonly failed: number
+  readonly calls: number
+  /** Seconds. */
+  readonly down: number
+  readonly addedMicros: number
+  readonly firstHitAfter: number
+  readonly timeline: ReadonlyArray<Moment>
+}
+
+/** What the calls of each half second met. */
+const timeline = (calls: ReadonlyArray<LoadCall>, begin: number): ReadonlyArray<Moment> => {
+  const buckets = new Map<number, Array<LoadCall>>()
+  for (const call of calls) {
+    const at = Math.floor((call.at - begin) / bucket)
+    const found = buckets.get(at)
+    if (found === undefined) buckets.set(at, [call])
+    else found.push(call)
+  }
+  const millis = (took: number) => Number((took / 1_000).toFixed(3))
+  return [...buckets]
+    .sort(([left], [right]) => left - right)
+    .map(([at, inside]) => {
+      const took = inside.map((call) => call.took)
+      return {
+        at: (at * bucket) / 1_000,
+        calls: inside.length,
+        failed: inside.filter(({ failed }) => failed).length,
+        hits: inside.filter(({ hit }) => hit).length,
+        median: millis(percentile(took, 0.5)),
+        p99: millis(percentile(took, 0.99)),
+        slowest: millis(Math.max(...took))
+      }
+    })
+}
 
 export const outage: Scenario = ({ proofWorker, server, store, watching }) =>
   Effect.gen(function* () {
@@ -43,7 +94,15 @@ export const outage: Scenario = ({ proofWorker, server, store, watching }) =>
         what: `${title}: failed calls`,
         store: where,
         measured: `${failed} of ${count(calls.length)} (the slowest took ${slowest.toFixed(0)} ms)`,
-        kept: failed === 0
+        kept: failed === 0,
+        figures: {
+          failed,
+          calls: calls.length,
+          down: Number(((end - begin) / 1_000).toFixed(2)),
+          addedMicros: Number(cost.toFixed(1)),
+          firstHitAfter: Number(back.toFixed(2)),
+          timeline: timeline(calls, begin)
+        } satisfies OutageFigures
       },
       {
         what: "median added cost of a call once the breaker is open",

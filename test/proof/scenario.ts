@@ -18,6 +18,8 @@ export interface Row {
   readonly measured: string
   /** `undefined` if nothing is promised: the counts of other libraries, for comparison. */
   readonly kept: boolean | undefined
+  /** The same in numbers, and more, for the charts. */
+  readonly figures?: Readonly<Record<string, unknown>>
 }
 
 export interface Surroundings {

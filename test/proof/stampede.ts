@@ -12,6 +12,16 @@ const lasting = 500
 /** Of the tiers, in milliseconds. */
 const maxStaleness = 1_000
 
+export interface StampedeFigures {
+  readonly subject: string
+  readonly key: "cold" | "stale"
+  readonly computations: number
+  /** The same by process. */
+  readonly perProcess: ReadonlyArray<number>
+  /** Callers who got the stale value, where there is one. */
+  readonly answeredAtOnce?: number
+}
+
 const burst = (members: ReadonlyArray<Process>, call: CallOptions) =>
   Effect.suspend(() => {
     const command = { _tag: "Burst", fibers, at: soon(), ...call } as const
@@ -24,7 +34,8 @@ const total = (results: ReadonlyArray<BurstResult>) => ({
   computations: results.reduce((sum, one) => sum + one.computations, 0),
   failed: results.reduce((sum, one) => sum + one.failed, 0),
   failure: results.find(({ failure }) => failure !== undefined)?.failure?.split("\n")[0],
-  slowest: Math.max(...results.map(({ slowest }) => slowest))
+  slowest: Math.max(...results.map(({ slowest }) => slowest)),
+  perProcess: results.map(({ computations }) => computations)
 })
 
 const ofFailures = ({ failed, failure }: { failed: number; failure: string | undefined }) =>
@@ -69,13 +80,26 @@ const measure = (
         what: `${title}: ${processes} processes × ${count(fibers)} callers, one cold key`,
         store: storeTitles[store],
         measured: `${cold.computations} computation${cold.computations === 1 ? "" : "s"}${ofFailures(cold)}`,
-        kept: own ? cold.computations === 1 && cold.failed === 0 : undefined
+        kept: own ? cold.computations === 1 && cold.failed === 0 : undefined,
+        figures: {
+          subject: title,
+          key: "cold",
+          perProcess: cold.perProcess,
+          computations: cold.computations
+        } satisfies StampedeFigures
       },
       {
         what: `${title}: the same, one stale key`,
         store: storeTitles[store],
         measured: `${stale.computations} computation${stale.computations === 1 ? "" : "s"}, ${count(waited)} callers waited for it, ${count(old)} were answered at once${ofFailures(stale)}`,
-        kept: own ? stale.computations === 1 && waited === 1 && stale.failed === 0 : undefined
+        kept: own ? stale.computations === 1 && waited === 1 && stale.failed === 0 : undefined,
+        figures: {
+          subject: title,
+          key: "stale",
+          perProcess: stale.perProcess,
+          computations: stale.computations,
+          answeredAtOnce: old
+        } satisfies StampedeFigures
       }
     ]
   }).pipe(

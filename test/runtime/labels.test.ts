@@ -7,10 +7,9 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, LogLevel, Metric, MetricState } from "effect"
 import { cached, MemoryBackend } from "effect-cached"
 import { LayerCounters } from "../../src/internal/runtime/counters.js"
-import { withFiber } from "../../src/internal/runtime/fiber.js"
-import { breakerGauge, evictedFrom } from "../../src/internal/runtime/metrics.js"
 import { Warnings } from "../../src/internal/runtime/warnings.js"
 import { Said } from "../support/everythingSaid.js"
+import { registered } from "../support/registered.js"
 
 const script = fileURLToPath(new URL("manyNames.ts", import.meta.url))
 
@@ -92,20 +91,39 @@ describe("the table of metrics in docs/production.md", () => {
 
   it.effect("has every metric that is registered, and no other", () =>
     Effect.gen(function* () {
-      const store = "table-test"
-      const counters = new LayerCounters(store, new Warnings())
-      const one = counters.of("f")
-      for (const event of Object.keys(counters.counts)) yield* one.count(event as "misses", shown)
-      yield* withFiber((fiber) => {
-        one.computedOn(fiber, 1_500, shown)
-        return Effect.void
-      })
-      evictedFrom(store).unsafeUpdate(1, [])
-      breakerGauge({ store }).unsafeModify(1, [])
-      const pairs = yield* ofStore(store)
-      expect([...documented].sort()).toEqual(pairs.map(({ metricKey }) => metricKey.name).sort())
-      const seconds = pairs.find(({ metricKey }) => metricKey.name === "effect_cached_compute_seconds")?.metricState
-      expect(seconds).toMatchObject({ count: 1, sum: 1.5 })
+      const metrics = yield* registered
+      expect([...documented].sort()).toEqual([...metrics.keys()].sort())
+    })
+  )
+
+  it.effect("tells the kind and the labels of each", () =>
+    Effect.gen(function* () {
+      const rows = new Map(
+        Array.from(
+          readFileSync(new URL("docs/production.md", root), "utf8").matchAll(
+            /^\| `(effect_cached_\w+)` \| (\w+) \| ([^|]*) \|/gm
+          ),
+          ([, name = "", kind = "", labels = ""]) => [name, { kind, labels: labels.match(/\w+/g) ?? [] }]
+        )
+      )
+      for (const [name, { kind, labels }] of yield* registered) {
+        // The text of the table says which metrics have the label of tiers.
+        const expected = [...labels].filter((label) => label !== "tier")
+        expect([name, rows.get(name)?.kind, rows.get(name)?.labels]).toEqual([name, kind, expected])
+      }
+    })
+  )
+
+  it.effect("seconds are seconds", () =>
+    Effect.gen(function* () {
+      yield* registered
+      const pairs = yield* Metric.snapshot
+      const seconds = pairs.find(
+        ({ metricKey }) =>
+          metricKey.name === "effect_cached_compute_seconds" &&
+          metricKey.tags.some(({ value }) => value === "registered-test")
+      )
+      expect(seconds?.metricState).toMatchObject({ max: 1.5 })
     })
   )
 
