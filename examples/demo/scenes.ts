@@ -2,7 +2,7 @@
  * What the library promises, kept before the reader's eyes. Every figure is measured or counted here, as the scene runs;
  * a scene fails with `BrokenPromise` when a count is not what it should be.
  */
-import { Array as Arr, Clock, Effect, Either, Fiber, Option } from "effect"
+import { Array as Arr, Clock, Data, Effect, Either, Fiber, Option } from "effect"
 import { CacheBackend, type CachedFunction, invalidateGroup } from "effect-cached"
 import type { City, Near } from "./cities.js"
 import { count, row, time } from "./format.js"
@@ -111,8 +111,18 @@ export const stale = (questions: Questions) => (say: Say) =>
     ]
   })
 
-/** The first of 100 callers, for whom the computation was begun, leaves while it runs. */
+/** The first of 100 callers, for whom the computation was begun, leaves while it runs. On a busy machine it may come too late. */
 export const firstLeaves = (questions: Questions) => (say: Say) =>
+  leaving(questions, say, 151.21).pipe(
+    Effect.catchTag("CameTooLate", () => leaving(questions, say, 151.22)),
+    Effect.catchTag("CameTooLate", () => leaving(questions, say, 151.23))
+  )
+
+class CameTooLate extends Data.TaggedError("CameTooLate") {
+  override readonly message = "the first caller was to leave before it had its answer"
+}
+
+const leaving = (questions: Questions, say: Say, longitude: number) =>
   Effect.gen(function* () {
     const others = 99
     const [took, seen] = yield* timed(
@@ -120,7 +130,7 @@ export const firstLeaves = (questions: Questions) => (say: Say) =>
         questions,
         Effect.gen(function* () {
           const before = yield* questions.computations
-          const call = questions.fromAfar(-33.87, 151.21)
+          const call = questions.fromAfar(-33.87, longitude)
           const first = yield* Effect.fork(call)
           while ((yield* questions.computations) === before) yield* Effect.yieldNow()
           const waiting = yield* Effect.fork(Effect.all(Arr.replicate(call, others), { concurrency: "unbounded" }))
@@ -132,9 +142,7 @@ export const firstLeaves = (questions: Questions) => (say: Say) =>
       )
     )
     const { left, answers } = seen.value
-    if (left._tag === "Success") {
-      return yield* new BrokenPromise({ message: "the first caller was to leave before it had its answer" })
-    }
+    if (left._tag === "Success") return yield* new CameTooLate()
     yield* expectCount("computations", seen.computations, 1)
     yield* expectCount("callers that got the answer", answers.length, others)
     return [

@@ -53,8 +53,8 @@ for (const [name, where] of Object.entries(places)) {
             found.map(({ computed }) => computed),
             found.map(() => 1)
           )
-          // One after the other they would take eight times as long as one.
-          assert.isBelow(Math.max(...found.map(({ took }) => took)), 3 * computing)
+          // One after the other they would take so many times as long as one. A busy machine takes longer than one, too.
+          assert.isBelow(Math.max(...found.map(({ took }) => took)), (processes - 1) * computing)
         })
       )
     }

@@ -181,6 +181,7 @@ describe("a value of 400 kB", () => {
           const cache = yield* CacheBackend
           let refresh: Effect.Effect<Option.Option<string>> = Effect.succeedNone
           let computed = 0
+          let ttl = "50 millis" as "50 millis" | "1 hour"
           const compute = Effect.sync(() => {
             computed++
             return large
@@ -188,6 +189,7 @@ describe("a value of 400 kB", () => {
           const f = cached(() => compute, {
             key: "large",
             ...times,
+            ttl: () => ttl,
             lease: "150 millis",
             refresh: () => refresh
           })
@@ -203,6 +205,7 @@ describe("a value of 400 kB", () => {
           yield* Effect.sleep("500 millis")
           yield* Fiber.interrupt(caller)
           refresh = Effect.delay(Effect.succeedNone, "300 millis")
+          ttl = "1 hour"
           const prolonged = Effect.zipRight(f(), cache.get(f.cacheKey()))
           expect(yield* until(prolonged, Option.isSome)).toStrictEqual(Option.some(large))
           expect(yield* cache.touch(f.cacheKey(), "1 hour").pipe(Effect.zipRight(f()))).toBe(large)

@@ -97,11 +97,11 @@ export const sharingTests = (it: It): void => {
         yield* promptly(Fiber.interrupt(starter))
         expect(yield* Deferred.isDone(interrupted)).toBe(true)
         hangs = false
-        expect(rounds(yield* promptly(f([2, 1])))).toStrictEqual([
-          [2, 2],
-          [1, 2]
-        ])
-        expect(loads).toHaveLength(2)
+        // The leases are given back to a server in the background, so the two keys may come in two loads.
+        const found = yield* promptly(f([2, 1]))
+        expect([...found.keys()]).toStrictEqual([2, 1])
+        for (const [, round] of rounds(found)) expect(round).toBeGreaterThan(1)
+        expect(loads.slice(1).flat().sort()).toStrictEqual([1, 2])
       })
     )
   )

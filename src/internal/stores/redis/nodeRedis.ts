@@ -157,18 +157,20 @@ export const connectOne = (settings: ConnectionSettings) =>
         if (!isRefusal(cause)) onAnswer()
       })
       // The server, or the network, may take the connection and never greet: node-redis would wait for ever.
-      client.on("connect", () =>
+      let connections = 0
+      client.on("connect", () => {
+        const connection = ++connections
         fork(
           Effect.sync(() => {
             onAnswer()
             replace(client)
           }).pipe(
-            Effect.unless(() => client.isReady || !client.isOpen),
+            Effect.when(() => connection === connections && !client.isReady),
             Effect.delay(settings.connectTimeout),
             Effect.withClock(realTime)
           )
         )
-      )
+      })
       client.connect().then(
         () => onAnswer(),
         (cause: unknown) => onAnswer(refused(cause))
