@@ -10,6 +10,7 @@ import { Deferred, Effect, Exit, FiberId, Option, type Scope } from "effect"
 import type { CacheBusService } from "../../../CacheBus.js"
 import type { CacheError } from "../../../CacheError.js"
 import type { Entry, StoredEntry, Token } from "../../../CacheStore.js"
+import { isGroupKey } from "../../keys/finishKey.js"
 import { type CallingFiber, nowMillis, withFiber } from "../../runtime/fiber.js"
 import { forkFromCallbacks } from "../../runtime/fork.js"
 import { monotonicMillis } from "../../runtime/monotonic.js"
@@ -82,6 +83,9 @@ export const make = (
 
     const publish = (keys: ReadonlyArray<string> | "all"): Effect.Effect<void, CacheError> =>
       bus === undefined ? Effect.void : bus.publish(keys)
+    if (bus !== undefined && below.tellReplayed !== undefined) yield* below.tellReplayed(publish)
+
+    const currentUntil = (sentAt: number): number => sentAt + options.maxStaleness
 
     /** What a read brings, kept where its ticket is still live. */
     const kept = (
@@ -100,9 +104,7 @@ export const make = (
         }
         const token = tierToken(stored.token, stored.entry, now)
         const copy =
-          isTrusted && ticket.isLive(key)
-            ? copies.keep(key, token, stored.entry, now, sentAt + options.maxStaleness)
-            : undefined
+          isTrusted && ticket.isLive(key) ? copies.keep(key, token, stored.entry, now, currentUntil(sentAt)) : undefined
         return new FromBelow(token, stored.entry, copy)
       })
     }
@@ -190,10 +192,46 @@ export const make = (
         )
       )
 
-    /** The value is stored. Where the bus fails, other processes see it when their copies are too old. */
+    /**
+     * The value is stored. Where the bus fails, other processes see it when their copies are too old. A new version of a group is an
+     * invalidation, which fails then.
+     */
     const announce = (keys: ReadonlyArray<string>): Effect.Effect<void, CacheError> =>
       Effect.catchAll(publish(keys), (error) =>
-        Effect.flatMap(inTransaction, (inside) => (inside ? Effect.fail(error) : Effect.void))
+        Effect.flatMap(inTransaction, (inside) => (inside || keys.some(isGroupKey) ? Effect.fail(error) : Effect.void))
+      )
+
+    /**
+     * A copy of what was stored spares the next read. As in a read a ticket is open meanwhile, which whatever changes the key
+     * voids, and the copy counts from before the write was sent.
+     */
+    const keeping = (
+      key: string,
+      entry: Entry,
+      writing: Effect.Effect<Option.Option<Token>, CacheError>
+    ): Effect.Effect<Option.Option<Token>, CacheError> =>
+      Effect.uninterruptibleMask((restore) =>
+        withFiber((fiber) => {
+          changed([key])
+          const ticket = tickets.open([key])
+          const sentAt = monotonic()
+          return Effect.map(
+            Effect.onExit(restore(writing), () =>
+              Effect.sync(() => {
+                tickets.close(ticket)
+                changed([key])
+              })
+            ),
+            Option.map((lower) => {
+              const now = nowMillis(fiber)
+              const token = tierToken(lower, entry, now)
+              if (ticket.isLive(key) && answers(fiber, monotonic())) {
+                copies.keep(key, token, entry, now, currentUntil(sentAt))
+              }
+              return token
+            })
+          )
+        })
       )
 
     /** Over an entry with this token. */
@@ -203,13 +241,10 @@ export const make = (
       entry: Entry,
       writing: Effect.Effect<Option.Option<Token>, CacheError>
     ): Effect.Effect<Option.Option<Token>, CacheError> =>
-      Effect.flatMap(changing([key], writing), (written) => {
+      Effect.tap(keeping(key, entry, writing), (written) => {
         const held = token instanceof TierToken ? token.held : undefined
-        const next = tokenFor(written, entry)
         // Lease traffic keeps the value, and stays silent.
-        return Option.isSome(written) && held !== undefined && entry.value !== held
-          ? Effect.zipRight(announce([key]), next)
-          : next
+        return Option.isSome(written) && held !== undefined && entry.value !== held ? announce([key]) : Effect.void
       })
 
     const tokenFor = (lower: Option.Option<Token>, entry: Entry) =>
