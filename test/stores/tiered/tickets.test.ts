@@ -87,10 +87,10 @@ describe("a read that is under way", () => {
   it.scopedLive("is shared by all callers of the key, and harmed by none that leaves", () =>
     Effect.gen(function* () {
       const { gate, layer, reads } = yield* gated
-      const here = yield* tierOver(layer, longest)
+      const [here, there] = [yield* tierOver(layer, longest), yield* tierOver(layer, longest)]
       const f = city({ now: 1 })
       const call = Effect.provideService(f(1), CacheBackend, here)
-      yield* Effect.provideService(f.forceRecalc(1), CacheBackend, here)
+      yield* Effect.provideService(f.forceRecalc(1), CacheBackend, there)
       yield* gate.close
       const before = reads()
       const first = yield* Effect.fork(call)

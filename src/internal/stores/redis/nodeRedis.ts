@@ -116,13 +116,6 @@ interface Connection {
   readonly connect: () => Promise<unknown>
 }
 
-/** What was sent on the old connection fails. */
-const connectAnew = (client: Connection): void => {
-  client.destroy()
-  // Its listener for errors hears of a failure, and it tries again by itself.
-  client.connect().catch(() => {})
-}
-
 /** node-redis refuses TLS for an address that begins with `redis:`. */
 const addressOf = (url: string, { tls }: ConnectionSettings): string =>
   tls === undefined ? url : url.replace(/^redis:/, "rediss:")
@@ -135,7 +128,10 @@ export const connectOne = (settings: ConnectionSettings) =>
   Effect.gen(function* () {
     const { createClient } = yield* load
     let hasConnected = false
+    let isClosed = false
     let failure: unknown
+    /** Counts what becomes of connections, so that one which is still waiting for its greeting is told from a later one. */
+    let moment = 0
     const client = yield* Effect.acquireRelease(
       Effect.try({
         try: () =>
@@ -146,42 +142,57 @@ export const connectOne = (settings: ConnectionSettings) =>
           }),
         catch: refused
       }),
-      (made) => Effect.sync(() => made.isOpen && made.destroy())
+      (made) =>
+        Effect.sync(() => {
+          isClosed = true
+          if (made.isOpen) made.destroy()
+        })
     )
     const fork = yield* forkFromCallbacks
+    const connectAgain = Effect.sync(() => {
+      // Its listener for errors hears of a failure, and it tries again by itself.
+      if (!isClosed) client.connect().catch(() => {})
+    })
+    /** node-redis first has to end its attempt: it would go on beside the next one, and mix up the answers of both connections. */
+    const endAttempt = Effect.zipRight(
+      Effect.sync(() => client.destroy()),
+      Effect.delay(connectAgain, shortestDelay)
+    )
     yield* Effect.async<void, CacheError>((resume) => {
       const goOn = () => resume(Effect.void)
       client.on("ready", () => {
+        moment++
         hasConnected = true
         failure = undefined
         goOn()
       })
       client.on("error", (cause: unknown) => {
+        moment++
         failure = cause
         if (!isRefusal(cause)) goOn()
       })
       // The server, or the network, may take the connection and never greet: node-redis would wait for ever.
-      client.on("connect", () =>
+      client.on("connect", () => {
+        const connected = ++moment
         fork(
-          Effect.sync(() => {
-            goOn()
-            connectAnew(client)
-          }).pipe(
-            Effect.unless(() => client.isReady || !client.isOpen),
+          Effect.zipRight(Effect.sync(goOn), endAttempt).pipe(
+            Effect.when(() => moment === connected && client.isOpen),
             Effect.delay(settings.connectTimeout),
             Effect.withClock(realTime)
           )
         )
-      )
+      })
       client.connect().then(goOn, (cause: unknown) => resume(Effect.fail(refused(cause))))
     })
     /** Why there is no connection, if that is known. Of that node-redis says only that it is offline. */
     return { client, failure: () => failure }
   })
 
-/** Makes the connection anew. Without one the client connects already. */
+/** Makes the connection anew; what was sent on the old one fails. Without one the client connects already. */
 export const reconnect = (client: Connection): void => {
-  if (client.isReady) connectAnew(client)
+  if (!client.isReady) return
+  client.destroy()
+  client.connect().catch(() => {})
 }
 
 const retryCluster = "1 second"
