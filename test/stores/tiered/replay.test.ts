@@ -29,8 +29,12 @@ const notIf =
   <A>(effect: Effect.Effect<A, CacheError>): Effect.Effect<A, CacheError> =>
     Effect.suspend(() => (isAway() ? Effect.fail(away(operation)) : effect))
 
-/** Two processes over one store and one bus; the faults are those of the first. */
-const ground = Effect.gen(function* () {
+/**
+ * Two processes over one store and one bus; the faults are those of the first.
+ *
+ * @param failures that open the breaker
+ */
+const ground = Effect.fn(function* (failures: number) {
   const server = plain(
     Context.get(yield* Layer.build(MemoryBackend.layer({ copy: true })), CacheBackend)[engine].reader.store
   )
@@ -52,7 +56,7 @@ const ground = Effect.gen(function* () {
       ...bus,
       publish: (keys) => notIf(() => faults.bus, "publish")(bus.publish(keys))
     }
-    const options = { queueInvalidations: true, breaker: { failures: 1, retryAfter: "100 millis" } } as const
+    const options = { queueInvalidations: true, breaker: { failures, retryAfter: "100 millis" } } as const
     return tierOver(StoreBackend.layer(Effect.succeed(store), options), { maxStaleness: "1 hour" }, ownBus)
   }
   const faults: Faults = { store: false, bus: false }
@@ -77,7 +81,7 @@ describe("an invalidation that was queued in an outage", () => {
   describe.each(Object.entries(invalidations))("%s", (_name, invalidate) => {
     it.scopedLive("is told again once the store has it: another process may have read the old value meanwhile", () =>
       Effect.gen(function* () {
-        const { faults, here, there } = yield* ground
+        const { faults, here, there } = yield* ground(1)
         const { f, versions } = cities()
         const thereSees = Effect.provideService(f(1), CacheBackend, there)
         yield* until(thereSees, (seen) => seen === 1)
@@ -95,7 +99,7 @@ describe("an invalidation that was queued in an outage", () => {
 
     it.scopedLive("is told later where the bus is away then, which keeps nobody from the store", () =>
       Effect.gen(function* () {
-        const { faults, here, there } = yield* ground
+        const { faults, here, there } = yield* ground(1)
         const { f, versions } = cities()
         const thereSees = Effect.provideService(f(1), CacheBackend, there)
         yield* until(thereSees, (seen) => seen === 1)
@@ -118,7 +122,8 @@ describe("an invalidation that was queued in an outage", () => {
 
   it.scopedLive("voids the computation that runs since before it, whose lease is still in the store", () =>
     Effect.gen(function* () {
-      const { faults, here } = yield* ground
+      // The breaker stays closed: only the queue keeps the computation from storing its value.
+      const { faults, here } = yield* ground(9)
       const running = yield* Deferred.make<void>()
       const mayEnd = yield* Deferred.make<void>()
       let computations = 0
