@@ -192,13 +192,10 @@ export const make = (
         )
       )
 
-    /**
-     * The value is stored. Where the bus fails, other processes see it when their copies are too old. A new version of a group is an
-     * invalidation, which fails then.
-     */
+    /** The value is stored. Where the bus fails, other processes see it when their copies are too old. */
     const announce = (keys: ReadonlyArray<string>): Effect.Effect<void, CacheError> =>
       Effect.catchAll(publish(keys), (error) =>
-        Effect.flatMap(inTransaction, (inside) => (inside || keys.some(isGroupKey) ? Effect.fail(error) : Effect.void))
+        Effect.flatMap(inTransaction, (inside) => (inside ? Effect.fail(error) : Effect.void))
       )
 
     /**
@@ -215,22 +212,17 @@ export const make = (
           changed([key])
           const ticket = tickets.open([key])
           const sentAt = monotonic()
-          return Effect.map(
-            Effect.onExit(restore(writing), () =>
-              Effect.sync(() => {
-                tickets.close(ticket)
-                changed([key])
-              })
-            ),
-            Option.map((lower) => {
-              const now = nowMillis(fiber)
-              const token = tierToken(lower, entry, now)
-              if (ticket.isLive(key) && answers(fiber, monotonic())) {
-                copies.keep(key, token, entry, now, currentUntil(sentAt))
-              }
-              return token
-            })
-          )
+          return Effect.flatMap(Effect.exit(restore(writing)), (exit) => {
+            // In one synchronous step: between the end of the ticket and the copy nothing can be heard.
+            const isLive = ticket.isLive(key)
+            tickets.close(ticket)
+            changed([key])
+            if (Exit.isFailure(exit) || Option.isNone(exit.value)) return exit
+            const now = nowMillis(fiber)
+            const token = tierToken(exit.value.value, entry, now)
+            if (isLive && answers(fiber, monotonic())) copies.keep(key, token, entry, now, currentUntil(sentAt))
+            return Effect.succeedSome(token)
+          })
         })
       )
 
@@ -261,7 +253,9 @@ export const make = (
         keys.length === 0 ? onFound([]) : Effect.matchEffect(readBelow(fiber, keys), { onFailure, onSuccess: onFound }),
       write: fused((items) => {
         const keys = items.map(({ key }) => key)
-        return Effect.zipLeft(changing(keys, unfused(below.write)(items)), announce(keys))
+        // A new version of a group is an invalidation, which fails where others can't be told.
+        const told = keys.some(isGroupKey) ? publish(keys) : announce(keys)
+        return Effect.zipLeft(changing(keys, unfused(below.write)(items)), told)
       }),
       // Nobody has a copy of what is not there.
       add: (key, entry) => Effect.flatMap(changing([key], below.add(key, entry)), (token) => tokenFor(token, entry)),
