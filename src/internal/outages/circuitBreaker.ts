@@ -6,6 +6,7 @@
  */
 import { Cause, Effect, Option, type Scope } from "effect"
 import { CacheError } from "../../CacheError.js"
+import type { Token } from "../../CacheStore.js"
 import { backgroundSleep } from "../runtime/eventLoop.js"
 import { type CallingFiber, nowMillis, withFiber } from "../runtime/fiber.js"
 import { breakerGauge } from "../runtime/metrics.js"
@@ -14,6 +15,7 @@ import { Warnings } from "../runtime/warnings.js"
 import { unfused } from "../stores/fused.js"
 import { amendThrough, type Fused, identityOf, type Store } from "../stores/Store.js"
 import { InvalidationQueue } from "./invalidationQueue.js"
+import { LateNews } from "./lateNews.js"
 import { CircuitOpen, ignoredByBreaker, isOutage, isRefusal } from "./outage.js"
 import { type Kind, type Skipped, Streaks } from "./Streaks.js"
 
@@ -33,7 +35,8 @@ const probeKey = "v0:effect-cached:probe"
 export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<Store, never, Scope.Scope> =>
   Effect.gen(function* () {
     const openBreakers = breakerGauge({ store: store.name })
-    const queue = new InvalidationQueue(store)
+    const lateNews = new LateNews()
+    const queue = new InvalidationQueue(store, (changed) => lateNews.add(changed))
     const skipped = (description: string) =>
       new CacheError({
         reason: "Unavailable",
@@ -118,6 +121,7 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
       }
     )
     yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(probesWanted.await, probeUntilBack))))
+    if (settings.queueInvalidations) yield* Effect.forkScoped(Effect.interruptible(lateNews.run(settings.retryAfter)))
 
     /** Counts the outage or refusal, opens the breaker if that was one too many, and goes on with the caller's `onFailure`. */
     const afterFailure = <A, E, R>(
@@ -243,13 +247,25 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
           )
       : guardedWrite
 
+    /** A computation from before a queued invalidation: its lease is still there, and its value must not be stored. */
+    const overwriting = (
+      key: string,
+      operation: () => Effect.Effect<Option.Option<Token>, CacheError>
+    ): Effect.Effect<Option.Option<Token>, CacheError> =>
+      settings.queueInvalidations
+        ? withFiber((fiber) =>
+            queue.blocks([key]) && !isInside(fiber) ? Effect.fail(awaitingReplay) : guarded("write", key, operation)
+          )
+        : guarded("write", key, operation)
+
     return {
       ...identityOf(store),
+      ...(settings.queueInvalidations ? { tellReplayed: lateNews.through } : {}),
       read,
       write,
       add: (key, entry) => guarded("write", key, () => store.add(key, entry)),
-      replace: (key, token, entry) => guarded("write", key, () => store.replace(key, token, entry)),
-      ...amendThrough(store, (amended, key) => guarded("write", key, () => amended)),
+      replace: (key, token, entry) => overwriting(key, () => store.replace(key, token, entry)),
+      ...amendThrough(store, (amended, key) => overwriting(key, () => amended)),
       remove: (keys) =>
         queued(
           guarded("remove", keys[0], () => store.remove(keys)),

@@ -18,7 +18,11 @@ export class InvalidationQueue {
   /** The value of `moment` when a clear was queued last. */
   private clearedAt: number | undefined
 
-  constructor(private readonly store: Pick<Store, "remove" | "clear">) {}
+  /** @param replayed called with what the store has now: keys, or `"all"` after a clear */
+  constructor(
+    private readonly store: Pick<Store, "remove" | "clear">,
+    private readonly replayed: (changed: ReadonlyArray<string> | "all") => void = () => {}
+  ) {}
 
   get isEmpty(): boolean {
     return this.clearedAt === undefined && this.keys.size === 0
@@ -53,17 +57,18 @@ export class InvalidationQueue {
 
   /** Forgets keys that were written after their invalidation: the written entries are newer. */
   written(items: ReadonlyArray<WriteItem>, rejected: ReadonlyArray<RejectedItem>): void {
-    if (this.keys.size > 0 && rejected.length === 0) for (const { key } of items) this.keys.delete(key)
+    if (this.keys.size === 0 || rejected.length > 0) return
+    this.replayed(items.map(({ key }) => key).filter((key) => this.keys.delete(key)))
   }
 
   /** Replays the queue in one operation of the store. What is queued meanwhile stays queued. */
   readonly replay: Effect.Effect<void, CacheError> = Effect.suspend(() => {
     const until = this.moment
-    const replayed =
-      this.clearedAt === undefined ? Effect.asVoid(this.store.remove([...this.keys.keys()])) : this.store.clear
-    return Effect.map(replayed, () => {
+    const keys = this.clearedAt === undefined ? [...this.keys.keys()] : "all"
+    return Effect.map(keys === "all" ? this.store.clear : this.store.remove(keys), () => {
       if (this.clearedAt !== undefined && this.clearedAt <= until) this.clearedAt = undefined
       for (const [key, moment] of this.keys) if (moment <= until) this.keys.delete(key)
+      this.replayed(keys)
     })
   })
 }

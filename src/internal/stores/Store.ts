@@ -5,7 +5,7 @@
  * writes are fused: the caller passes what it does with the answer, so a driver with callbacks resumes the caller directly.
  * `fromPlain` adapts a public `CacheStore`, `fromBytes` a driver of bytes.
  */
-import type { Effect, Option } from "effect"
+import type { Effect, Option, Scope } from "effect"
 import type { ByteItem, ByteStore, StoredBytes } from "../../ByteStore.js"
 import type { CacheError } from "../../CacheError.js"
 import type {
@@ -96,6 +96,13 @@ export interface Store extends Omit<CacheStore, "read" | "write"> {
    * `undefined`: nobody knows that it does.
    */
   readonly joinsTransaction: ((fiber: CallingFiber) => boolean) | undefined
+  /**
+   * Of a store that queues invalidations in an outage: calls `tell` when the store has them at last, with their keys or `"all"`,
+   * and again after it has failed, for as long as the scope lives.
+   */
+  readonly tellReplayed?: (
+    tell: (changed: ReadonlyArray<string> | "all") => Effect.Effect<void, CacheError>
+  ) => Effect.Effect<void, never, Scope.Scope>
   /** Of a store whose values are transformed: the store below, and how. A further transformation joins these. */
   readonly transformed?: { readonly below: Store; readonly steps: ReadonlyArray<ByteTransform> }
 }
@@ -111,13 +118,23 @@ export const amendThrough = (
   amend === undefined ? {} : { amend: (key, token, entry, before) => through(amend(key, token, entry, before), key) }
 
 /** What a store around another one says of itself as that one does. By name: a spread would lose the members of a class. */
-export const identityOf = ({ joinsTransaction, local, location, name, payloads, sameToken, transformed }: Store) => ({
+export const identityOf = ({
+  joinsTransaction,
+  local,
+  location,
+  name,
+  payloads,
+  sameToken,
+  tellReplayed,
+  transformed
+}: Store) => ({
   name,
   location,
   payloads,
   local,
   joinsTransaction,
   ...(sameToken === undefined ? {} : { sameToken }),
+  ...(tellReplayed === undefined ? {} : { tellReplayed }),
   ...(transformed === undefined ? {} : { transformed })
 })
 

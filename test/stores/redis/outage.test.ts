@@ -1,6 +1,6 @@
 /** What a program notices of a Redis in trouble: `cached` and direct operations through the layer. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Either, Exit, Layer, Logger, LogLevel, Redacted, Scope } from "effect"
+import { Context, Effect, Either, Exit, Layer, Logger, LogLevel, Option, Redacted, Scope } from "effect"
 import { CacheBackend, type CacheBackendService, cached } from "effect-cached"
 import * as RedisBackend from "effect-cached/RedisBackend"
 import { Redis } from "ioredis"
@@ -157,6 +157,27 @@ describe("a Redis", () => {
         says: /Timeout|Unavailable/
       })
     })
+  )
+
+  it.scopedLive("that is down behind a proxy which is not: connections are tried one after the other", () =>
+    Effect.gen(function* () {
+      const server = yield* redis()
+      // It takes each connection, and closes it when the server refuses it.
+      const relay = yield* relayTo({ host: server.host, port: server.port })
+      const cache = yield* built({ url: `redis://${relay.address}`, connectTimeout: "150 millis" })
+      yield* cache.set("before", 1)
+      yield* server.kill
+      const { made } = relay.connections()
+      yield* Effect.sleep("5 seconds")
+      // With pauses of 25, 50, 100 … milliseconds, a second at most.
+      expect(relay.connections().made - made).toBeLessThan(30)
+      yield* server.start
+      yield* until(Effect.either(cache.set("back", 1)), Either.isRight)
+      const ids = Array.from({ length: 200 }, (_, id) => id)
+      yield* Effect.forEach(ids, (id) => cache.set(`key ${id}`, id), { concurrency: 20 })
+      const found = yield* Effect.forEach(ids, (id) => cache.get(`key ${id}`), { concurrency: 20 })
+      expect(found.map(Option.getOrNull)).toEqual(ids)
+    }).pipe(Logger.withMinimumLogLevel(LogLevel.None))
   )
 
   it.scopedLive("whose connections are killed under load: no call fails", () =>

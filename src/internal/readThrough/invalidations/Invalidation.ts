@@ -138,7 +138,8 @@ export class Invalidation implements Invalidator {
         rejected === undefined ? Effect.void : Effect.fail(rejected.error)
       )
     })
-    const renewed = Effect.catchAll(written, () => removed)
+    // The version is written, but other processes could not be told: to remove it would tell them no better.
+    const renewed = Effect.catchAll(written, (error) => (error.operation === "publish" ? Effect.fail(error) : removed))
     const invalidated = Effect.flatMap(inTransaction, (inside) => (inside ? removed : renewed))
     const detached = Effect.ensuring(
       storeSpan("invalidateGroup", store, 1, invalidated),

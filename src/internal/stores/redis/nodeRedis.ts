@@ -147,17 +147,19 @@ export const connectOne = (settings: ConnectionSettings) =>
 
     /** @param onAnswer called when it is known whether a server answers, perhaps more than once */
     const start = (client: typeof current, onAnswer: (refusal?: CacheError) => void): void => {
+      let connections = 0
       client.on("ready", () => {
         hasConnected = true
         failure = undefined
         onAnswer()
       })
       client.on("error", (cause: unknown) => {
+        // The connection that has not been greeted is no more: the client's own next attempt has its own time.
+        connections++
         failure = cause
         if (!isRefusal(cause)) onAnswer()
       })
       // The server, or the network, may take the connection and never greet: node-redis would wait for ever.
-      let connections = 0
       client.on("connect", () => {
         const connection = ++connections
         fork(

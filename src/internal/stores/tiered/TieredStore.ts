@@ -10,6 +10,7 @@ import { Deferred, Effect, Exit, FiberId, Option, type Scope } from "effect"
 import type { CacheBusService } from "../../../CacheBus.js"
 import type { CacheError } from "../../../CacheError.js"
 import type { Entry, StoredEntry, Token } from "../../../CacheStore.js"
+import { isGroupKey } from "../../keys/finishKey.js"
 import { type CallingFiber, nowMillis, withFiber } from "../../runtime/fiber.js"
 import { forkFromCallbacks } from "../../runtime/fork.js"
 import { monotonicMillis } from "../../runtime/monotonic.js"
@@ -82,6 +83,9 @@ export const make = (
 
     const publish = (keys: ReadonlyArray<string> | "all"): Effect.Effect<void, CacheError> =>
       bus === undefined ? Effect.void : bus.publish(keys)
+    if (bus !== undefined && below.tellReplayed !== undefined) yield* below.tellReplayed(publish)
+
+    const currentUntil = (sentAt: number): number => sentAt + options.maxStaleness
 
     /** What a read brings, kept where its ticket is still live. */
     const kept = (
@@ -100,9 +104,7 @@ export const make = (
         }
         const token = tierToken(stored.token, stored.entry, now)
         const copy =
-          isTrusted && ticket.isLive(key)
-            ? copies.keep(key, token, stored.entry, now, sentAt + options.maxStaleness)
-            : undefined
+          isTrusted && ticket.isLive(key) ? copies.keep(key, token, stored.entry, now, currentUntil(sentAt)) : undefined
         return new FromBelow(token, stored.entry, copy)
       })
     }
@@ -196,6 +198,34 @@ export const make = (
         Effect.flatMap(inTransaction, (inside) => (inside ? Effect.fail(error) : Effect.void))
       )
 
+    /**
+     * A copy of what was stored spares the next read. As in a read a ticket is open meanwhile, which whatever changes the key
+     * voids, and the copy counts from before the write was sent.
+     */
+    const keeping = (
+      key: string,
+      entry: Entry,
+      writing: Effect.Effect<Option.Option<Token>, CacheError>
+    ): Effect.Effect<Option.Option<Token>, CacheError> =>
+      Effect.uninterruptibleMask((restore) =>
+        withFiber((fiber) => {
+          changed([key])
+          const ticket = tickets.open([key])
+          const sentAt = monotonic()
+          return Effect.flatMap(Effect.exit(restore(writing)), (exit) => {
+            // In one synchronous step: between the end of the ticket and the copy nothing can be heard.
+            const isLive = ticket.isLive(key)
+            tickets.close(ticket)
+            changed([key])
+            if (Exit.isFailure(exit) || Option.isNone(exit.value)) return exit
+            const now = nowMillis(fiber)
+            const token = tierToken(exit.value.value, entry, now)
+            if (isLive && answers(fiber, monotonic())) copies.keep(key, token, entry, now, currentUntil(sentAt))
+            return Effect.succeedSome(token)
+          })
+        })
+      )
+
     /** Over an entry with this token. */
     const overwritten = (
       key: string,
@@ -203,13 +233,10 @@ export const make = (
       entry: Entry,
       writing: Effect.Effect<Option.Option<Token>, CacheError>
     ): Effect.Effect<Option.Option<Token>, CacheError> =>
-      Effect.flatMap(changing([key], writing), (written) => {
+      Effect.tap(keeping(key, entry, writing), (written) => {
         const held = token instanceof TierToken ? token.held : undefined
-        const next = tokenFor(written, entry)
         // Lease traffic keeps the value, and stays silent.
-        return Option.isSome(written) && held !== undefined && entry.value !== held
-          ? Effect.zipRight(announce([key]), next)
-          : next
+        return Option.isSome(written) && held !== undefined && entry.value !== held ? announce([key]) : Effect.void
       })
 
     const tokenFor = (lower: Option.Option<Token>, entry: Entry) =>
@@ -226,7 +253,9 @@ export const make = (
         keys.length === 0 ? onFound([]) : Effect.matchEffect(readBelow(fiber, keys), { onFailure, onSuccess: onFound }),
       write: fused((items) => {
         const keys = items.map(({ key }) => key)
-        return Effect.zipLeft(changing(keys, unfused(below.write)(items)), announce(keys))
+        // A new version of a group is an invalidation, which fails where others can't be told.
+        const told = keys.some(isGroupKey) ? publish(keys) : announce(keys)
+        return Effect.zipLeft(changing(keys, unfused(below.write)(items)), told)
       }),
       // Nobody has a copy of what is not there.
       add: (key, entry) => Effect.flatMap(changing([key], below.add(key, entry)), (token) => tokenFor(token, entry)),
