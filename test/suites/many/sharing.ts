@@ -97,11 +97,12 @@ export const sharingTests = (it: It): void => {
         yield* promptly(Fiber.interrupt(starter))
         expect(yield* Deferred.isDone(interrupted)).toBe(true)
         hangs = false
-        expect(rounds(yield* promptly(f([2, 1])))).toStrictEqual([
-          [2, 2],
-          [1, 2]
+        expect(rounds(yield* promptly(f([2, 1]))).map(([id, round]) => [id, round > 1])).toStrictEqual([
+          [2, true],
+          [1, true]
         ])
-        expect(loads).toHaveLength(2)
+        // In one load, or in two where the lease of one key was given back a moment later.
+        expect(loads.slice(1).flat().sort()).toStrictEqual([1, 2])
       })
     )
   )
