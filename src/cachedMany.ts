@@ -4,11 +4,11 @@
  * @since 0.1.0
  */
 import type { Effect, Schema } from "effect"
-import { CacheBackend } from "./CacheBackend.js"
+import type { CacheBackend } from "./CacheBackend.js"
 import type { CachedManyFunctionOf, CachedManyOptions } from "./CachedManyFunction.js"
 import type { Unscoped } from "./CacheOptions.js"
-import { liftMany } from "./internal/memoized/liftMany.js"
-import { withService } from "./internal/runtime/fiber.js"
+import type { BackendOption } from "./cached.js"
+import { cachedMany as untyped } from "./internal/memoized/liftMany.js"
 
 /**
  * A memoized function of many keys in the program's `CacheBackend`. `CachedManyFunctionOf` says what its operations do.
@@ -36,6 +36,11 @@ import { withService } from "./internal/runtime/fiber.js"
  */
 export interface CachedManyFunction<in out K, out A, out E, out R>
   extends CachedManyFunctionOf<CacheBackend, K, A, E, R> {}
+
+/** A short name for the usual case. */
+type FunctionIn<Backend, K, A, E, R> = [Backend] extends [CacheBackend]
+  ? CachedManyFunction<K, A, E, R>
+  : CachedManyFunctionOf<Backend, K, A, E, R>
 
 /**
  * Memoizes a function that loads many keys at once, key by key. What is cached is read in one round trip; what is not is loaded in one
@@ -70,12 +75,13 @@ export interface CachedManyFunction<in out K, out A, out E, out R>
  * @since 0.1.0
  * @category combinators
  */
-export const cachedMany: <K, B extends A, E, R, A = B>(
+export const cachedMany: <K, B extends A, E, R, A = B, Backend = CacheBackend>(
   load: ((keys: ReadonlyArray<K>) => Effect.Effect<Iterable<readonly [K, B]>, E, R>) & Unscoped<R>,
-  options: CachedManyOptions<NoInfer<A>, NoInfer<K>, NoInfer<E>> & {
-    // biome-ignore lint/suspicious/noExplicitAny: as in `MemoOptions`
-    readonly schema?: Schema.Schema<A, any>
-  }
-) => CachedManyFunction<K, A, E, R> =
+  options: CachedManyOptions<NoInfer<A>, NoInfer<K>, NoInfer<E>> &
+    BackendOption<Backend> & {
+      // biome-ignore lint/suspicious/noExplicitAny: as in `MemoOptions`
+      readonly schema?: Schema.Schema<A, any>
+    }
+) => FunctionIn<Backend, K, A, E, R> =
   // The implementation is untyped.
-  ((load: never, options: never) => liftMany(load, options, (use) => withService(CacheBackend, use))) as never
+  untyped as never

@@ -4,10 +4,10 @@
  * @since 0.1.0
  */
 import type { Effect, Request, RequestResolver, Schema } from "effect"
-import { CacheBackend } from "./CacheBackend.js"
+import type { CacheBackend } from "./CacheBackend.js"
 import type { CachedManyOptions } from "./CachedManyFunction.js"
-import { liftResolver } from "./internal/memoized/liftResolver.js"
-import { withService } from "./internal/runtime/fiber.js"
+import type { BackendOption } from "./cached.js"
+import { cachedResolver as untyped } from "./internal/memoized/liftResolver.js"
 
 /**
  * The options of `cachedResolver`: those of `cachedMany`, without `missing`, because a resolver answers each request. A request is
@@ -48,13 +48,13 @@ type AnyRequest = Request.Request<any, any>
  * @since 0.1.0
  * @category combinators
  */
-export const cachedResolver: <Req extends AnyRequest>(
+export const cachedResolver: <Req extends AnyRequest, Backend = CacheBackend>(
   resolver: RequestResolver.RequestResolver<Req>,
-  options: CachedResolverOptions<Request.Request.Success<Req>, Req, Request.Request.Error<Req>> & {
-    // biome-ignore lint/suspicious/noExplicitAny: as in `MemoOptions`
-    readonly schema?: Schema.Schema<Request.Request.Success<Req>, any>
-  }
-) => Effect.Effect<RequestResolver.RequestResolver<Req>, never, CacheBackend> =
+  options: CachedResolverOptions<Request.Request.Success<Req>, Req, Request.Request.Error<Req>> &
+    BackendOption<Backend> & {
+      // biome-ignore lint/suspicious/noExplicitAny: as in `MemoOptions`
+      readonly schema?: Schema.Schema<Request.Request.Success<Req>, any>
+    }
+) => Effect.Effect<RequestResolver.RequestResolver<Req>, never, Backend> =
   // The implementation is untyped.
-  ((resolver: never, options: never) =>
-    withService(CacheBackend, (_fiber, backend) => liftResolver(resolver, options, backend))) as never
+  untyped as never

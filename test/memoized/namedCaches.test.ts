@@ -1,7 +1,20 @@
 /** A program with several caches: each has a tag and a layer of its own, and they share nothing. */
 import { SqlClient } from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Metric, MetricState, Option } from "effect"
+import {
+  Cause,
+  Context,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Metric,
+  MetricState,
+  Option,
+  Request,
+  RequestResolver
+} from "effect"
 import {
   afterCommit,
   asCached,
@@ -9,6 +22,8 @@ import {
   type CacheBackendService,
   type CacheError,
   cached,
+  cachedMany,
+  cachedResolver,
   get,
   MemoryBackend,
   NoopBackend,
@@ -48,6 +63,32 @@ const counting = () => {
 
 describe("the option backend", () => {
   const live = caches(MemoryBackend.layer())
+
+  it.effect("names the cache of a function of many keys, and of a resolver", () =>
+    Effect.gen(function* () {
+      class NameOf extends Request.TaggedClass("NameOf")<string, never, { readonly id: number }> {}
+      const f = cachedMany((ids: ReadonlyArray<number>) => Effect.succeed(ids.map((id) => [id, id] as const)), {
+        key: "many",
+        backend: Sessions
+      })
+      yield* f([1, 2])
+      yield* f.one(3)
+      const resolver = yield* cachedResolver(
+        RequestResolver.fromFunction(({ id }: NameOf) => `name ${id}`),
+        { key: "name", backend: Pages }
+      )
+      yield* Effect.request(new NameOf({ id: 4 }), resolver)
+      const entries = Effect.forEach([CacheBackend, Sessions, Pages], (tag) =>
+        Effect.flatMap(tag as typeof CacheBackend, ({ stats }) => Effect.map(stats, ({ stored }) => stored))
+      )
+      assert.deepStrictEqual(yield* entries, [0, 3, 1])
+      assert.deepStrictEqual(yield* f.requireCache([1, 2]), new Map([1, 2].map((id) => [id, id])))
+      yield* f.invalidate([1])
+      assert.deepStrictEqual([...(yield* f.requireCache([1, 2])).keys()], [2])
+      yield* f.forceRecalc([1])
+      assert.deepStrictEqual(yield* entries, [0, 4, 1])
+    }).pipe(Effect.provide(live))
+  )
 
   it.effect("names the cache of a function, with all its operations", () =>
     Effect.gen(function* () {

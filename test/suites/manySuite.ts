@@ -3,6 +3,8 @@ import { layer as withLayer } from "@effect/vitest"
 import type { Layer } from "effect"
 import type { CacheBackend } from "effect-cached"
 import { describe } from "vitest"
+import { eventTests } from "./many/events.js"
+import { failureTests } from "./many/failures.js"
 import { optionTests } from "./many/options.js"
 import { processTests } from "./many/processes.js"
 import { resolverTests } from "./many/resolver.js"
@@ -17,6 +19,8 @@ export const manySuite = <E>(
   withLayer(layer)(name, (it) => {
     describe("values", () => valueTests(it))
     describe("options", () => optionTests(it))
+    describe("failures", () => failureTests(it))
+    describe("events", () => eventTests(it))
     describe("sharing", () => sharingTests(it))
     describe("resolver", () => resolverTests(it))
     if (options.shared === true) describe("several processes", () => processTests(it, layer))

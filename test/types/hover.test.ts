@@ -8,7 +8,8 @@ const file = fileURLToPath(new URL("hovered.ts", import.meta.url))
 
 const source = `
 import { type Effect } from "effect"
-import { CacheBackend, type CacheBackendService, cached } from "effect-cached"
+import { type Request, type RequestResolver } from "effect"
+import { CacheBackend, type CacheBackendService, cached, cachedMany, cachedResolver } from "effect-cached"
 
 interface Row { readonly id: number }
 declare class NotFound { readonly _tag: "NotFound" }
@@ -28,6 +29,15 @@ export const named = cached(load, { key: "row", backend: Sessions })
 export const called = named(1, "pt")
 export const own = cache.cached(load, { key: "row" })
 export const ownReport = cache.cached(load(1, "pt"), { key: "report" })
+
+declare const loadMany: (ids: ReadonlyArray<number>) => Effect.Effect<ReadonlyMap<number, Row>, NotFound, Repo>
+export const byIds = cachedMany(loadMany, { key: "row" })
+export const byIdsCalled = byIds([1])
+export const byIdsNamed = cachedMany(loadMany, { key: "row", backend: Sessions })
+export const byIdsOwn = cache.cachedMany(loadMany, { key: "row" })
+interface RowOf extends Request.Request<Row, NotFound> { readonly id: number }
+declare const resolver: RequestResolver.RequestResolver<RowOf>
+export const rows = cachedResolver(resolver, { key: "row" })
 `
 
 const service = () => {
@@ -69,5 +79,19 @@ describe("an editor shows", () => {
     assert.strictEqual(shown("called"), "const called: Effect.Effect<Row, NotFound, Repo | Sessions>")
     assert.strictEqual(shown("own"), `const own: ${inSessions.replace("Sessions", "never")}`)
     assert.strictEqual(shown("ownReport"), "const ownReport: CachedEffectOf<never, Row, NotFound, Repo>")
+    assert.strictEqual(shown("byIds"), "const byIds: CachedManyFunction<number, Row, NotFound, Repo>")
+    assert.strictEqual(
+      shown("byIdsCalled"),
+      "const byIdsCalled: Effect.Effect<ReadonlyMap<number, Row>, NotFound, Repo | CacheBackend>"
+    )
+    assert.strictEqual(
+      shown("byIdsNamed"),
+      "const byIdsNamed: CachedManyFunctionOf<Sessions, number, Row, NotFound, Repo>"
+    )
+    assert.strictEqual(shown("byIdsOwn"), "const byIdsOwn: CachedManyFunctionOf<never, number, Row, NotFound, Repo>")
+    assert.strictEqual(
+      shown("rows"),
+      "const rows: Effect.Effect<RequestResolver.RequestResolver<RowOf, never>, never, CacheBackend>"
+    )
   })
 })

@@ -1,8 +1,16 @@
 /** Types of `cachedMany` and `cachedResolver` infer without annotations. `npm run types` tests this file; run, it only has to load. */
 import { Context, Effect, type Option, Request, RequestResolver, Schema, type Scope } from "effect"
-import { type CacheBackend, type CachedManyFunction, type CacheError, cachedMany, cachedResolver } from "effect-cached"
+import {
+  CacheBackend,
+  type CachedManyFunction,
+  type CachedManyFunctionOf,
+  type CacheError,
+  cachedMany,
+  cachedResolver
+} from "effect-cached"
 import { describe, expectTypeOf, it } from "vitest"
 
+class Sessions extends CacheBackend.Tag("Sessions")<Sessions>() {}
 class Repo extends Context.Tag("test/Repo")<Repo, { readonly find: (id: number) => string }>() {}
 class NotFound extends Schema.TaggedError<NotFound>()("NotFound", {}) {}
 interface Row {
@@ -109,6 +117,31 @@ describe("the types of many keys", () => {
       expectTypeOf(f).toEqualTypeOf<CachedManyFunction<string, City, never, never>>()
       // @ts-expect-error another schema
       cachedMany(byId, { key: "row", schema: Schema.String })
+    })
+  })
+
+  it("name the cache that the option backend names", () => {
+    typesOnly(() => {
+      const f = cachedMany(byId, { key: "row", backend: Sessions, groups: (key) => [`${key}`] })
+      expectTypeOf(f).toEqualTypeOf<CachedManyFunctionOf<Sessions, number, Row, NotFound, Repo>>()
+      expectTypeOf(f([1])).toEqualTypeOf<Effect.Effect<ReadonlyMap<number, Row>, NotFound, Repo | Sessions>>()
+      expectTypeOf(f.one(1)).toEqualTypeOf<Effect.Effect<Option.Option<Row>, NotFound, Repo | Sessions>>()
+      expectTypeOf(f.invalidate([1])).toEqualTypeOf<Effect.Effect<void, CacheError, Sessions>>()
+      expectTypeOf(cachedMany(byId, { key: "row", backend: CacheBackend })).toEqualTypeOf<
+        CachedManyFunction<number, Row, NotFound, Repo>
+      >()
+      const row = Schema.Struct({ id: Schema.Number, name: Schema.String })
+      expectTypeOf(cachedMany(byId, { key: "row", backend: Sessions, schema: row })).toEqualTypeOf<
+        CachedManyFunctionOf<Sessions, number, { readonly id: number; readonly name: string }, NotFound, Repo>
+      >()
+      // @ts-expect-error no cache
+      cachedMany(byId, { key: "row", backend: Repo })
+
+      class NameOf extends Request.TaggedClass("NameOf")<string, NotFound, { readonly id: number }> {}
+      const resolver = RequestResolver.fromEffect((_: NameOf) => Effect.succeed(""))
+      expectTypeOf(cachedResolver(resolver, { key: "name", backend: Sessions })).toEqualTypeOf<
+        Effect.Effect<RequestResolver.RequestResolver<NameOf>, never, Sessions>
+      >()
     })
   })
 

@@ -38,6 +38,13 @@ export const snapshotOf = (groups: ReadonlyArray<string>, found: Found<StoredEnt
 export const hitCounters = (counters: Counters, { isNear }: Pick<Snapshot, "isNear">): Counters =>
   isNear ? counters.ofTier : counters
 
+/** The value, if it decodes synchronously. */
+export const decodedAtOnce = <A>(codec: ValueCodec<A>, payload: unknown): Either.Right<never, A> | undefined => {
+  const decoded = codec.decode(payload)
+  // It is a `Right`: `isEither` narrows to `Either<unknown, unknown>`, which loses A.
+  return Either.isEither(decoded) && Either.isRight(decoded) ? (decoded as Either.Right<never, A>) : undefined
+}
+
 /**
  * The most usual answer, without an operation of the runtime: a fresh value that decodes synchronously. Returns `undefined` for
  * every other answer, and when debug logs are on.
@@ -57,11 +64,9 @@ export const plainHit = <A>(
   const value = entry?.value
   if (entry === undefined || value === undefined || versions === undefined || debugIsOn(fiber)) return undefined
   if (!isFresh(value, nowMillis(fiber)) || !madeUnder(entry, versions)) return undefined
-  const decoded = codec.decode(value.payload)
-  if (!Either.isEither(decoded) || Either.isLeft(decoded)) return undefined
-  hitCounters(counters, snapshot).countOn(fiber, counted, name)
-  // It is a `Right`: `isEither` narrows to `Either<unknown, unknown>`, which loses A.
-  return decoded as Either.Right<never, A>
+  const decoded = decodedAtOnce(codec, value.payload)
+  if (decoded !== undefined) hitCounters(counters, snapshot).countOn(fiber, counted, name)
+  return decoded
 }
 
 /** Whether each of the entries was made under the versions of those of its groups that are among them. */

@@ -1,6 +1,7 @@
 /** Encodes values to the payloads of a store, and decodes them. */
 import { Effect, Either, ParseResult, type Schema } from "effect"
 import { CacheError } from "../../CacheError.js"
+import { absent } from "../values/absent.js"
 import { isFailure, KeptFailure, markFailure, withoutMark } from "../values/failure.js"
 import { decodePlain, type EncodeRefusal, encodePlain } from "../values/plainData.js"
 import { describeIssue } from "../values/schemaRefusal.js"
@@ -46,10 +47,13 @@ const schemaWanted =
     })
   }
 
-/** For a store that keeps references: nothing to encode. An error is no value. */
+/** Of the payloads of a store that keeps references: an error is no value, nor is the sign that there is none. */
+const isValue = (payload: unknown): boolean => !(payload instanceof KeptFailure) && payload !== absent
+
+/** For a store that keeps references: nothing to encode. */
 const references: PlainCodec = {
   encode: Either.right,
-  decode: (payload) => (payload instanceof KeptFailure ? Either.left(payload) : Either.right(payload))
+  decode: (payload) => (isValue(payload) ? Either.right(payload) : Either.left(payload))
 }
 
 const bytesCodec = (toError: (refusal: EncodeRefusal) => CacheError): PlainCodec => ({
@@ -131,8 +135,7 @@ const checkedReferences = <A>(schema: ValueSchema<A>): ValueCodec<A> => {
   return {
     encode: (value) =>
       Either.mapBoth(validate(value), { onLeft: (issue) => encodeFailure(describeIssue(issue)), onRight: () => value }),
-    decode: (payload) =>
-      payload instanceof KeptFailure ? Either.left(payload) : Effect.as(safely(validate, payload), payload as A)
+    decode: (payload) => (isValue(payload) ? Effect.as(safely(validate, payload), payload as A) : Either.left(payload))
   }
 }
 

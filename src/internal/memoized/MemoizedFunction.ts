@@ -7,8 +7,6 @@ import type { CacheBackend, CacheBackendService } from "../../CacheBackend.js"
 import type { CachedOptions } from "../../CachedFunction.js"
 import { CacheError, type NoCachedValue } from "../../CacheError.js"
 import type { CachedValue } from "../../CacheStore.js"
-import { freshUnder } from "../entries/entryState.js"
-import { versionIn } from "../entries/groupVersions.js"
 import { type Name, withContext } from "../entries/keyspace.js"
 import { failureCodecFor, type ValueCodec } from "../entries/ValueCodec.js"
 import type { LoadedRequest } from "../readThrough/many/Loader.js"
@@ -21,12 +19,12 @@ import type { Events } from "../runtime/Events.js"
 import { type CallingFiber, debugIsOn, nowMillis } from "../runtime/fiber.js"
 import type { Warnings } from "../runtime/warnings.js"
 import type { LocalEntry, LocalPart } from "../stores/Store.js"
-import { KeptFailure } from "../values/failure.js"
 import { ArgumentMemory, withOwnMemory } from "./ArgumentMemory.js"
 import type { CacheSource } from "./CacheSource.js"
 import type { FunctionText } from "./Definitions.js"
 import { type Engine, engine } from "./engine.js"
 import { nameIn } from "./keyOption.js"
+import { type LocalHits, localValue } from "./localHits.js"
 import type { Arguments, Parameters } from "./Parameters.js"
 
 /** The function or the effect that is memoized, as its `MemoizedFunction` sees it. */
@@ -60,12 +58,6 @@ export interface Binding<A, E> {
   readonly localHits: LocalHits | undefined
   /** The names of calls, where their entries can't be remembered. */
   readonly names: ArgumentMemory<Name>
-}
-
-interface LocalHits {
-  readonly local: LocalPart
-  readonly groups: ReadonlyArray<string>
-  readonly entries: ArgumentMemory<LocalEntry>
 }
 
 /** One call, its key and groups finished. */
@@ -136,8 +128,6 @@ const keyIsEmpty = new CacheError({
   operation: "cached",
   description: "the option key must be a text that is not empty"
 })
-
-const localVersion = (local: LocalPart, group: string): string | undefined => versionIn(local.group(group))
 
 export class MemoizedFunction<A, E, R> {
   private readonly definition: Either.Either<Definition<A, Arguments>, CacheError>
@@ -271,25 +261,23 @@ export class MemoizedFunction<A, E, R> {
     entry: LocalEntry,
     groups: ReadonlyArray<string>
   ): CachedValue | undefined {
-    const now = nowMillis(fiber)
-    const hit = freshUnder(entry.value, entry.groups, groups, now, local, localVersion)
-    if (hit === undefined || hit.payload instanceof KeptFailure || debugIsOn(fiber)) return undefined
-    if (local.near !== undefined && !local.near.answers(fiber, entry, binding.codec)) return undefined
-    local.used(entry)
-    binding.hitCounters.add(fiber, "hits")
+    if (debugIsOn(fiber)) return undefined
+    const hit = localValue(fiber, nowMillis(fiber), local, entry, groups, binding.codec)
+    if (hit !== undefined) binding.hitCounters.add(fiber, "hits")
     return hit
   }
 
   private request(backend: CacheBackendService, receiver: unknown, args: Arguments): Request<A, E, R> | CacheError {
     const binding = this.bindingTo(backend)
-    return binding instanceof CacheError ? binding : this.requestIn(binding, receiver, args)
-  }
-
-  requestIn(binding: Binding<A, E>, receiver: unknown, args: Arguments): Request<A, E, R> | CacheError {
+    if (binding instanceof CacheError) return binding
     const name = this.nameOf(binding, receiver, args)
     if (name instanceof CacheError) return name
-    const groups = binding.groups ?? this.groupsOf(binding.engine, binding.definition, receiver, args)
+    const groups = this.groupsIn(binding, receiver, args)
     return groups instanceof CacheError ? groups : new Request(this, binding, name, groups, receiver, args)
+  }
+
+  groupsIn(binding: Binding<A, E>, receiver: unknown, args: Arguments): ReadonlyArray<string> | CacheError {
+    return binding.groups ?? this.groupsOf(binding.engine, binding.definition, receiver, args)
   }
 
   nameOf(binding: Binding<A, E>, receiver: unknown, args: Arguments): Name | CacheError {

@@ -2,15 +2,18 @@
 import { Array as Arr, Effect, Either, Option } from "effect"
 import type { CacheBackendService } from "../../CacheBackend.js"
 import { CacheError } from "../../CacheError.js"
-import { absent } from "../entries/absent.js"
 import { type Name, withContext } from "../entries/keyspace.js"
 import type { LoadMany } from "../readThrough/many/Load.js"
-import { Loader } from "../readThrough/many/Loader.js"
-import type { CallingFiber } from "../runtime/fiber.js"
+import { type Answering, Loader } from "../readThrough/many/Loader.js"
+import type { ManyKeys } from "../readThrough/many/ManyKeys.js"
+import { type Found, unanswered } from "../readThrough/many/ManyReads.js"
+import { type CallingFiber, debugIsOn } from "../runtime/fiber.js"
+import { absent } from "../values/absent.js"
 import { CacheSource } from "./CacheSource.js"
 import type { FunctionText } from "./Definitions.js"
 import { callPrinter, pickedPrinter } from "./keyOption.js"
-import { type Binding, MemoizedFunction, type Request } from "./MemoizedFunction.js"
+import { localValues } from "./localHits.js"
+import { type Binding, MemoizedFunction, Request } from "./MemoizedFunction.js"
 import { defineMany, type ManyDefinition, type ManyOptions } from "./manyOptions.js"
 import { Parameters } from "./Parameters.js"
 
@@ -22,6 +25,7 @@ const mostAtOnce = 1_000
 
 type Keys = ReadonlyArray<unknown>
 type Values = ReadonlyMap<unknown, unknown>
+const noValues: Values = new Map()
 type Computing = Effect.Effect<unknown, unknown, unknown>
 
 /** Loads the values of keys. A key may have a failure of its own. */
@@ -29,23 +33,33 @@ export type LoadByKey = (
   keys: Keys
 ) => Effect.Effect<Iterable<readonly [unknown, Effect.Effect<unknown, unknown>]>, unknown, unknown>
 
+type Requested = Request<unknown, unknown, unknown>
+
 /** What a call asks for. */
-interface Asked {
+interface Asked extends ManyKeys<unknown, Requested> {
   readonly keys: Keys
   readonly binding: Binding<unknown, unknown>
-  /** Each key once. */
-  readonly requests: ReadonlyArray<Request<unknown, unknown, unknown>>
-  /** Which of the requests each key has. */
+  /** The place of each key: equal keys have the same. */
   readonly places: ReadonlyArray<number>
 }
 
 /** The values by the caller's own keys, in their order. */
 const byKey = ({ keys, places }: Asked, values: ReadonlyArray<unknown>): Values => {
   const map = new Map<unknown, unknown>()
-  places.forEach((place, index) => {
-    const value = values[place]
-    if (value !== absent) map.set(keys[index], value)
-  })
+  for (let index = 0; index < keys.length; index++) {
+    const value = values[places[index] ?? -1]
+    if (value !== absent && value !== unanswered) map.set(keys[index], value)
+  }
+  return map
+}
+
+/** The same, of what was found in the memory of this process and of the rest. */
+const merged = (keys: Keys, local: Values, rest: Values): Values => {
+  const map = new Map<unknown, unknown>()
+  for (const key of keys) {
+    const from = local.has(key) ? local : rest
+    if (from.has(key)) map.set(key, from.get(key))
+  }
   return map
 }
 
@@ -54,6 +68,7 @@ const toOption = (value: unknown): Option.Option<unknown> => (value === absent ?
 export class MemoizedMany {
   private readonly memoized: MemoizedFunction<unknown, unknown, unknown>
   private readonly definition: Either.Either<ManyDefinition, CacheError>
+  private readonly picksKeys: boolean
   /** Of each backend, the loader that callers of `one` have entered last. */
   private readonly loaders = new WeakMap<Binding<unknown, unknown>, Loader<unknown, unknown, unknown>>()
 
@@ -64,6 +79,7 @@ export class MemoizedMany {
     definition: (() => FunctionText) | undefined
   ) {
     this.definition = defineMany(operation, options)
+    this.picksKeys = options.keyArgs !== undefined
     this.memoized = new MemoizedFunction<unknown, unknown, unknown>(
       options,
       {
@@ -86,9 +102,12 @@ export class MemoizedMany {
   }
 
   lookup(fiber: CallingFiber, backend: CacheBackendService, keys: Keys): Effect.Effect<Values, unknown, unknown> {
-    return this.asking(backend, keys, (asked) =>
-      Effect.flatMap(asked.binding.engine.many.lookup(fiber, asked.requests), (answers) => this.answer(asked, answers))
-    )
+    return this.bound(backend, (binding) => {
+      const { rest, values } = this.localValues(fiber, binding, keys)
+      if (rest.length === 0) return Effect.succeed(values)
+      const answers = this.asking(binding, rest, (asked) => this.answers(fiber, asked))
+      return values.size === 0 ? answers : Effect.map(answers, (others) => merged(keys, values, others))
+    })
   }
 
   /** Passes what answers each key to `use`, and equal keys together. */
@@ -98,20 +117,29 @@ export class MemoizedMany {
     keys: Keys,
     use: (answer: Computing, keys: Keys) => Effect.Effect<void, never, unknown>
   ): Effect.Effect<void, never, unknown> {
-    const each = this.asking(backend, keys, (asked) => {
-      const equal: Array<Array<unknown>> = asked.requests.map(() => [])
-      asked.places.forEach((place, index) => {
-        equal[place]?.push(keys[index])
-      })
-      return Effect.flatMap(asked.binding.engine.many.lookup(fiber, asked.requests), (answers) =>
-        this.answer(
-          asked,
-          answers.map((answer, place) => use(answer, equal[place] ?? []))
+    const each = this.bound(backend, (binding) =>
+      this.asking(binding, keys, (asked) => {
+        const equal: Array<Array<unknown>> = asked.names.map(() => [])
+        asked.places.forEach((place, index) => {
+          equal[place]?.push(keys[index])
+        })
+        return Effect.flatMap(binding.engine.many.lookup(fiber, asked), ({ others, values }) =>
+          Effect.zipRight(
+            Effect.forEach(
+              values,
+              (value, place) => (value === unanswered ? Effect.void : use(Effect.succeed(value), equal[place] ?? [])),
+              { discard: true }
+            ),
+            this.run(
+              binding,
+              others.map(({ answer, place, request }) => ({ request, answer: use(answer, equal[place] ?? []) }))
+            )
+          )
         )
-      )
-    })
+      })
+    )
     // `use` does not fail.
-    return Effect.asVoid(Effect.orDie(each))
+    return Effect.orDie(each)
   }
 
   one(
@@ -119,34 +147,40 @@ export class MemoizedMany {
     backend: CacheBackendService,
     key: unknown
   ): Effect.Effect<Option.Option<unknown>, unknown, unknown> {
-    return this.asking(backend, [key], ({ binding, requests: [request] }) => {
-      if (request === undefined) return Effect.never
-      const answer =
-        this.memoized.firstLocalHit(fiber, request) ??
-        this.sharedLoader(binding).answer(
-          request,
-          Effect.suspend(() => binding.engine.readThrough.lookup(fiber, request))
-        )
-      return Effect.map(answer, toOption)
-    })
+    return this.bound(backend, (binding) =>
+      this.asking(binding, [key], ({ requestAt }) => {
+        const request = requestAt(0)
+        const answer =
+          this.memoized.firstLocalHit(fiber, request) ??
+          this.sharedLoader(binding).answer(
+            request,
+            Effect.suspend(() => binding.engine.readThrough.lookup(fiber, request))
+          )
+        return Effect.map(answer, toOption)
+      })
+    )
   }
 
   forceRecalc(backend: CacheBackendService, keys: Keys): Effect.Effect<Values, unknown, unknown> {
-    return this.asking(backend, keys, (asked) => {
-      const { readThrough } = asked.binding.engine
-      return this.answer(
-        asked,
-        asked.requests.map((request) => Effect.suspend(() => readThrough.forceRecalc(request)))
-      )
-    })
+    return this.bound(backend, (binding) =>
+      this.asking(binding, keys, (asked) => {
+        const { readThrough } = binding.engine
+        const others = asked.names.map((_, place) => {
+          const request = asked.requestAt(place)
+          return { place, request, answer: Effect.suspend(() => readThrough.forceRecalc(request)) }
+        })
+        return this.answerOthers(asked, { values: asked.names.map(() => unanswered), others })
+      })
+    )
   }
 
   requireCache(fiber: CallingFiber, backend: CacheBackendService, keys: Keys): Effect.Effect<Values, CacheError> {
-    const asked = this.ask(backend, keys)
+    const binding = this.memoized.bindingTo(backend)
+    const asked = binding instanceof CacheError ? binding : this.ask(binding, keys)
     if (asked instanceof CacheError) return Effect.fail(withContext("requireCache", asked))
-    return Effect.mapBoth(asked.binding.engine.many.requireCache(fiber, asked.requests), {
+    return Effect.mapBoth(asked.binding.engine.many.requireCache(fiber, asked), {
       onFailure: (error) => withContext("requireCache", error),
-      onSuccess: (found) => byKey(asked, found.map(Option.getOrElse(() => absent)))
+      onSuccess: (values) => byKey(asked, values)
     })
   }
 
@@ -165,51 +199,111 @@ export class MemoizedMany {
     )
   }
 
-  private asking<A>(
+  private bound<A>(
     backend: CacheBackendService,
+    use: (binding: Binding<unknown, unknown>) => Effect.Effect<A, unknown, unknown>
+  ): Effect.Effect<A, unknown, unknown> {
+    const binding = this.memoized.bindingTo(backend)
+    return binding instanceof CacheError
+      ? Effect.die(withContext(this.operation, binding))
+      : this.memoized.withWarnings(binding, use(binding))
+  }
+
+  private asking<A>(
+    binding: Binding<unknown, unknown>,
     keys: Keys,
     use: (asked: Asked) => Effect.Effect<A, unknown, unknown>
   ): Effect.Effect<A, unknown, unknown> {
-    const asked = this.ask(backend, keys)
-    return asked instanceof CacheError
-      ? Effect.die(withContext(this.operation, asked))
-      : this.memoized.withWarnings(asked.binding, use(asked))
+    const asked = this.ask(binding, keys)
+    return asked instanceof CacheError ? Effect.die(withContext(this.operation, asked)) : use(asked)
   }
 
-  private ask(backend: CacheBackendService, keys: Keys): Asked | CacheError {
-    const binding = this.memoized.bindingTo(backend)
-    if (binding instanceof CacheError) return binding
-    const requests: Array<Request<unknown, unknown, unknown>> = []
+  private ask(binding: Binding<unknown, unknown>, keys: Keys): Asked | CacheError {
+    const { codec, counters, policy } = binding
+    const names: Array<Name> = []
+    const args: Array<ReadonlyArray<unknown>> = []
+    const groups: Array<ReadonlyArray<string>> = []
     const places: Array<number> = []
     const known = new Map<string, number>()
     for (const key of keys) {
-      const request = this.memoized.requestIn(binding, undefined, [key])
-      if (request instanceof CacheError) return request
-      const place = known.get(request.key) ?? requests.push(request) - 1
-      known.set(request.key, place)
+      const call = [key]
+      const name = this.memoized.nameOf(binding, undefined, call)
+      if (name instanceof CacheError) return name
+      let place = known.get(name.finished)
+      if (place === undefined) {
+        const own = this.memoized.groupsIn(binding, undefined, call)
+        if (own instanceof CacheError) return own
+        place = names.push(name) - 1
+        known.set(name.finished, place)
+        args.push(call)
+        groups.push(own)
+      }
       places.push(place)
     }
-    return { keys, binding, requests, places }
+    return {
+      keys,
+      binding,
+      places,
+      names,
+      groups,
+      codec,
+      counters,
+      refreshesEarly: policy.earlyRefresh !== 0,
+      // The arrays have an element for each place.
+      requestAt: (place) =>
+        new Request(this.memoized, binding, names[place] as Name, groups[place] ?? [], undefined, args[place] ?? [])
+    }
   }
 
-  /** Runs what is no hit. The values are those of the answers, in their order. */
-  private answer(asked: Asked, answers: ReadonlyArray<Computing>): Effect.Effect<Values, unknown, unknown> {
-    const values: Array<unknown> = new Array(answers.length).fill(absent)
-    const all = answers.flatMap((answer, place) => {
-      const request = asked.requests[place]
-      if (request !== undefined && !(Either.isEither(answer) && Either.isRight(answer))) {
-        const noted = Effect.map(answer, (value) => {
-          values[place] = value
-        })
-        return [{ request, answer: noted }]
+  /** The hits in the memory of this process. Where debug logs are on there are none: see `ReadThrough`. */
+  private localValues(
+    fiber: CallingFiber,
+    binding: Binding<unknown, unknown>,
+    keys: Keys
+  ): { readonly values: Values; readonly rest: Keys } {
+    const { codec, events, hitCounters, localHits } = binding
+    if (localHits === undefined || this.picksKeys || debugIsOn(fiber)) return { values: noValues, rest: keys }
+    const nameOf = (key: unknown): Name | undefined => {
+      const name = this.memoized.nameOf(binding, undefined, [key])
+      return name instanceof CacheError ? undefined : name
+    }
+    const found = localValues(fiber, localHits, codec, keys, nameOf)
+    if (found.values.size > 0) hitCounters.add(fiber, "hits", found.values.size)
+    if (events.isListened) {
+      for (const key of found.values.keys()) {
+        const name = nameOf(key)
+        if (name !== undefined) hitCounters.tell("hits", name)
       }
-      if (Either.isEither(answer) && Either.isRight(answer)) values[place] = answer.right
-      return []
-    })
-    if (all.length === 0) return Effect.succeed(byKey(asked, values))
-    const loader = this.newLoader(asked.binding)
-    const answered = Effect.forEach(Arr.chunksOf(all, mostAtOnce), (some) => loader.answerAll(some), { discard: true })
-    return Effect.map(answered, () => byKey(asked, values))
+    }
+    return found
+  }
+
+  private answers(fiber: CallingFiber, asked: Asked): Effect.Effect<Values, unknown, unknown> {
+    return Effect.flatMap(asked.binding.engine.many.lookup(fiber, asked), (found) => this.answerOthers(asked, found))
+  }
+
+  /** Runs what is no hit, and returns all values. */
+  private answerOthers(
+    asked: Asked,
+    { others, values }: Found<unknown, Requested, Computing>
+  ): Effect.Effect<Values, unknown, unknown> {
+    if (others.length === 0) return Effect.succeed(byKey(asked, values))
+    const noted = others.map(({ answer, place, request }) => ({
+      request,
+      answer: Effect.map(answer, (value) => {
+        values[place] = value
+      })
+    }))
+    return Effect.map(this.run(asked.binding, noted), () => byKey(asked, values))
+  }
+
+  private run(
+    binding: Binding<unknown, unknown>,
+    answers: ReadonlyArray<Answering<unknown, unknown, unknown, void, unknown>>
+  ): Effect.Effect<void, unknown, unknown> {
+    if (answers.length === 0) return Effect.void
+    const loader = this.newLoader(binding)
+    return Effect.forEach(Arr.chunksOf(answers, mostAtOnce), (some) => loader.answerAll(some), { discard: true })
   }
 
   private sharedLoader(binding: Binding<unknown, unknown>): Loader<unknown, unknown, unknown> {

@@ -1,8 +1,9 @@
 /** Makes memoized functions of many keys, in whatever cache. */
 import { Effect } from "effect"
-import type { CacheBackendService } from "../../CacheBackend.js"
+import { CacheBackend, type CacheBackendService } from "../../CacheBackend.js"
 import type { CachedManyFunctionOf } from "../../CachedManyFunction.js"
-import type { CallingFiber } from "../runtime/fiber.js"
+import { type CallingFiber, withService } from "../runtime/fiber.js"
+import type { CacheTag } from "./CacheSource.js"
 import { keyOrThrow } from "./MemoizedCall.js"
 import { MemoizedMany } from "./MemoizedMany.js"
 import type { ManyOptions } from "./manyOptions.js"
@@ -39,3 +40,7 @@ export const liftMany = (
     }
   )
 }
+
+/** `liftMany` in the cache that each call finds in its fiber. */
+export const cachedMany = (load: Load, options: ManyOptions & { readonly backend?: CacheTag }) =>
+  liftMany(load, options, (use) => withService(options.backend ?? CacheBackend, use))

@@ -1,7 +1,8 @@
 /** Makes memoized resolvers of requests. */
 import { Effect, PrimaryKey, Request, RequestResolver } from "effect"
-import type { CacheBackendService } from "../../CacheBackend.js"
-import { withFiber } from "../runtime/fiber.js"
+import { CacheBackend, type CacheBackendService } from "../../CacheBackend.js"
+import { withFiber, withService } from "../runtime/fiber.js"
+import type { CacheTag } from "./CacheSource.js"
 import { MemoizedMany } from "./MemoizedMany.js"
 import type { ManyOptions } from "./manyOptions.js"
 
@@ -15,7 +16,7 @@ type Resolver = RequestResolver.RequestResolver<AnyRequest>
 const fieldsOf = (request: unknown): unknown =>
   typeof request !== "object" || request === null || PrimaryKey.symbol in request ? request : { ...request }
 
-export const liftResolver = (
+const liftResolver = (
   resolver: Resolver,
   options: ManyOptions,
   backend: CacheBackendService
@@ -47,3 +48,7 @@ export const liftResolver = (
       })
     )
   })
+
+/** In the cache of the fiber that makes it. */
+export const cachedResolver = (resolver: Resolver, options: ManyOptions & { readonly backend?: CacheTag }) =>
+  withService(options.backend ?? CacheBackend, (_fiber, backend) => liftResolver(resolver, options, backend))

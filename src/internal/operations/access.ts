@@ -13,6 +13,7 @@ import type { Invalidation } from "../readThrough/invalidations/Invalidation.js"
 import type { Counters } from "../runtime/counters.js"
 import { nowMillis, withFiber } from "../runtime/fiber.js"
 import type { Warnings } from "../runtime/warnings.js"
+import { isAbsent } from "../values/absent.js"
 import { isFailure } from "../values/failure.js"
 
 /** Milliseconds. */
@@ -84,11 +85,13 @@ export class Access {
     return codec
   }
 
-  /** The value if it is fresh. A kept error is no value. */
+  /** The value if it is fresh. A kept error is no value, nor is what is kept of a key that has none. */
   freshValue({ stored, versions }: Snapshot, time: number): CachedValue | undefined {
+    const { payloads } = this.reader.store
     const state = stateOf(stored?.entry, versions, time)
-    if (state._tag !== "Fresh" || isFailure(this.reader.store.payloads, state.value.payload)) return undefined
-    return state.value
+    if (state._tag !== "Fresh") return undefined
+    const { payload } = state.value
+    return isFailure(payloads, payload) || isAbsent(payloads, payload) ? undefined : state.value
   }
 
   readFresh(name: Name): Effect.Effect<FreshEntry, CacheError> {

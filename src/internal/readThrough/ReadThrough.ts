@@ -135,13 +135,10 @@ export class ReadThrough implements Lookups {
     return hit
   }
 
-  /** Answers one of many requests, from what they have read together. A hit is a `Right`. */
+  /** Answers one of many requests that is no plain hit, from what they have read together. */
   answerFrom<A, E, R>(fiber: CallingFiber, request: MemoRequest<A, E, R>, snapshot: Snapshot): Effect.Effect<A, E, R> {
-    return (
-      this.plainHit(fiber, request, snapshot, 0) ??
-      Effect.flatMap(this.states.examine(request, snapshot), (result) =>
-        isInTransaction(fiber) ? this.serveOrCompute(request, result) : this.answer(fiber, request, result, atFirst)
-      )
+    return Effect.flatMap(this.states.examine(request, snapshot), (result) =>
+      isInTransaction(fiber) ? this.serveOrCompute(request, result) : this.answer(fiber, request, result, atFirst)
     )
   }
 

@@ -116,14 +116,14 @@ export class Counters {
     this.events.tell(told[event](printed, this.inTier))
   }
 
-  /** Counts alone. */
-  add(fiber: CallingFiber, event: Event): void {
-    this.counts[event]++
+  /** Counts so many of them alone. */
+  add(fiber: CallingFiber, event: Event, times = 1): void {
+    this.counts[event] += times
     if (hasTracer(fiber)) {
       const hit = answers[event]
       if (hit !== undefined) markHit(fiber, hit)
     }
-    this.metrics[event].unsafeUpdate(1, fiber.getFiberRef(FiberRef.currentMetricLabels))
+    this.metrics[event].unsafeUpdate(times, fiber.getFiberRef(FiberRef.currentMetricLabels))
   }
 
   count(event: Told, of: Shown): Effect.Effect<void> {

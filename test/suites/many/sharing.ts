@@ -97,10 +97,11 @@ export const sharingTests = (it: It): void => {
         yield* promptly(Fiber.interrupt(starter))
         expect(yield* Deferred.isDone(interrupted)).toBe(true)
         hangs = false
-        // The leases are given back to a server in the background, so the two keys may come in two loads.
-        const found = yield* promptly(f([2, 1]))
-        expect([...found.keys()]).toStrictEqual([2, 1])
-        for (const [, round] of rounds(found)) expect(round).toBeGreaterThan(1)
+        expect(rounds(yield* promptly(f([2, 1]))).map(([id, round]) => [id, round > 1])).toStrictEqual([
+          [2, true],
+          [1, true]
+        ])
+        // In one load, or in two where the lease of one key was given back a moment later.
         expect(loads.slice(1).flat().sort()).toStrictEqual([1, 2])
       })
     )
