@@ -55,7 +55,7 @@ export const serve = (
     Layer.provideMerge(NodeHttpServer.layer(createServer, { port, host: "127.0.0.1" }))
   )
   return Effect.gen(function* () {
-    yield* HttpServer.addressWith((address) =>
+    yield* HttpServer.addressFormattedWith((address) =>
       screen.print(`  ${count(visitors)} visitors ask. Look at ${screen.bold(address)} and end it with Ctrl-C.`)
     )
     yield* load(questions, cities)

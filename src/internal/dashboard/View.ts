@@ -6,6 +6,7 @@ import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Effect, Stream } from "effect"
 import type { CacheBackendService } from "../../CacheBackend.js"
+import { engine } from "../memoized/engine.js"
 import { type Answer, answer, failed } from "./actions.js"
 import { headers } from "./headers.js"
 import { refusal } from "./origin.js"
@@ -53,7 +54,13 @@ export class View {
     private readonly options: ViewOptions
   ) {
     this.viewers = new Viewers(cache)
-    const html = page({ ...options, token: this.token })
+    const { local, location } = cache[engine].reader.store
+    const html = page({
+      ...options,
+      token: this.token,
+      hasTier: local?.near !== undefined,
+      hasLatency: location === "network"
+    })
     this.page = HttpServerResponse.text(html, { contentType: "text/html; charset=utf-8", headers })
   }
 

@@ -1,5 +1,7 @@
 /** The lines over time: paths of SVG. A figure a second, for five minutes. */
 export const charts = `
+/** Seconds. The charts begin with the shorter span, and have the longer one when there is so much to show. */
+const least = 60
 const most = 300
 const history = []
 let latest
@@ -22,13 +24,15 @@ const draw = (figure) => {
     return { path, values: history.map(read) }
   })
   const top = ceiling(Math.max(0, ...lines.flatMap(({ values }) => values.filter((value) => value !== undefined))))
+  const span = Math.max(least, history.length)
   write(figure.querySelector("[data-top]"), count(top))
+  write(figure.querySelector("[data-span]"), span < 120 ? span + " seconds ago" : Math.floor(span / 60) + " minutes ago")
   for (const { path, values } of lines) {
     let d = ""
     let isGap = true
     values.forEach((value, index) => {
       if (value === undefined) { isGap = true; return }
-      const x = (most - values.length + index + 1) * (300 / most)
+      const x = (span - values.length + index + 1) * (300 / span)
       d += (isGap ? "M" : "L") + x.toFixed(1) + " " + (100 - (value / top) * 100).toFixed(1)
       isGap = false
     })
@@ -50,7 +54,6 @@ const showCharts = (sample) => {
   }
   latest = sample
   for (const figure of document.querySelectorAll("figure")) draw(figure)
-  byId("latency").hidden = sample.location === "process"
   if (sample.latency !== null && sample.latency.failure !== undefined) write(document.querySelector('[data-now="latency"]'), "failed: " + sample.latency.failure)
 }
 `

@@ -41,16 +41,16 @@ const line = ([name, label]: Series, index: number): string => {
 const chart = (id: string, title: string, unit: string, series: ReadonlyArray<Series>): string =>
   `<figure id="${id}"><figcaption>${title}</figcaption>
 <div class="axis"><span data-top>–</span><span>${unit}</span></div>
-<svg viewBox="0 0 300 100" preserveAspectRatio="none" role="img" aria-label="${title}, the last five minutes">
+<svg viewBox="0 0 300 100" preserveAspectRatio="none" role="img" aria-label="${title} over time">
 <line x1="0" y1="0" x2="300" y2="0"/><line x1="0" y1="50" x2="300" y2="50"/><line x1="0" y1="100" x2="300" y2="100"/>
 ${series.map(([name], index) => `<path class="${"abc"[index]}" data-line="${name}"/>`).join("")}
 </svg>
-<div class="axis"><span>5 minutes ago</span><span>now</span></div>
+<div class="axis"><span data-span>1 minute ago</span><span>now</span></div>
 <ul class="legend">${series.map(line).join("")}</ul>
 </figure>`
 
-const table = (id: string, title: string, columns: ReadonlyArray<string>, empty: string): string =>
-  `<section><div class="scroll" tabindex="0" role="region" aria-label="${title}">
+const table = (id: string, title: string, columns: ReadonlyArray<string>, empty: string, look = ""): string =>
+  `<section><div class="scroll ${look}" tabindex="0" role="region" aria-label="${title}">
 <table id="${id}"><caption>${title}</caption>
 <thead><tr>${columns.map((column) => `<th scope="col">${column}</th>`).join("")}</tr></thead><tbody></tbody></table></div>
 <p class="soft" data-more="${id}">${empty}</p></section>`
@@ -69,9 +69,12 @@ export interface PageOptions {
   readonly title: string
   readonly token: string
   readonly mayInvalidate: boolean
+  readonly hasTier: boolean
+  /** Whether the store is on a network, and so has a latency. */
+  readonly hasLatency: boolean
 }
 
-export const page = ({ mayInvalidate, title, token }: PageOptions): string => `<!doctype html>
+export const page = ({ hasLatency, hasTier, mayInvalidate, title, token }: PageOptions): string => `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -88,6 +91,7 @@ export const page = ({ mayInvalidate, title, token }: PageOptions): string => `<
 <main>
 <noscript><section>This page needs JavaScript.</section></noscript>
 <section><h2>Since the start</h2><dl class="counts">${counts
+  .filter(([name]) => hasTier || name !== "tierHits")
   .map(([name, label]) => `<div><dt>${label}</dt><dd data-count="${name}">–</dd></div>`)
   .join("")}</dl></section>
 <div class="charts">
@@ -101,7 +105,7 @@ ${chart("computations", "Computations", "a second", [
   ["joined", "joined"],
   ["failed", "failed"]
 ])}
-${chart("latency", "One read of the store", "milliseconds", [["latency", "latest"]])}
+${hasLatency ? chart("latency", "One read of the store", "milliseconds", [["latency", "latest"]]) : ""}
 </div>
 ${table(
   "functions",
@@ -122,7 +126,7 @@ ${table(
   "Nothing was called yet."
 )}
 <div class="pair">
-${table("computing", "Computing now", ["Key", "Since", "Waiting callers"], "Nothing.")}
+${table("computing", "Computing now", ["Key", "Since", "Waiting callers"], "Nothing.", "fixed")}
 ${table("breakers", "Circuit breakers", ["Of", "State"], "None: the store is in this process, or has not failed yet.")}
 </div>
 <div class="pair">

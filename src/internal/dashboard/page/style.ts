@@ -42,6 +42,9 @@ svg path { fill: none; stroke-width: 2; vector-effect: non-scaling-stroke; strok
 .legend svg { width: 22px; height: 8px; flex: none; }
 .legend output { font-variant-numeric: tabular-nums; font-weight: 600; min-width: 3.2em; }
 .scroll { overflow-x: auto; }
+/* What is below must not move while this changes. */
+.fixed { height: 260px; overflow-y: auto; }
+.fixed thead th { position: sticky; top: 0; background: var(--card); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: 600; font-size: 16px; padding-bottom: 8px; }
 th, td { text-align: right; padding: 5px 10px; border-bottom: 1px solid var(--line); white-space: nowrap; vertical-align: top; }
@@ -53,6 +56,7 @@ form { display: flex; flex-wrap: wrap; gap: 8px; align-items: end; margin-bottom
 form div { flex: 1 1 220px; min-width: 0; }
 label { display: block; font-size: 13px; color: var(--soft); }
 input { width: 100%; font: 14px ui-monospace, monospace; padding: 7px 9px; border: 1px solid var(--soft); border-radius: 6px; background: var(--back); color: var(--text); }
+::placeholder { color: var(--soft); opacity: 1; }
 button { font: inherit; padding: 5px 14px; border: 1px solid var(--soft); border-radius: 6px; background: var(--back); color: var(--text); cursor: pointer; }
 button:hover { border-color: var(--text); }
 button:disabled { opacity: .6; cursor: default; }

@@ -14,7 +14,6 @@ const showCounts = (sample) => {
   for (const node of document.querySelectorAll("[data-count]")) {
     const name = node.dataset.count
     write(node, name === "ratio" ? ratio(sample.counts) : count(shown[name]))
-    if (name === "tierHits") node.parentNode.hidden = sample.tierHits === null
   }
   const of = sample.cache === null ? "" : ", cache " + sample.cache
   const tier = sample.tierHits === null ? "" : ", behind a tier in this process"
