@@ -52,9 +52,7 @@ export const serve = (
   port: number
 ): Effect.Effect<void, unknown, CacheBackend> => {
   const Server = HttpServer.serve(Dashboard.httpApp({ title: "Cities of the world", allow: "invalidate" })).pipe(
-    Layer.provideMerge(
-      NodeHttpServer.layer(createServer, { port, host: "127.0.0.1" })
-    )
+    Layer.provideMerge(NodeHttpServer.layer(createServer, { port, host: "127.0.0.1" }))
   )
   return Effect.gen(function* () {
     yield* HttpServer.addressFormattedWith((address) =>

@@ -3,7 +3,7 @@ import { createServer } from "node:http"
 import { HttpRouter, HttpServer } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer } from "effect"
+import { Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { CacheBackend, type CacheStats, cached, MemoryBackend } from "effect-cached"
 import * as Dashboard from "effect-cached/Dashboard"
 import type { BrowserContext, Page } from "playwright-core"
@@ -161,6 +161,23 @@ describe("the live view in a browser", () => {
       const answers = yield* inPage(foreign, postingFrom(open))
       assert.deepStrictEqual(answers, ["blocked", "blocked", "blocked"])
       assert.isTrue(yield* cache.has(double.cacheKey(1)))
+    }).pipe(Effect.provide(MemoryBackend.layer()))
+  )
+
+  it.scopedLive("does not keep its server from closing while somebody looks", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const url = yield* Scope.extend(serve(), scope)
+      const response = yield* Effect.promise(() => fetch(`${url}?events`))
+      const reader = response.body?.getReader()
+      yield* Effect.promise(async () => reader?.read())
+      yield* Effect.fork(
+        Effect.promise(async () => {
+          while (reader !== undefined && !(await reader.read()).done);
+        })
+      )
+      // Without an end of the stream it waits for ever.
+      yield* Scope.close(scope, Exit.void)
     }).pipe(Effect.provide(MemoryBackend.layer()))
   )
 })

@@ -44,6 +44,14 @@ const bodyOf = (request: HttpServerRequest.HttpServerRequest): Effect.Effect<str
     Effect.map(({ chunks }) => Buffer.concat(chunks).toString("utf8"))
   )
 
+/** Node's server stops to listen when it closes, and then waits for each request without end; it tells nobody. */
+const closingOf =
+  ({ source }: HttpServerRequest.HttpServerRequest): (() => boolean) =>
+  () =>
+    // Of another platform's request nothing of this is there.
+    (source as { readonly socket?: { readonly server?: { readonly listening?: boolean } } }).socket?.server
+      ?.listening === false
+
 export class View {
   private readonly token = randomBytes(24).toString("base64url")
   private readonly viewers: Viewers
@@ -71,16 +79,16 @@ export class View {
       return Effect.succeed(HttpServerResponse.setHeader(json(isUnknown), "allow", "GET, HEAD, POST"))
     }
     const isAsked = method === "GET" && /[?&]events(?:[=&]|$)/.test(url)
-    return Effect.succeed(isAsked ? this.events : this.page)
+    return Effect.succeed(isAsked ? this.events(request) : this.page)
   }
 
-  private get events(): HttpServerResponse.HttpServerResponse {
+  private events(request: HttpServerRequest.HttpServerRequest): HttpServerResponse.HttpServerResponse {
     return this.viewers.isFull
       ? json(failed(503, "Too many have this page open."))
-      : HttpServerResponse.stream(this.viewers.messages, {
+      : HttpServerResponse.stream(this.viewers.messages(closingOf(request)), {
           contentType: "text/event-stream",
-          // nginx would collect the messages.
-          headers: { ...headers, "x-accel-buffering": "no" }
+          // nginx would collect the messages. A server that closes waits for connections, so this one is used once.
+          headers: { ...headers, "x-accel-buffering": "no", connection: "close" }
         })
   }
 

@@ -21,7 +21,8 @@ const encoder = new TextEncoder()
 const message = (data: unknown): Uint8Array => encoder.encode(`retry: 2000\ndata: ${JSON.stringify(data)}\n\n`)
 
 export class Viewers {
-  private readonly open = new Set<Mailbox.Mailbox<Uint8Array>>()
+  /** With what tells whether the server that serves it closes. */
+  private readonly open = new Map<Mailbox.Mailbox<Uint8Array>, () => boolean>()
   private sampling: Fiber.RuntimeFiber<void> | undefined
 
   constructor(private readonly cache: CacheBackendService) {}
@@ -30,17 +31,23 @@ export class Viewers {
     return this.open.size >= mostViewers
   }
 
-  /** The messages for one viewer, who looks as long as the stream runs. One that is slow misses samples, and slows nobody down. */
-  readonly messages: Stream.Stream<Uint8Array> = Stream.unwrapScoped(
-    Effect.map(
-      Effect.acquireRelease(this.join(), (mailbox) => this.leave(mailbox)),
-      (mailbox) => Mailbox.toStream(mailbox)
+  /**
+   * The messages for one viewer, who looks as long as the stream runs. One that is slow misses samples, and slows nobody down.
+   *
+   * @param isClosing whether the viewer's server closes: it waits for its requests, so the stream must end
+   */
+  messages(isClosing: () => boolean): Stream.Stream<Uint8Array> {
+    return Stream.unwrapScoped(
+      Effect.map(
+        Effect.acquireRelease(this.join(isClosing), (mailbox) => this.leave(mailbox)),
+        (mailbox) => Mailbox.toStream(mailbox)
+      )
     )
-  )
+  }
 
-  private join(): Effect.Effect<Mailbox.Mailbox<Uint8Array>> {
+  private join(isClosing: () => boolean): Effect.Effect<Mailbox.Mailbox<Uint8Array>> {
     return Effect.tap(Mailbox.make<Uint8Array>({ capacity: 1, strategy: "sliding" }), (mailbox) => {
-      this.open.add(mailbox)
+      this.open.set(mailbox, isClosing)
       if (this.sampling !== undefined) return Effect.void
       return Effect.map(Effect.forkDaemon(Effect.interruptible(this.sample())), (fiber) => {
         this.sampling = fiber
@@ -67,7 +74,10 @@ export class Viewers {
       })
       const telling = Effect.map(now, (time) => {
         const next = message(takeSample(this.cache, facts, time))
-        for (const mailbox of this.open) mailbox.unsafeOffer(next)
+        for (const [mailbox, isClosing] of this.open) {
+          if (isClosing()) mailbox.unsafeDone(Exit.void)
+          else mailbox.unsafeOffer(next)
+        }
       })
       return Effect.raceFirst(
         Effect.forever(Effect.zipRight(asking, Effect.sleep(factsEvery))),
@@ -85,7 +95,7 @@ export class Viewers {
   private endAll(): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.sampling = undefined
-      return Effect.forEach([...this.open], (mailbox) => mailbox.end, { discard: true })
+      return Effect.forEach([...this.open.keys()], (mailbox) => mailbox.end, { discard: true })
     })
   }
 }
