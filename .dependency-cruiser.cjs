@@ -3,7 +3,7 @@
  * types included, and none above; ARCHITECTURE.md draws them.
  */
 const rooms = [
-  "backend",
+  "backend|dashboard",
   "memoized",
   "operations|readThrough",
   "entries",

@@ -1,6 +1,6 @@
 /**
  * `npm run demo`: the main job on real data, in under 30 seconds. `npm run demo -- --backend NAME` for another store, `--tier` with
- * this process's memory in front of it.
+ * this process's memory in front of it, `--web` for the live view while visitors ask, until it is interrupted.
  */
 
 import { parseArgs } from "node:util"
@@ -15,9 +15,9 @@ import * as Scenes from "./demo/scenes.js"
 import * as TierScenes from "./demo/tierScenes.js"
 import * as Tiers from "./demo/tiers.js"
 
-const usage = `Usage: npm run demo -- [--backend ${backendNames.join("|")}] [--tier]`
+const usage = `Usage: npm run demo -- [--backend ${backendNames.join("|")}] [--tier] [--web [--port NUMBER]]`
 
-const demo = (name: BackendName, hasTier: boolean) =>
+const demo = (name: BackendName, hasTier: boolean, webPort: number | undefined) =>
   Effect.gen(function* () {
     const startedAt = yield* Clock.currentTimeMillis
     const screen = yield* Screen.make(process.stdout.isTTY === true && process.env["CI"] === undefined)
@@ -38,6 +38,10 @@ const demo = (name: BackendName, hasTier: boolean) =>
     const backend = yield* start(name)
     const tiers = hasTier ? yield* Tiers.make(backend) : undefined
     const cache = tiers?.here ?? (yield* Layer.build(backend.layer))
+    if (webPort !== undefined) {
+      const { serve } = yield* Effect.promise(() => import("./demo/web.js"))
+      return yield* Effect.provide(serve(screen, questions, cities, webPort), cache)
+    }
     const scenes = Effect.gen(function* () {
       // Of an earlier demo on the same server.
       yield* clear
@@ -68,6 +72,8 @@ const parse = () => {
     options: {
       backend: { type: "string", short: "b" },
       tier: { type: "boolean", short: "t" },
+      web: { type: "boolean", short: "w" },
+      port: { type: "string", short: "p" },
       help: { type: "boolean", short: "h" }
     }
   })
@@ -91,7 +97,9 @@ const program: Effect.Effect<number> = Effect.gen(function* () {
   }
   const name = values.backend ?? "memory"
   if (!isBackendName(name)) return yield* Effect.fail(`unknown backend "${name}"; there is ${backendNames.join(", ")}`)
-  return yield* Effect.matchCauseEffect(demo(name, values.tier === true), {
+  const port = Number(values.port ?? 0)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) return yield* Effect.fail(`there is no port ${values.port}`)
+  return yield* Effect.matchCauseEffect(demo(name, values.tier === true, values.web === true ? port : undefined), {
     onSuccess: () => Effect.succeed(0),
     onFailure: (cause) =>
       Cause.isInterruptedOnly(cause)

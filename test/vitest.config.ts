@@ -31,7 +31,12 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
-    globalSetup: ["test/servers/postgres.setup.ts", "test/servers/memcached.setup.ts", "test/servers/redis.setup.ts"],
+    globalSetup: [
+      "test/servers/postgres.setup.ts",
+      "test/servers/memcached.setup.ts",
+      "test/servers/redis.setup.ts",
+      "test/servers/chromium.setup.ts"
+    ],
     // To load the library anew for each file would cost more than most of them. Nothing in it is shared but by a layer.
     isolate: false,
     setupFiles: ["test/support/plainIt.ts"],

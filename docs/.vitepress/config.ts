@@ -51,6 +51,7 @@ const guides: Array<DefaultTheme.SidebarItem> = [
     items: [
       { text: "In production", link: "/production" },
       { text: "Observability", link: "/observability" },
+      { text: "Live view", link: "/dashboard" },
       { text: "What is promised", link: "/promises" },
       { text: "Proof", link: "/proof" },
       { text: "Speed", link: "/speed" }

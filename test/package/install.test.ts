@@ -87,7 +87,8 @@ describe.concurrent("the packed library", { timeout: 900_000 }, () => {
       ["MemcachedBackend", "memjs"],
       ["PgBus", "@effect/sql-pg"],
       ["Persistence", "@effect/experimental"],
-      ["KeyValueStore", "@effect/platform"]
+      ["KeyValueStore", "@effect/platform"],
+      ["Dashboard", "@effect/platform"]
     ] as const) {
       const { code, output } = await project.evaluate(`import "effect-cached/${module}"`)
       expect(output).toContain(`Cannot find package '${missing}'`)

@@ -1,7 +1,7 @@
 /** The oldest versions of what the library builds on: named by its peer dependencies and by the README. */
 export const oldest = {
   effect: "3.14.0",
-  /** For Persistence and KeyValueStore. */
+  /** For Persistence, KeyValueStore and Dashboard. */
   native: { effect: "3.14.2", "@effect/experimental": "0.44.2", "@effect/platform": "0.80.2" },
   /** All that a program on PostgreSQL and on SQLite has installed. */
   sql: {

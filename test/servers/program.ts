@@ -113,7 +113,7 @@ const install = (program: Program): Effect.Effect<void, Error> =>
 const reasonOf = ({ name }: Program): string => `EFFECT_CACHED_NO_${name.toUpperCase().replaceAll(/[^A-Z]/g, "_")}`
 
 /** The program on the PATH, if need be from Debian's package. */
-const available = (program: Program): Effect.Effect<void, Error> =>
+export const available = (program: Program): Effect.Effect<void, Error> =>
   inRealTime(
     Effect.flatMap(isInstalled(program), (there) => {
       if (there) return Effect.void

@@ -7,6 +7,7 @@ import { CacheEvent } from "../../CacheEvent.js"
 import { Events } from "./Events.js"
 import { type CallingFiber, hasTracer, withFiber } from "./fiber.js"
 import { computeHistogram, eventCounter } from "./metrics.js"
+import { RecentTimes } from "./RecentTimes.js"
 import { markHit } from "./spans.js"
 import { Warnings } from "./warnings.js"
 
@@ -70,14 +71,16 @@ const told: { readonly [E in Told]: (key: string, tier: boolean) => CacheEvent }
   storeErrors: (key) => CacheEvent.StoreError({ key })
 }
 
-/** The counters of one memoized function: its metrics carry its key. They also count for the layer. */
+/** The counters of one memoized function: its metrics carry its key. What the layer counts is the sum of them all. */
 export class Counters {
+  private readonly own = zero()
+  /** How long the latest computations took. */
+  readonly times = new RecentTimes()
   private readonly metrics: { readonly [E in Event]: Metric.Metric.Counter<number> }
   private readonly computeTime: Metric.Metric.Histogram<number>
   private tier: Counters | undefined
 
   constructor(
-    private readonly counts: Counts,
     private readonly store: string,
     /** The name of the function, or `other`: their number is bounded. */
     readonly label: string,
@@ -101,8 +104,23 @@ export class Counters {
 
   /** Counts the hits in a tier, under the same name: their metrics have the label `tier` in addition. */
   get ofTier(): Counters {
-    this.tier ??= new Counters(this.counts, this.store, this.label, this.events, this.cache, true)
+    this.tier ??= new Counters(this.store, this.label, this.events, this.cache, true)
     return this.tier
+  }
+
+  /** Adds what is counted here, in the tier too, to `sum`. */
+  addTo(sum: Counts): Counts {
+    for (const event of countedEvents) sum[event] += this.own[event]
+    return this.tier === undefined ? sum : this.tier.addTo(sum)
+  }
+
+  get counts(): Counts {
+    return this.addTo(zero())
+  }
+
+  /** Hits that the tier has answered. */
+  get tierHits(): number {
+    return this.tier?.own.hits ?? 0
   }
 
   /** Counts, and tells it of the key. */
@@ -118,7 +136,7 @@ export class Counters {
 
   /** Counts so many of them alone. */
   add(fiber: CallingFiber, event: Event, times = 1): void {
-    this.counts[event] += times
+    this.own[event] += times
     if (hasTracer(fiber)) {
       const hit = answers[event]
       if (hit !== undefined) markHit(fiber, hit)
@@ -136,6 +154,7 @@ export class Counters {
   computedOn(fiber: CallingFiber, millis: number, { printed }: Shown): void {
     this.add(fiber, "computed")
     if (this.events.isListened) this.events.tell(CacheEvent.Computed({ key: printed, millis }))
+    this.times.add(millis)
     this.computeTime.unsafeUpdate(millis / 1_000, fiber.getFiberRef(FiberRef.currentMetricLabels))
   }
 }
@@ -159,7 +178,6 @@ const isRegistered = (store: string, cache: string | undefined, label: string): 
 
 /** The counters of a layer, by the name of the memoized function; `direct` is for the operations of the service. */
 export class LayerCounters {
-  readonly counts = zero()
   readonly direct: Counters
   /** For all functions beyond the names that there is room for. */
   readonly other: Counters
@@ -177,8 +195,22 @@ export class LayerCounters {
     cache?: string
   ) {
     this.cache = cache === undefined || isRegistered(store, cache, "direct") ? cache : "other"
-    this.direct = new Counters(this.counts, store, "direct", events, this.cache)
-    this.other = new Counters(this.counts, store, "other", events, this.cache)
+    this.direct = new Counters(store, "direct", events, this.cache)
+    this.other = new Counters(store, "other", events, this.cache)
+  }
+
+  /** The counters of all functions that were called. */
+  *functions(): Iterable<Counters> {
+    yield this.direct
+    yield* this.byLabel.values()
+    yield this.other
+  }
+
+  /** The sum of them all. */
+  get counts(): Counts {
+    const sum = zero()
+    for (const counters of this.functions()) counters.addTo(sum)
+    return sum
   }
 
   of(label: string): Counters {
@@ -186,7 +218,7 @@ export class LayerCounters {
     if (known !== undefined) return known
     if (label === this.direct.label) return this.direct
     if (this.byLabel.size >= mostLabels || !isRegistered(this.store, this.cache, label)) return this.other
-    const counters = new Counters(this.counts, this.store, label, this.events, this.cache)
+    const counters = new Counters(this.store, label, this.events, this.cache)
     this.byLabel.set(label, counters)
     return counters
   }

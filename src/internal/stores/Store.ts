@@ -65,6 +65,8 @@ export interface LocalPart {
   readonly find: (key: string) => LocalEntry | undefined
   /** Counts a use of an entry that this store returned. */
   readonly used: (entry: LocalEntry) => void
+  /** The keys of all values, in no order that counts; in a tier the groups' too. */
+  readonly keys: () => Iterable<string>
   /** Of a tier: its entries are copies of what another store has. */
   readonly near?: NearPart
 }

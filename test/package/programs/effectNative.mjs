@@ -1,9 +1,10 @@
-/** `PersistedCache` and a `KeyValueStore` over a cache whose values are compressed and encrypted. */
+/** `PersistedCache` and a `KeyValueStore` over a cache whose values are compressed and encrypted, and the live view of it. */
 import { PersistedCache } from "@effect/experimental"
-import { KeyValueStore } from "@effect/platform"
+import { HttpApp, KeyValueStore } from "@effect/platform"
 import { Effect, Layer, PrimaryKey, Redacted, Schema } from "effect"
-import { MemoryBackend, NoopBackend, StoreBackend } from "effect-cached"
+import { CacheBackend, MemoryBackend, NoopBackend, StoreBackend } from "effect-cached"
 import * as Compression from "effect-cached/Compression"
+import * as Dashboard from "effect-cached/Dashboard"
 import * as Encryption from "effect-cached/Encryption"
 import * as Store from "effect-cached/KeyValueStore"
 import * as Persistence from "effect-cached/Persistence"
@@ -32,8 +33,29 @@ const program = Effect.gen(function* () {
   yield* Effect.scoped(doubled)
   const store = yield* KeyValueStore.KeyValueStore
   yield* store.set("doubled", `${yield* Effect.scoped(doubled)}`)
+  const view = HttpApp.toWebHandler(Effect.provideService(Dashboard.httpApp(), CacheBackend, yield* CacheBackend))
+  yield* Effect.promise(() => lookAt(view))
   return yield* Effect.flatten(store.get("doubled"))
 })
+
+/** Every kind of answer: the page, its samples, and what it asks for. */
+const lookAt = async (view) => {
+  const origin = "http://127.0.0.1"
+  const page = await (await view(new Request(`${origin}/`))).text()
+  const reader = (await view(new Request(`${origin}/?events`))).body.getReader()
+  const sample = new TextDecoder().decode((await reader.read()).value)
+  await reader.cancel()
+  if (!sample.includes('"hits":1')) throw new Error(sample)
+  const headers = {
+    origin,
+    host: "127.0.0.1",
+    "content-type": "application/json",
+    "x-dashboard-token": /name="token" content="([^"]+)"/.exec(page)[1]
+  }
+  const body = JSON.stringify({ action: "inspect", name: "nothing" })
+  const answer = await (await view(new Request(`${origin}/`, { method: "POST", headers, body }))).text()
+  if (answer !== '{"found":null}') throw new Error(answer)
+}
 
 const keys = [Redacted.make(new Uint8Array(32).fill(1))]
 const Cache = MemoryBackend.layer({ copy: true }).pipe(
@@ -51,6 +73,6 @@ if (_tag !== "SystemError" || reason !== "Unknown") throw new Error(`${_tag} ${r
 
 process.stdout.write(
   await Effect.runPromise(
-    program.pipe(Effect.provide(Layer.mergeAll(Persistence.layerResult, Store.layer()).pipe(Layer.provide(Cache))))
+    program.pipe(Effect.provide(Layer.mergeAll(Persistence.layerResult, Store.layer()).pipe(Layer.provideMerge(Cache))))
   )
 )

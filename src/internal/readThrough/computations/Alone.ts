@@ -25,6 +25,8 @@ export class Alone {
         flights.begins(flight)
         callerFlight?.wait(flight)
         const begun = nowMillis(fiber)
+        flight.begun = begun
+        flight.waiters = 1
         return Effect.onExit(
           restore(currentFlight.within(computeSpan(fiber, request, request.compute), flight)),
           (exit) => {

@@ -88,6 +88,7 @@ export class Computation {
       else if (flight.follows === undefined) this.flights.beginsWithoutLease(flight)
       const computing = Effect.interruptible(this.begin(request, flight))
       const begun = nowMillis(fiber)
+      flight.begun = begun
       return Effect.flatMap(this.supervised(request, flight, lease, computing, begun), (exit) => {
         if (Exit.isSuccess(exit)) request.counters.computedOn(fiber, nowMillis(fiber) - begun, request)
         else if (!flight.abandoned) request.counters.countOn(fiber, "failed", request)

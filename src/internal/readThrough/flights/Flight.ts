@@ -16,6 +16,8 @@ export const runsWithoutLease: Outcome<never, never> = { _tag: "RunsWithoutLease
 export class Flight {
   phase: "acquiring" | "computing" | "landed" = "acquiring"
   waiters = 0
+  /** When its computation began, in milliseconds on the Clock. */
+  begun: number | undefined
   /** One of its callers forced a recalculation: the old value must not outlive it. */
   forced = false
   /** The arguments of the caller who started it were changed meanwhile: the outcome is that of another key, and for that caller only. */

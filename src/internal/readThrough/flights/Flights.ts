@@ -39,6 +39,7 @@ export class Flights {
   private readonly abandonedLeases = new Set<string>()
   /** How many flights of each key run, those of callers who compute alone included. */
   private readonly runningByKey = new Map<string, number>()
+  private readonly runningFlights = new Set<Flight>()
   /** Keys whose refresh in the background failed after its starter had left. */
   private readonly refreshedByCallers = new Set<string>()
 
@@ -146,10 +147,12 @@ export class Flights {
 
   /** The flight runs from now on, whether others may join it or not. `ends` must follow. */
   begins(flight: Flight): void {
+    this.runningFlights.add(flight)
     this.runningByKey.set(flight.key, (this.runningByKey.get(flight.key) ?? 0) + 1)
   }
 
   ends(flight: Flight): void {
+    this.runningFlights.delete(flight)
     const count = this.runningByKey.get(flight.key) ?? 0
     if (count > 1) this.runningByKey.set(flight.key, count - 1)
     else this.runningByKey.delete(flight.key)
@@ -158,6 +161,11 @@ export class Flights {
   /** Whether a flight of this key runs. If none does, no chain of flights leads back to it. */
   isRunning(key: string): boolean {
     return this.runningByKey.has(key)
+  }
+
+  /** All flights that run, those of callers who compute alone included; the oldest first. */
+  get running(): ReadonlySet<Flight> {
+    return this.runningFlights
   }
 
   /** A refresh in the background failed after its starter had left: callers refresh the key, with their own services. */

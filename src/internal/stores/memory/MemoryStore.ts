@@ -218,6 +218,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
         read,
         group: (key) => groups.get(key),
         find: (key) => values.peek(key),
+        keys: () => values.keys(),
         used: (entry) => {
           // All entries that this store returns are `MemoryEntry`s.
           const { key, movedAt } = entry as MemoryEntry

@@ -54,6 +54,10 @@ export class NearEntries {
     return this.entries.peek(key)
   }
 
+  keys(): Iterable<string> {
+    return this.entries.keys()
+  }
+
   /** Counts a use, one of eight: to count each takes a fifth of a hit, and what is used often is counted often enough. */
   used({ key }: NearEntry): void {
     if ((++this.uses & 7) === 0) this.entries.get(key)

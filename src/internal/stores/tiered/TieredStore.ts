@@ -159,6 +159,7 @@ export const make = (
       read: (key, now) => copies.current(key, now, monotonic()),
       group: (key) => copies.group(key, monotonic())?.asGroup,
       find: (key) => copies.peek(key),
+      keys: () => copies.keys(),
       used: (entry) => {
         if (entry instanceof NearEntry) copies.used(entry)
       },

@@ -1,0 +1,67 @@
+/** The style sheet of the page. Each text has a contrast of 4.5 to 1 at least, in light and dark. */
+export const style = `
+:root {
+  color-scheme: light dark;
+  --back: #f6f7f9; --card: #fff; --text: #1b1f24; --soft: #57606a; --line: #d8dee4; --focus: #0b57d0;
+  --good: #1a7f37; --bad: #b3261e;
+  --a: #0b6bcb; --b: #b35900; --c: #7a3fc0;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --back: #0f1318; --card: #171c23; --text: #e6eaef; --soft: #a3adb8; --line: #303842; --focus: #8ab4f8;
+    --good: #56d364; --bad: #ff8a80;
+    --a: #58a6ff; --b: #f0a24a; --c: #c297ff;
+  }
+}
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--back); color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
+header, main { max-width: 1240px; margin: 0 auto; padding: 0 20px; }
+header { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 16px; padding-top: 20px; }
+h1 { font-size: 22px; margin: 0; overflow-wrap: anywhere; }
+h2 { font-size: 16px; margin: 0 0 10px; }
+p { margin: 0; }
+.soft { color: var(--soft); }
+.status { margin-left: auto; display: flex; gap: 12px; align-items: center; }
+.status [data-state="live"] { color: var(--good); }
+.status [data-state="lost"] { color: var(--bad); }
+section, figure { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 14px 16px; margin: 0; min-width: 0; }
+main > * { margin: 16px 0 !important; }
+.counts { display: grid; grid-template-columns: repeat(auto-fill, minmax(118px, 1fr)); gap: 10px 14px; margin: 0; }
+.counts div { min-width: 0; }
+.counts dt { color: var(--soft); font-size: 13px; }
+.counts dd { margin: 0; font-size: 20px; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+.charts, .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 330px), 1fr)); gap: 16px; }
+figcaption { font-weight: 600; margin-bottom: 6px; }
+svg { display: block; width: 100%; height: 130px; overflow: visible; }
+svg line { stroke: var(--line); stroke-width: 1; vector-effect: non-scaling-stroke; }
+svg path { fill: none; stroke-width: 2; vector-effect: non-scaling-stroke; stroke-linejoin: round; }
+.a { stroke: var(--a); } .b { stroke: var(--b); stroke-dasharray: 7 3; } .c { stroke: var(--c); stroke-dasharray: 2 3; }
+.axis { display: flex; justify-content: space-between; color: var(--soft); font-size: 13px; min-height: 20px; }
+.legend { display: flex; flex-wrap: wrap; gap: 2px 16px; margin: 6px 0 0; padding: 0; list-style: none; font-size: 14px; }
+.legend li { display: flex; gap: 6px; align-items: center; }
+.legend svg { width: 22px; height: 8px; flex: none; }
+.legend output { font-variant-numeric: tabular-nums; font-weight: 600; min-width: 3.2em; }
+.scroll { overflow-x: auto; }
+/* What is below must not move while this changes. */
+.fixed { height: 260px; overflow-y: auto; }
+.fixed thead th { position: sticky; top: 0; background: var(--card); }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+caption { text-align: left; font-weight: 600; font-size: 16px; padding-bottom: 8px; }
+th, td { text-align: right; padding: 5px 10px; border-bottom: 1px solid var(--line); white-space: nowrap; vertical-align: top; }
+th:first-child, td:first-child { text-align: left; padding-left: 0; white-space: normal; overflow-wrap: anywhere; min-width: 9em; font-weight: 500; }
+thead th { color: var(--soft); font-weight: 500; font-size: 13px; }
+tbody:empty { display: none; }
+.wrong { color: var(--bad); font-weight: 600; }
+form { display: flex; flex-wrap: wrap; gap: 8px; align-items: end; margin-bottom: 10px; }
+form div { flex: 1 1 220px; min-width: 0; }
+label { display: block; font-size: 13px; color: var(--soft); }
+input { width: 100%; font: 14px ui-monospace, monospace; padding: 7px 9px; border: 1px solid var(--soft); border-radius: 6px; background: var(--back); color: var(--text); }
+::placeholder { color: var(--soft); opacity: 1; }
+button { font: inherit; padding: 5px 14px; border: 1px solid var(--soft); border-radius: 6px; background: var(--back); color: var(--text); cursor: pointer; }
+button:hover { border-color: var(--text); }
+button:disabled { opacity: .6; cursor: default; }
+:focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; }
+.answer { min-height: 1.5em; overflow-wrap: anywhere; white-space: pre-wrap; }
+[hidden] { display: none !important; }
+@media (max-width: 480px) { header, main { padding-left: 12px; padding-right: 12px; } section, figure { padding: 12px; } }
+`
