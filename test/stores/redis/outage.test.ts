@@ -169,8 +169,8 @@ describe("a Redis", () => {
       yield* server.kill
       const { made } = relay.connections()
       yield* Effect.sleep("5 seconds")
-      // With pauses of 25, 50, 100 … milliseconds, a second at most.
-      expect(relay.connections().made - made).toBeLessThan(30)
+      // With pauses of 25, 50, 100 … milliseconds. Attempts beside each other would be more than a thousand.
+      expect(relay.connections().made - made).toBeLessThan(100)
       yield* server.start
       yield* until(Effect.either(cache.set("back", 1)), Either.isRight)
       const ids = Array.from({ length: 200 }, (_, id) => id)
