@@ -1,6 +1,20 @@
 /** Who listens to the events of a cache, for how long, and at what price. */
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Deferred, Effect, Exit, Fiber, Layer, Logger, LogLevel, Option, Schema, Scope, Stream } from "effect"
+import {
+  Chunk,
+  Context,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Logger,
+  LogLevel,
+  Option,
+  Schema,
+  Scope,
+  Stream
+} from "effect"
 import {
   CacheBackend,
   type CacheEvent,
@@ -159,7 +173,11 @@ describe("a hit", () => {
   for (const level of [LogLevel.Info, LogLevel.Debug]) {
     it.scoped(`in a tier is told apart from one of the store, at log level ${level.label}`, () =>
       Effect.gen(function* () {
-        const cache = yield* CacheBackend
+        const store = { ...plain(yield* memoryCopies), location: "network" as const }
+        const below = StoreBackend.layer(Effect.succeed(store))
+        const other = Context.get(yield* Layer.build(Layer.fresh(below)), CacheBackend)
+        const tier = Layer.provide(TieredBackend.layer({ maxStaleness: "1 hour" }), Layer.fresh(below))
+        const cache = Context.get(yield* Layer.build(tier), CacheBackend)
         const slow = Schema.transformOrFail(Schema.Number, Schema.Number, {
           decode: (n) => Effect.as(Effect.yieldNow(), n),
           encode: (n) => Effect.as(Effect.yieldNow(), n)
@@ -172,27 +190,19 @@ describe("a hit", () => {
         }
         const heard = yield* listening(cache)
         for (const [name, f] of Object.entries(functions)) {
-          yield* f(1) // computes
-          yield* f(1) // from below
-          yield* f(1) // near
-          yield* f.requireCache(1)
+          yield* Effect.provideService(f(1), CacheBackend, other) // computes in another process
+          const here = Effect.provideService(CacheBackend, cache)
+          yield* here(f(1)) // from below
+          yield* here(f(1)) // near
+          yield* here(f.requireCache(1))
           yield* cache.get(f.cacheKey(1))
           yield* cache.getMany([f.cacheKey(1)])
           assert.deepStrictEqual(
-            hits(yield* heard.about(name, 8)),
+            hits(yield* heard.about(name, 5)),
             [false, true, true, true, true].map((tier) => `${name}(1) ${tier}`)
           )
         }
-      }).pipe(
-        Effect.provide(
-          Layer.provide(
-            TieredBackend.layer({ maxStaleness: "1 hour" }),
-            StoreBackend.layer(Effect.map(memoryCopies, (store) => ({ ...plain(store), location: "network" as const })))
-          )
-        ),
-        Logger.withMinimumLogLevel(level),
-        Effect.provide(Logger.remove(Logger.defaultLogger))
-      )
+      }).pipe(Logger.withMinimumLogLevel(level), Effect.provide(Logger.remove(Logger.defaultLogger)))
     )
   }
 })
