@@ -66,6 +66,8 @@ const core = [
 ]
 /** They need PostgreSQL's client, which works with a later `effect` only. */
 const onPostgres = [
+  "test/memoized/manyRoundTrips.test.ts",
+  "test/memoized/namedCaches.test.ts",
   "test/outages/redactKeys.test.ts",
   "test/readThrough/afterCommit.test.ts",
   "test/readThrough/callers.test.ts",
