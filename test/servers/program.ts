@@ -40,21 +40,18 @@ export interface Process {
 
 const toError = (cause: unknown): Error => (cause instanceof Error ? cause : new Error(String(cause)))
 
+/** Linux takes the ports of connections from 32768 on: one of them might take the port of a server that is down for a while. */
+const ports = { from: 15_000, to: 32_000 }
+
 /** A port that nobody listens on at the moment. */
-export const freePort: Effect.Effect<number, Error> = Effect.async((resume) => {
+export const freePort: Effect.Effect<number, Error> = Effect.async<number, Error>((resume) => {
+  const port = ports.from + Math.floor(Math.random() * (ports.to - ports.from))
   const probe = createServer()
   probe.on("error", (error) => resume(Effect.fail(error)))
-  probe.listen(0, "127.0.0.1", () => {
-    const address = probe.address()
-    probe.close(() =>
-      resume(
-        typeof address === "object" && address !== null
-          ? Effect.succeed(address.port)
-          : Effect.fail(new Error("no port"))
-      )
-    )
+  probe.listen(port, "127.0.0.1", () => {
+    probe.close(() => resume(Effect.succeed(port)))
   })
-})
+}).pipe(Effect.retry({ times: 20 }))
 
 const isInstalled = ({ name }: Program) =>
   Effect.map(Effect.either(Effect.tryPromise(() => run(name, ["--version"]))), (answer) => answer._tag === "Right")
