@@ -89,7 +89,7 @@ const load = Effect.tryPromise({
     })
 })
 
-const shared = (settings: ConnectionSettings, hasConnected: () => boolean) => ({
+const shared = (settings: ConnectionSettings, goesOn: () => boolean) => ({
   ...(settings.username === undefined ? {} : { username: settings.username }),
   ...(settings.password === undefined ? {} : { password: Redacted.value(settings.password) }),
   // A command that can't be sent fails at once: the call goes on without the cache.
@@ -98,7 +98,7 @@ const shared = (settings: ConnectionSettings, hasConnected: () => boolean) => ({
     connectTimeout: settings.connectTimeout,
     // A server that refuses the first connection, for a wrong password say, will refuse the next ones too.
     reconnectStrategy: (retries: number, cause: Error) =>
-      isRefusal(cause) && !hasConnected()
+      isRefusal(cause) && !goesOn()
         ? new Error(cause.message)
         : Math.min(longestDelay, shortestDelay * 2 ** Math.min(retries, 10)) * (0.75 + Math.random() / 2),
     ...(settings.tls === undefined ? {} : { ...settings.tls, tls: true as const })
@@ -134,13 +134,14 @@ export const connectOne = (settings: ConnectionSettings) =>
   Effect.gen(function* () {
     const { createClient } = yield* load
     const fork = yield* forkFromCallbacks
-    let hasConnected = false
+    /** The program goes on, with a connection or until there is one: a refusal is an outage from now on, and not the end. */
+    let goesOn = false
     let failure: unknown
     const newClient = () =>
       createClient({
         url: addressOf(settings.urls[0], settings),
         ...(settings.database === undefined ? {} : { database: settings.database }),
-        ...shared(settings, () => hasConnected)
+        ...shared(settings, () => goesOn)
       })
     let current = yield* Effect.try({ try: newClient, catch: refused })
     yield* Effect.addFinalizer(() => Effect.sync(() => endClient(current)))
@@ -149,7 +150,7 @@ export const connectOne = (settings: ConnectionSettings) =>
     const start = (client: typeof current, onAnswer: (refusal?: CacheError) => void): void => {
       let connections = 0
       client.on("ready", () => {
-        hasConnected = true
+        goesOn = true
         failure = undefined
         onAnswer()
       })
@@ -157,13 +158,16 @@ export const connectOne = (settings: ConnectionSettings) =>
         // The connection that has not been greeted is no more: the client's own next attempt has its own time.
         connections++
         failure = cause
-        if (!isRefusal(cause)) onAnswer()
+        if (isRefusal(cause)) return
+        goesOn = true
+        onAnswer()
       })
       // The server, or the network, may take the connection and never greet: node-redis would wait for ever.
       client.on("connect", () => {
         const connection = ++connections
         fork(
           Effect.sync(() => {
+            goesOn = true
             onAnswer()
             replace(client)
           }).pipe(
