@@ -1,10 +1,12 @@
 /** What a program notices of a Redis in trouble: `cached` and direct operations through the layer. */
+import { createServer } from "node:net"
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Either, Exit, Layer, Logger, LogLevel, Option, Redacted, Scope } from "effect"
 import { CacheBackend, type CacheBackendService, cached } from "effect-cached"
 import * as RedisBackend from "effect-cached/RedisBackend"
 import { Redis } from "ioredis"
 import { createClient } from "redis"
+import { freePort } from "../../servers/program.js"
 import { type RedisServer, redis } from "../../servers/redis.js"
 import { relayTo } from "../../servers/relay.js"
 import { until } from "../../support/until.js"
@@ -157,6 +159,29 @@ describe("a Redis", () => {
         says: /Timeout|Unavailable/
       })
     })
+  )
+
+  it.scopedLive("that was down at the start and then refuses the password is asked again and again", () =>
+    Effect.gen(function* () {
+      const port = yield* freePort
+      yield* built({ url: `redis://:secret@127.0.0.1:${port}` })
+      let made = 0
+      yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          const refusing = createServer((socket) => {
+            made++
+            socket.on("error", () => {}).on("data", () => socket.write("-WRONGPASS invalid username-password pair\r\n"))
+          })
+          return refusing.listen(port, "127.0.0.1")
+        }),
+        (server) => Effect.sync(() => server.close())
+      )
+      const tried = yield* until(
+        Effect.sync(() => made),
+        (count) => count > 2
+      )
+      expect(tried).toBeGreaterThan(2)
+    }).pipe(Logger.withMinimumLogLevel(LogLevel.None))
   )
 
   it.scopedLive("that is down behind a proxy which is not: connections are tried one after the other", () =>
