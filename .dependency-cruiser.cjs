@@ -10,6 +10,7 @@ const rooms = [
   "stores|outages",
   "keys",
   "values|records",
+  "telemetry",
   "runtime"
 ]
 

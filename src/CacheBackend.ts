@@ -19,7 +19,7 @@ import type {
 import { CacheName } from "./internal/backend/cacheName.js"
 import type { BackendOptions } from "./internal/backend/options.js"
 import type { Engine, engine } from "./internal/memoized/engine.js"
-import type { CachedHere, CachedManyHere } from "./internal/memoized/signatures.js"
+import type { CachedHere, CachedManyHere } from "./internal/memoized/lifting/signatures.js"
 
 export * from "./CacheOptions.js"
 

@@ -7,8 +7,15 @@ import type { Context, Effect } from "effect"
 import type { CacheBackend, CacheBackendService } from "./CacheBackend.js"
 import type { CachedEffectOf, CachedFunctionOf, CachedOptions } from "./CachedFunction.js"
 import type { Unscoped } from "./CacheOptions.js"
-import * as internal from "./internal/memoized/lift.js"
-import type { Inferred, Keeping, Schematic, Settled, Target, Uncontextual } from "./internal/memoized/signatures.js"
+import * as internal from "./internal/memoized/lifting/lift.js"
+import type {
+  Inferred,
+  Keeping,
+  Schematic,
+  Settled,
+  Target,
+  Uncontextual
+} from "./internal/memoized/lifting/signatures.js"
 
 /**
  * A memoized function in the program's `CacheBackend`. `CachedFunctionOf` says what its operations do.

@@ -8,7 +8,7 @@ import type { CacheBackend } from "./CacheBackend.js"
 import type { CachedManyFunctionOf, CachedManyOptions } from "./CachedManyFunction.js"
 import type { Unscoped } from "./CacheOptions.js"
 import type { BackendOption } from "./cached.js"
-import { cachedMany as untyped } from "./internal/memoized/liftMany.js"
+import { cachedMany as untyped } from "./internal/memoized/lifting/liftMany.js"
 
 /**
  * A memoized function of many keys in the program's `CacheBackend`. `CachedManyFunctionOf` says what its operations do.

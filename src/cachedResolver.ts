@@ -7,7 +7,7 @@ import type { Effect, Request, RequestResolver, Schema } from "effect"
 import type { CacheBackend } from "./CacheBackend.js"
 import type { CachedManyOptions } from "./CachedManyFunction.js"
 import type { BackendOption } from "./cached.js"
-import { cachedResolver as untyped } from "./internal/memoized/liftResolver.js"
+import { cachedResolver as untyped } from "./internal/memoized/lifting/liftResolver.js"
 
 /**
  * The options of `cachedResolver`: those of `cachedMany`, without `missing`, because a resolver answers each request. A request is

@@ -12,7 +12,7 @@ import {
 } from "effect-cached"
 import type * as Dashboard from "effect-cached/Dashboard"
 import { engine } from "../../src/internal/memoized/engine.js"
-import { RecentTimes } from "../../src/internal/runtime/RecentTimes.js"
+import { RecentTimes } from "../../src/internal/telemetry/RecentTimes.js"
 import { eventually } from "../suites/cached/ground.js"
 import { asyncStore } from "../support/asyncStore.js"
 import { memoryStore } from "../support/backend.js"

@@ -1,9 +1,9 @@
 /** Every metric that the library can register, with its kind and its labels, as Effect's registry has them. */
 import { Effect, Metric, MetricState } from "effect"
-import { LayerCounters } from "../../src/internal/runtime/counters.js"
 import { withFiber } from "../../src/internal/runtime/fiber.js"
-import { breakerGauge, evictedFrom } from "../../src/internal/runtime/metrics.js"
-import { Warnings } from "../../src/internal/runtime/warnings.js"
+import { LayerCounters } from "../../src/internal/telemetry/counters.js"
+import { breakerGauge, evictedFrom } from "../../src/internal/telemetry/metrics.js"
+import { Warnings } from "../../src/internal/telemetry/warnings.js"
 
 export interface Registered {
   readonly kind: "counter" | "gauge" | "histogram"

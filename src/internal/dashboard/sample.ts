@@ -1,7 +1,7 @@
 /** What the page shows, at one moment. Each table is bounded: what is left out is counted. */
 import type { CacheBackendService } from "../../CacheBackend.js"
 import { engine } from "../memoized/engine.js"
-import type { Counters, Counts } from "../runtime/counters.js"
+import type { Counters, Counts } from "../telemetry/counters.js"
 import { type Entries, escapedName, type Facts } from "./facts.js"
 
 const mostFunctions = 100

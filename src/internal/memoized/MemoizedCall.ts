@@ -4,8 +4,8 @@ import type { CacheBackend } from "../../CacheBackend.js"
 import type { CachedFunctionOf } from "../../CachedFunction.js"
 import { CacheError } from "../../CacheError.js"
 import { currentFiber, withFiber } from "../runtime/fiber.js"
+import type { Arguments } from "./arguments/Parameters.js"
 import type { MemoizedFunction } from "./MemoizedFunction.js"
-import type { Arguments } from "./Parameters.js"
 
 /** An iterator that ends at once with a value: `yield*` returns it without a step of the runtime. */
 class Answer<A> implements Effect.EffectGenerator<Effect.Effect<A>> {

@@ -9,13 +9,13 @@ import type { ManyKeys } from "../readThrough/many/ManyKeys.js"
 import { type Found, unanswered } from "../readThrough/many/ManyReads.js"
 import { type CallingFiber, debugIsOn } from "../runtime/fiber.js"
 import { absent } from "../values/absent.js"
+import { Parameters } from "./arguments/Parameters.js"
 import { CacheSource } from "./CacheSource.js"
 import type { FunctionText } from "./Definitions.js"
-import { callPrinter, pickedPrinter } from "./keyOption.js"
+import { callPrinter, pickedPrinter } from "./lifting/keyOption.js"
+import { defineMany, type ManyDefinition, type ManyOptions } from "./lifting/manyOptions.js"
 import { localValues } from "./localHits.js"
 import { type Binding, MemoizedFunction, Request } from "./MemoizedFunction.js"
-import { defineMany, type ManyDefinition, type ManyOptions } from "./manyOptions.js"
-import { Parameters } from "./Parameters.js"
 
 /**
  * So many keys of a call are leased, loaded and stored at once, and then the next ones. With all of 10,000 the leases of the first would

@@ -5,8 +5,8 @@ import type { Flights } from "../readThrough/flights/Flights.js"
 import type { Invalidation } from "../readThrough/invalidations/Invalidation.js"
 import type { ManyLookups } from "../readThrough/many/ManyReads.js"
 import type { Lookups } from "../readThrough/request.js"
-import type { LayerCounters } from "../runtime/counters.js"
-import type { Warnings } from "../runtime/warnings.js"
+import type { LayerCounters } from "../telemetry/counters.js"
+import type { Warnings } from "../telemetry/warnings.js"
 import type { Definitions } from "./Definitions.js"
 
 export const engine: unique symbol = Symbol.for("effect-cached/engine")

@@ -7,7 +7,7 @@ import { type CallingFiber, nowMillis } from "../runtime/fiber.js"
 import type { LocalEntry, LocalPart } from "../stores/Store.js"
 import { absent } from "../values/absent.js"
 import { KeptFailure } from "../values/failure.js"
-import type { ArgumentMemory } from "./ArgumentMemory.js"
+import type { ArgumentMemory } from "./arguments/ArgumentMemory.js"
 
 /** What a hit needs beside the remembered entry. */
 export interface LocalHits {

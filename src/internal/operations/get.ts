@@ -9,8 +9,8 @@ import { noVersions } from "../entries/groupVersions.js"
 import { type Name, withContext } from "../entries/keyspace.js"
 import type { ValueCodec } from "../entries/ValueCodec.js"
 import { debugIsOn, now, withFiber } from "../runtime/fiber.js"
-import { logAction } from "../runtime/logs.js"
 import type { Found } from "../stores/Store.js"
+import { logAction } from "../telemetry/logs.js"
 import type { Access } from "./access.js"
 
 type Hit = Option.Option<unknown>

@@ -4,9 +4,9 @@ import type { CacheError } from "../../CacheError.js"
 import type { Entry } from "../../CacheStore.js"
 import { lifespan, valueEntry } from "../entries/entryState.js"
 import type { AnySchema } from "../entries/ValueCodec.js"
-import type { Shown } from "../runtime/counters.js"
 import { type CallingFiber, debugIsOn, nowMillis } from "../runtime/fiber.js"
-import { logAction } from "../runtime/logs.js"
+import type { Shown } from "../telemetry/counters.js"
+import { logAction } from "../telemetry/logs.js"
 import type { Access, Times } from "./access.js"
 
 /** The entry of a value without a schema. */

@@ -9,7 +9,7 @@ import type { Snapshot } from "../entries/EntryReader.js"
 import { lifespan, tombstone } from "../entries/entryState.js"
 import type { Name } from "../entries/keyspace.js"
 import { overwrite } from "../entries/overwrite.js"
-import { logAction } from "../runtime/logs.js"
+import { logAction } from "../telemetry/logs.js"
 import type { Access, FreshEntry } from "./access.js"
 
 const refused = (reason: "NotNumeric" | "InvalidOption", description: string) =>

@@ -1,9 +1,9 @@
 /** Logs a failed store operation, or a value that is not stored, and counts it where the call goes on without the store. */
 import { Cause, Effect, Option } from "effect"
 import type { CacheError } from "../../CacheError.js"
-import type { Counters } from "../runtime/counters.js"
 import { type CallingFiber, debugIsOn, withFiber } from "../runtime/fiber.js"
-import type { Warnings } from "../runtime/warnings.js"
+import type { Counters } from "../telemetry/counters.js"
+import type { Warnings } from "../telemetry/warnings.js"
 import { withoutMessage } from "../values/withoutMessage.js"
 import { isSkipped } from "./outage.js"
 

@@ -3,9 +3,9 @@ import type { Effect, Either, Option } from "effect"
 import type { CacheError, NoCachedValue } from "../../CacheError.js"
 import type { ValueCodec } from "../entries/ValueCodec.js"
 import type { AsyncContext } from "../runtime/asyncContext.js"
-import type { Counters } from "../runtime/counters.js"
 import type { CallingFiber } from "../runtime/fiber.js"
-import type { Warnings } from "../runtime/warnings.js"
+import type { Counters } from "../telemetry/counters.js"
+import type { Warnings } from "../telemetry/warnings.js"
 
 /** How a computed value is kept: `MemoOptions`, checked, with durations in milliseconds. */
 export interface Policy<A> {

@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import type { CacheError } from "../../CacheError.js"
 import { type CallingFiber, hasTracer, withFiber } from "../runtime/fiber.js"
-import { storeSpanOn } from "../runtime/spans.js"
+import { storeSpanOn } from "../telemetry/spans.js"
 import type { Fused, Store } from "./Store.js"
 
 /** For a driver without callbacks. */

@@ -1,7 +1,7 @@
 /** A caller who shares nothing: inside a transaction, without a cache, and after the end of the layer. */
 import { Effect, Exit } from "effect"
 import { nowMillis, withFiber } from "../../runtime/fiber.js"
-import { computeSpan } from "../../runtime/spans.js"
+import { computeSpan } from "../../telemetry/spans.js"
 import { cycleOfStart } from "../flights/cycles.js"
 import { currentFlight } from "../flights/Flight.js"
 import type { Flights } from "../flights/Flights.js"

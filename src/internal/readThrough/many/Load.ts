@@ -4,7 +4,7 @@
  */
 import { Effect, Exit, Fiber } from "effect"
 import { inAsyncContext } from "../../runtime/asyncContext.js"
-import { loadSpan } from "../../runtime/spans.js"
+import { loadSpan } from "../../telemetry/spans.js"
 import { currentFlight } from "../flights/Flight.js"
 import type { Flights } from "../flights/Flights.js"
 import { LoadFlight } from "../flights/LoadFlight.js"

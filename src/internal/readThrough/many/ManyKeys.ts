@@ -6,8 +6,8 @@ import { versionIn } from "../../entries/groupVersions.js"
 import type { Name } from "../../entries/keyspace.js"
 import { SharedVersions } from "../../entries/livingVersions.js"
 import type { ValueCodec } from "../../entries/ValueCodec.js"
-import type { Counters } from "../../runtime/counters.js"
 import type { Found } from "../../stores/Store.js"
+import type { Counters } from "../../telemetry/counters.js"
 
 /** Each key once. Its place is its index in `names`. */
 export interface ManyKeys<A, Request> {

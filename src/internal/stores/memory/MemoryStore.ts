@@ -10,7 +10,7 @@ import { type Entry, expiresAt, type RejectedItem, type StoredEntry, type Token 
 import { isGroupKey } from "../../keys/finishKey.js"
 import { backgroundSleep, eventLoopTurn } from "../../runtime/eventLoop.js"
 import { nowMillis } from "../../runtime/fiber.js"
-import { evictedFrom } from "../../runtime/metrics.js"
+import { evictedFrom } from "../../telemetry/metrics.js"
 import { withoutMessage } from "../../values/withoutMessage.js"
 import type { Store } from "../Store.js"
 import { bytesOf, entryBytes } from "./entrySize.js"

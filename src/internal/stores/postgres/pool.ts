@@ -3,7 +3,7 @@ import { connect } from "node:net"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import { Effect } from "effect"
 import type { CacheError } from "../../../CacheError.js"
-import type { Warnings } from "../../runtime/warnings.js"
+import type { Warnings } from "../../telemetry/warnings.js"
 import { noFreeConnection, timedOut } from "../sql/errors.js"
 import { wallClock } from "../sql/wallClock.js"
 

@@ -6,7 +6,7 @@ import { Duration, Effect, Random, type Scope } from "effect"
 import type { CacheError } from "../../../CacheError.js"
 import type { StoreSize } from "../../../CacheStore.js"
 import { withoutStoredKeys } from "../../keys/redact.js"
-import { Warnings } from "../../runtime/warnings.js"
+import { Warnings } from "../../telemetry/warnings.js"
 import { wallClock } from "./wallClock.js"
 
 export interface PurgeScheduleOptions {

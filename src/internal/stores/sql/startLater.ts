@@ -3,7 +3,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Exit, Scope } from "effect"
 import { CacheError } from "../../../CacheError.js"
 import { backgroundSleep } from "../../runtime/eventLoop.js"
-import type { Warnings } from "../../runtime/warnings.js"
+import type { Warnings } from "../../telemetry/warnings.js"
 import type { FusedByteStore } from "../Store.js"
 import { fromSqlError } from "./errors.js"
 

@@ -4,7 +4,7 @@
  */
 import { type Duration, Effect, Metric, Option, type Scope } from "effect"
 import type { CacheError } from "../../../CacheError.js"
-import { evictedFrom } from "../../runtime/metrics.js"
+import { evictedFrom } from "../../telemetry/metrics.js"
 import { shortLived } from "../sql/leases.js"
 import { type Purge, schedulePurge } from "../sql/purgeSchedule.js"
 import type { SqliteStatements } from "./statements.js"

@@ -1,7 +1,7 @@
 /** The copies in this process's memory: an LRU of entries with a fresh value and without a lease. */
 import { LRUCache } from "lru-cache"
 import type { Entry, Token } from "../../../CacheStore.js"
-import { evictedFrom } from "../../runtime/metrics.js"
+import { evictedFrom } from "../../telemetry/metrics.js"
 import { NearEntry } from "./NearEntry.js"
 import type { TierToken } from "./TierToken.js"
 

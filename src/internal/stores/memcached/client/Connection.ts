@@ -9,8 +9,8 @@
  */
 import { Effect } from "effect"
 import { PartialOutage } from "../../../outages/outage.js"
-import { breakerGauge } from "../../../runtime/metrics.js"
 import { Watchdog } from "../../../runtime/Watchdog.js"
+import { breakerGauge } from "../../../telemetry/metrics.js"
 import type { Command, Listener } from "../commands/Command.js"
 import { GenerationCommand } from "../commands/GenerationCommand.js"
 import { Closed, hasNoCas, Problem, problemOf, withoutCas } from "../commands/Problem.js"

@@ -1,13 +1,13 @@
 /** Checks the options of `cachedMany`. */
 import { Either } from "effect"
-import type { CachedOptions } from "../../CachedFunction.js"
-import type { CachedManyOptions } from "../../CachedManyFunction.js"
-import type { CacheError } from "../../CacheError.js"
-import { withAbsent } from "../entries/absent.js"
-import { durationMillis, positiveInteger } from "../options.js"
-import { type Definition, define } from "../readThrough/memoOptions.js"
-import { absent } from "../values/absent.js"
-import type { Arguments } from "./Parameters.js"
+import type { CachedOptions } from "../../../CachedFunction.js"
+import type { CachedManyOptions } from "../../../CachedManyFunction.js"
+import type { CacheError } from "../../../CacheError.js"
+import { withAbsent } from "../../entries/absent.js"
+import { durationMillis, positiveInteger } from "../../options.js"
+import { type Definition, define } from "../../readThrough/memoOptions.js"
+import { absent } from "../../values/absent.js"
+import type { Arguments } from "../arguments/Parameters.js"
 
 /** The key is the only argument of the callbacks. */
 export type ManyOptions = CachedOptions<unknown, Arguments> &

@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import ts from "typescript"
-import { countParameters } from "../../src/internal/memoized/countParameters.js"
+import { countParameters } from "../../../src/internal/memoized/arguments/countParameters.js"
 
 type AnyFunction = (this: unknown, ...args: ReadonlyArray<unknown>) => unknown
 

@@ -4,8 +4,8 @@
  */
 import { Effect, FiberRef, GlobalValue, type Metric } from "effect"
 import { CacheEvent } from "../../CacheEvent.js"
+import { type CallingFiber, hasTracer, withFiber } from "../runtime/fiber.js"
 import { Events } from "./Events.js"
-import { type CallingFiber, hasTracer, withFiber } from "./fiber.js"
 import { computeHistogram, eventCounter } from "./metrics.js"
 import { RecentTimes } from "./RecentTimes.js"
 import { markHit } from "./spans.js"

@@ -1,13 +1,13 @@
 /** Makes memoized functions, methods and effects. */
 import { Effect, Effectable } from "effect"
-import type { CacheBackend, CacheBackendService } from "../../CacheBackend.js"
-import type { CachedEffectOf, CachedOptions } from "../../CachedFunction.js"
-import type { CacheError } from "../../CacheError.js"
-import { CacheSource, type CacheTag } from "./CacheSource.js"
+import type { CacheBackend, CacheBackendService } from "../../../CacheBackend.js"
+import type { CachedEffectOf, CachedOptions } from "../../../CachedFunction.js"
+import type { CacheError } from "../../../CacheError.js"
+import { type Arguments, Parameters } from "../arguments/Parameters.js"
+import { CacheSource, type CacheTag } from "../CacheSource.js"
+import { asFunction, bound, keyOrThrow, type Memoized, MemoizedCall } from "../MemoizedCall.js"
+import { MemoizedFunction } from "../MemoizedFunction.js"
 import { callPrinter, pickedPrinter, printEffect } from "./keyOption.js"
-import { asFunction, bound, keyOrThrow, type Memoized, MemoizedCall } from "./MemoizedCall.js"
-import { MemoizedFunction } from "./MemoizedFunction.js"
-import { type Arguments, Parameters } from "./Parameters.js"
 
 type AnyMethod = (this: unknown, ...args: Arguments) => Effect.Effect<unknown, unknown, unknown>
 

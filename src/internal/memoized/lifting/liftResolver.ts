@@ -1,9 +1,9 @@
 /** Makes memoized resolvers of requests. */
 import { Effect, PrimaryKey, Request, RequestResolver } from "effect"
-import { CacheBackend, type CacheBackendService } from "../../CacheBackend.js"
-import { withFiber, withService } from "../runtime/fiber.js"
-import type { CacheTag } from "./CacheSource.js"
-import { MemoizedMany } from "./MemoizedMany.js"
+import { CacheBackend, type CacheBackendService } from "../../../CacheBackend.js"
+import { withFiber, withService } from "../../runtime/fiber.js"
+import type { CacheTag } from "../CacheSource.js"
+import { MemoizedMany } from "../MemoizedMany.js"
 import type { ManyOptions } from "./manyOptions.js"
 
 type AnyRequest = Request.Request<unknown, unknown>

@@ -3,9 +3,9 @@
  * module: they have the same parameters and one more, the cache.
  */
 import type { Effect, Schema } from "effect"
-import type { CachedEffectOf, CachedFunctionOf, CachedOptions } from "../../CachedFunction.js"
-import type { CachedManyFunctionOf, CachedManyOptions } from "../../CachedManyFunction.js"
-import type { Unscoped } from "../../CacheOptions.js"
+import type { CachedEffectOf, CachedFunctionOf, CachedOptions } from "../../../CachedFunction.js"
+import type { CachedManyFunctionOf, CachedManyOptions } from "../../../CachedManyFunction.js"
+import type { Unscoped } from "../../../CacheOptions.js"
 
 /** `T` itself, but nothing is inferred from it. With `NoInfer` a callback could not take fewer parameters than the function. */
 export type Settled<T extends ReadonlyArray<unknown>> = [T][T extends unknown ? 0 : never]

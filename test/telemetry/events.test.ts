@@ -26,8 +26,8 @@ import {
   StoreBackend,
   TieredBackend
 } from "effect-cached"
-import { mostWaiting } from "../../src/internal/runtime/Events.js"
 import * as MemoryStore from "../../src/internal/stores/memory/MemoryStore.js"
+import { mostWaiting } from "../../src/internal/telemetry/Events.js"
 import { eventually } from "../suites/cached/ground.js"
 import { asyncStore } from "../support/asyncStore.js"
 import { memoryStore } from "../support/backend.js"

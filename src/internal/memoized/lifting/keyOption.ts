@@ -1,7 +1,7 @@
 /** The option `key`: a name, or a name and the first parts of the key. */
-import type { CachedOptions } from "../../CachedFunction.js"
-import type { CacheError } from "../../CacheError.js"
-import { escapeName, printEscapedCall, printPicked } from "../keys/printKey.js"
+import type { CachedOptions } from "../../../CachedFunction.js"
+import type { CacheError } from "../../../CacheError.js"
+import { escapeName, printEscapedCall, printPicked } from "../../keys/printKey.js"
 
 type KeyOption = CachedOptions<unknown>["key"]
 

@@ -1,6 +1,6 @@
 /** Debug logs of what the cache does. */
 import { Effect } from "effect"
-import { debugIsOn, withFiber } from "./fiber.js"
+import { debugIsOn, withFiber } from "../runtime/fiber.js"
 
 export const logAction = (
   action: "HIT" | "MISS" | "STALE" | "SET" | "DELETE" | "DISCARD",

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Logger, TestClock } from "effect"
-import { Warnings } from "../../src/internal/runtime/warnings.js"
+import { Warnings } from "../../src/internal/telemetry/warnings.js"
 
 const collecting = (lines: Array<string>) =>
   Logger.replace(

@@ -1,11 +1,11 @@
 /** Makes memoized functions of many keys, in whatever cache. */
 import { Effect } from "effect"
-import { CacheBackend, type CacheBackendService } from "../../CacheBackend.js"
-import type { CachedManyFunctionOf } from "../../CachedManyFunction.js"
-import { type CallingFiber, withService } from "../runtime/fiber.js"
-import type { CacheTag } from "./CacheSource.js"
-import { keyOrThrow } from "./MemoizedCall.js"
-import { MemoizedMany } from "./MemoizedMany.js"
+import { CacheBackend, type CacheBackendService } from "../../../CacheBackend.js"
+import type { CachedManyFunctionOf } from "../../../CachedManyFunction.js"
+import { type CallingFiber, withService } from "../../runtime/fiber.js"
+import type { CacheTag } from "../CacheSource.js"
+import { keyOrThrow } from "../MemoizedCall.js"
+import { MemoizedMany } from "../MemoizedMany.js"
 import type { ManyOptions } from "./manyOptions.js"
 
 type Load = (keys: ReadonlyArray<unknown>) => Effect.Effect<Iterable<readonly [unknown, unknown]>, unknown, unknown>

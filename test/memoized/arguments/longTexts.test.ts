@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { expect, it } from "@effect/vitest"
-import { sized } from "../support/size.js"
+import { sized } from "../../support/size.js"
 
 const script = fileURLToPath(new URL("longTexts.ts", import.meta.url))
 

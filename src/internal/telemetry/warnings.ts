@@ -3,7 +3,7 @@
  * log a thousand lines. The next line of that kind says how many were left out.
  */
 import { Duration, Effect } from "effect"
-import { nowMillis, withFiber } from "./fiber.js"
+import { nowMillis, withFiber } from "../runtime/fiber.js"
 
 const quiet = Duration.toMillis("1 minute")
 /** Kinds may hold the name of a function, and a program may make functions without end. */

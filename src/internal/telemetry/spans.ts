@@ -1,6 +1,6 @@
 /** Spans around store operations and computations. */
 import { Effect, type Tracer } from "effect"
-import { type CallingFiber, hasTracer, withFiber } from "./fiber.js"
+import { type CallingFiber, hasTracer, withFiber } from "../runtime/fiber.js"
 
 const inSpan = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
