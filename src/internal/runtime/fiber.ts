@@ -1,5 +1,16 @@
 /** The fiber that runs now, and what it carries: services, time, log level. Read synchronously. */
-import { Clock, type Context, DefaultServices, Effect, Fiber, FiberRef, LogLevel, Option, Tracer } from "effect"
+import {
+  Clock,
+  type Context,
+  DefaultServices,
+  Effect,
+  Fiber,
+  FiberRef,
+  LogLevel,
+  type MetricLabel,
+  Option,
+  Tracer
+} from "effect"
 
 /** The fiber of the caller. Its services can be read without an operation of the runtime. */
 export type CallingFiber = Fiber.RuntimeFiber<unknown, unknown>
@@ -44,6 +55,10 @@ export const now: Effect.Effect<number> = withFiber((fiber) => Effect.succeed(no
 /** Whether the fiber's log level lets debug logs through. */
 export const debugIsOn = (fiber: CallingFiber): boolean =>
   fiber.getFiberRef(FiberRef.currentMinimumLogLevel).ordinal <= LogLevel.Debug.ordinal
+
+/** The labels that the program gives to all metrics of the fiber (`Effect.tagMetrics`). */
+export const metricLabels = (fiber: CallingFiber): ReadonlyArray<MetricLabel.MetricLabel> =>
+  fiber.getFiberRef(FiberRef.currentMetricLabels)
 
 // Effect's default tracer exports no spans, and making a span costs as much as a fast store's answer.
 const defaultTracer = DefaultServices.liveServices.unsafeMap.get(Tracer.Tracer.key)

@@ -2,9 +2,9 @@
  * Counts what the cache does: for `stats` in plain numbers of the layer, for dashboards in Effect metrics (`metrics.ts`), and tells it
  * to those who listen (`Events.ts`). All of it synchronously, because an operation of the runtime would cost more than a memory hit.
  */
-import { Effect, FiberRef, GlobalValue, type Metric } from "effect"
+import { Effect, GlobalValue, type Metric } from "effect"
 import { CacheEvent } from "../../CacheEvent.js"
-import { type CallingFiber, hasTracer, withFiber } from "../runtime/fiber.js"
+import { type CallingFiber, hasTracer, metricLabels, withFiber } from "../runtime/fiber.js"
 import { Events } from "./Events.js"
 import { computeHistogram, eventCounter } from "./metrics.js"
 import { RecentTimes } from "./RecentTimes.js"
@@ -141,7 +141,7 @@ export class Counters {
       const hit = answers[event]
       if (hit !== undefined) markHit(fiber, hit)
     }
-    this.metrics[event].unsafeUpdate(times, fiber.getFiberRef(FiberRef.currentMetricLabels))
+    this.metrics[event].unsafeUpdate(times, metricLabels(fiber))
   }
 
   count(event: Told, of: Shown): Effect.Effect<void> {
@@ -155,7 +155,7 @@ export class Counters {
     this.add(fiber, "computed")
     if (this.events.isListened) this.events.tell(CacheEvent.Computed({ key: printed, millis }))
     this.times.add(millis)
-    this.computeTime.unsafeUpdate(millis / 1_000, fiber.getFiberRef(FiberRef.currentMetricLabels))
+    this.computeTime.unsafeUpdate(millis / 1_000, metricLabels(fiber))
   }
 }
 
