@@ -11,9 +11,13 @@ const tokenLength = 12
 /** The scripts compare so many bytes, and never read the record. */
 export const headerLength = generationLength + tokenLength
 
-/** The header of the item that was read. A class, so that no token of another store is taken for one. */
+/** Names the item that was read. A class, so that no token of another store is taken for one. */
 export class RedisToken {
-  constructor(readonly header: Buffer) {}
+  constructor(private readonly item: Buffer) {}
+
+  get header(): Buffer {
+    return this.item.subarray(0, headerLength)
+  }
 }
 
 export const sameToken = (one: unknown, other: unknown): boolean =>
@@ -45,7 +49,7 @@ export const storedBytes = (generation: unknown, item: unknown): StoredBytes | u
   if (!Buffer.isBuffer(generation) || !Buffer.isBuffer(item)) return undefined
   if (generation.length !== generationLength || item.length < headerLength) return undefined
   if (generation.compare(item, 0, generationLength) !== 0) return undefined
-  return { token: new RedisToken(item.subarray(0, headerLength)), bytes: item.subarray(headerLength) }
+  return { token: new RedisToken(item), bytes: item.subarray(headerLength) }
 }
 
 export const tokenOf = (generation: unknown, token: Buffer): RedisToken | undefined =>
