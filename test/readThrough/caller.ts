@@ -24,6 +24,8 @@ export interface Report {
   readonly told: string
   readonly took: number
   readonly computed: number
+  /** When the last own computation began and ended, in milliseconds of the machine's clock. */
+  readonly computing: readonly [number, number]
 }
 
 export const backendAt = (place: Place): Layer.Layer<CacheBackend, unknown> =>
@@ -37,6 +39,8 @@ const program = ({ computing, ending, maxLease }: Task) =>
   Effect.gen(function* () {
     const cache = yield* CacheBackend
     let computed = 0
+    let began = 0
+    let ended = 0
     const results: Record<Task["ending"], Effect.Effect<unknown, unknown>> = {
       None: Effect.succeed(Option.none()),
       error: Effect.fail("down"),
@@ -49,7 +53,13 @@ const program = ({ computing, ending, maxLease }: Task) =>
     const call = cached(
       Effect.suspend(() => {
         computed++
-        return Effect.delay(results[ending], computing)
+        began = Date.now()
+        return Effect.ensuring(
+          Effect.delay(results[ending], computing),
+          Effect.sync(() => {
+            ended = Date.now()
+          })
+        )
       }),
       ending === "hangs in the background"
         ? { key: "value", ttl: "100 millis", stale: "1 hour", lease: "1 second", maxLease, revalidate: "background" }
@@ -65,8 +75,13 @@ const program = ({ computing, ending, maxLease }: Task) =>
     )
     process.stdout.write("ready\n")
     while (!(yield* cache.has("start"))) yield* Effect.sleep(5)
-    const began = performance.now()
-    const report: Report = { told: yield* toldAtLast, took: performance.now() - began, computed }
+    const asked = performance.now()
+    const report: Report = {
+      told: yield* toldAtLast,
+      took: performance.now() - asked,
+      computed,
+      computing: [began, ended]
+    }
     process.stdout.write(`${JSON.stringify(report)}\n`)
   })
 
