@@ -29,11 +29,10 @@ const outlives = "nothing outlives its invalidation"
 export const mutations: ReadonlyArray<Mutation> = [
   {
     name: "a result is stored without compare-and-set",
-    file: "internal/readThrough/leases/Leases.ts",
-    original:
-      "return Effect.map(overwrite(this.reader.store, request.key, own.token, entry, own.entry), (replaced) => {",
+    file: "internal/readThrough/leases/LeaseWrites.ts",
+    original: "return Effect.map(overwrite(this.store, request.key, own.token, entry, own.entry), (replaced) => {",
     broken:
-      "return Effect.map(withFiber((fiber) => this.reader.store.write(fiber, [{ key: request.key, entry }], () => Effect.succeed(Option.some(own.token)), Effect.fail)), (replaced) => {",
+      "return Effect.map(Effect.withFiberRuntime((fiber) => this.store.write(fiber, [{ key: request.key, entry }], () => Effect.succeed(Option.some(own.token)), Effect.fail)), (replaced) => {",
     promise: outlives
   },
   {
@@ -48,10 +47,10 @@ export const mutations: ReadonlyArray<Mutation> = [
   },
   {
     name: "group versions are captured after computing",
-    file: "internal/readThrough/leases/Leases.ts",
+    file: "internal/readThrough/leases/LeaseEnds.ts",
     original: "return Effect.flatMap(Effect.zip(encoding, jitterOf(policy)), ([payload, random]) => {",
     broken:
-      "return Effect.flatMap(Effect.zipLeft(Effect.zip(encoding, jitterOf(policy)), Effect.map(this.reader.capture(request.groups, lifeFor(60_000)), (groups) => { own.entry = { ...own.entry, groups } })), ([payload, random]) => {",
+      'return Effect.flatMap(Effect.zipLeft(Effect.zip(encoding, jitterOf(policy)), Effect.map(Effect.flatMap(Effect.promise(() => import("../../entries/EntryReader.js")), ({ EntryReader }) => new EntryReader(this.writes.store).capture(request.groups, lifeFor(60_000))), (groups) => { own.entry = { ...own.entry, groups } })), ([payload, random]) => {',
     promise: outlives
   },
   {
@@ -85,7 +84,7 @@ const brokenWorker = (mutation: Mutation) =>
     return yield* bundle(workerEntry, directory)
   })
 
-const rounds = 5
+const rounds = 10
 const maxStaleness = 250
 
 /** Runs until the checker goes red. */

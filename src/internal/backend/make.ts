@@ -26,7 +26,9 @@ import { Computation } from "../readThrough/computations/Computation.js"
 import { SingleFlight } from "../readThrough/computations/SingleFlight.js"
 import { Flights } from "../readThrough/flights/Flights.js"
 import { Invalidation } from "../readThrough/invalidations/Invalidation.js"
+import { LeaseEnds } from "../readThrough/leases/LeaseEnds.js"
 import { Leases } from "../readThrough/leases/Leases.js"
+import { LeaseWrites } from "../readThrough/leases/LeaseWrites.js"
 import { ManyReads, uncachedMany } from "../readThrough/many/ManyReads.js"
 import { ReadThrough } from "../readThrough/ReadThrough.js"
 import { Uncached } from "../readThrough/Uncached.js"
@@ -73,7 +75,13 @@ export const make = (
     const reader = new EntryReader(store)
     const flights = new Flights()
     const invalidation = new Invalidation(reader, flights, warnings, events)
-    const computation = new Computation(new Leases(reader, flights), flights, invalidation)
+    const leaseWrites = new LeaseWrites(store)
+    const computation = new Computation(
+      new Leases(reader, leaseWrites),
+      new LeaseEnds(leaseWrites, flights),
+      flights,
+      invalidation
+    )
     const alone = new Alone(flights)
     const singleFlight = new SingleFlight(computation, flights, alone, store.location === "process")
     // The flights give their leases back before the store refuses everything.

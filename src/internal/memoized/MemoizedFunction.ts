@@ -2,126 +2,26 @@
  * A memoized function. Each of its calls finds its cache in its fiber, or it has one of its own. A local hit is the hot path of the library: it looks up
  * a remembered entry, compares times and counts.
  */
-import { Effect, Either, type Option } from "effect"
+import { Effect, Either } from "effect"
 import type { CacheBackend, CacheBackendService } from "../../CacheBackend.js"
 import type { CachedOptions } from "../../CachedFunction.js"
 import { CacheError, type NoCachedValue } from "../../CacheError.js"
 import type { CachedValue } from "../../CacheStore.js"
 import { type Name, withContext } from "../entries/keyspace.js"
-import { failureCodecFor, type ValueCodec } from "../entries/ValueCodec.js"
-import type { LoadedRequest } from "../readThrough/many/Loader.js"
-import type { Member } from "../readThrough/many/Member.js"
-import { type Definition, define, policyOf } from "../readThrough/memoOptions.js"
-import type { Policy, Previous } from "../readThrough/request.js"
-import type { AsyncContext } from "../runtime/asyncContext.js"
+import { type Definition, define } from "../readThrough/memoOptions.js"
 import { type CallingFiber, debugIsOn, nowMillis } from "../runtime/fiber.js"
 import type { LocalEntry, LocalPart } from "../stores/Store.js"
-import type { Counters } from "../telemetry/counters.js"
-import type { Events } from "../telemetry/Events.js"
-import type { Warnings } from "../telemetry/warnings.js"
-import { ArgumentMemory, withOwnMemory } from "./arguments/ArgumentMemory.js"
+import { withOwnMemory } from "./arguments/ArgumentMemory.js"
 import type { Arguments, Parameters } from "./arguments/Parameters.js"
+import { type Binding, bind, groupsOf } from "./Binding.js"
 import type { CacheSource } from "./CacheSource.js"
-import type { FunctionText } from "./Definitions.js"
-import { type Engine, engine } from "./engine.js"
+import type { Engine } from "./engine.js"
 import { nameIn } from "./lifting/keyOption.js"
-import { type LocalHits, localValue } from "./localHits.js"
-
-/** The function or the effect that is memoized, as its `MemoizedFunction` sees it. */
-export interface Memoizable<A, E, R> {
-  readonly parameters: Parameters
-  /** The name and the text of the function. Two effects can't be told apart by their texts. */
-  readonly definition: (() => FunctionText) | undefined
-  /** The key of a call with these arguments. */
-  readonly print: (args: Arguments) => string | CacheError
-  /** The key of a call, from what `keyArgs` returned. */
-  readonly printPicked: (picked: unknown) => string | CacheError
-  readonly compute: (receiver: unknown, args: Arguments) => Effect.Effect<A, E, R>
-}
-
-/** What a memoized function remembers of one backend. */
-export interface Binding<A, E> {
-  readonly backend: CacheBackendService
-  readonly definition: Definition<A, Arguments>
-  readonly engine: Engine
-  readonly counters: Counters
-  /** Those of local hits: a tier has its own. */
-  readonly hitCounters: Counters
-  readonly events: Events
-  readonly codec: ValueCodec<A>
-  /** `undefined` where errors are not kept. */
-  readonly failureCodec: ValueCodec<E> | undefined
-  readonly policy: Policy<A>
-  /** The finished keys of the groups; `undefined` if they depend on the arguments. */
-  readonly groups: ReadonlyArray<string> | CacheError | undefined
-  /** Set only for a local store with fixed groups and no early refresh: a hit then needs only the remembered entry. */
-  readonly localHits: LocalHits | undefined
-  /** The names of calls, where their entries can't be remembered. */
-  readonly names: ArgumentMemory<Name>
-}
-
-/** One call, its key and groups finished. */
-export class Request<A, E, R> implements LoadedRequest<A, E, R> {
-  readonly key: string
-  readonly policy: Policy<A>
-  readonly codec: ValueCodec<A>
-  readonly failureCodec: ValueCodec<E> | undefined
-  readonly counters: Counters
-  readonly warnings: Warnings
-  asyncContext: AsyncContext | undefined
-  previous: Previous<A> | undefined
-  companion: Member<A, E, R> | undefined
-
-  constructor(
-    private readonly memoized: MemoizedFunction<A, E, R>,
-    readonly binding: Binding<A, E>,
-    readonly name: Name,
-    readonly groups: ReadonlyArray<string>,
-    readonly receiver: unknown,
-    readonly args: Arguments
-  ) {
-    this.key = name.finished
-    this.policy = binding.policy
-    this.codec = binding.codec
-    this.failureCodec = binding.failureCodec
-    this.counters = binding.counters
-    this.warnings = binding.engine.warnings
-  }
-
-  get printed(): string {
-    return this.name.printed
-  }
-
-  get compute(): Effect.Effect<A, E, R> {
-    return this.companion?.compute ?? Effect.suspend(() => this.memoized.target.compute(this.receiver, this.args))
-  }
-
-  get refresh(): ((previous: A) => Effect.Effect<Option.Option<A>, E, R>) | undefined {
-    const { refresh } = this.binding.definition
-    return refresh === undefined
-      ? undefined
-      : // The errors and requirements of `refresh` are those of the function: `CachedOptions` says so.
-        (previous) =>
-          Effect.suspend(
-            () => refresh.call(this.receiver, previous, ...this.args) as Effect.Effect<Option.Option<A>, E, R>
-          )
-  }
-
-  hasOtherKeyNow(): boolean {
-    try {
-      const printed = this.memoized.printed(this.receiver, this.args)
-      return printed instanceof CacheError || this.binding.engine.keyspace.finish(printed) !== this.key
-    } catch {
-      // `keyArgs` throws now.
-      return true
-    }
-  }
-}
+import { localValue } from "./localHits.js"
+import { type Memoizable, Request } from "./Request.js"
 
 /** After so many local hits other fibers have their turn. Effect lets a fiber run about as many operations. */
 const hitsInARow = 1_024
-
-const rememberedNames = 10_000
 
 const keyIsEmpty = new CacheError({
   reason: "InvalidKey",
@@ -277,7 +177,7 @@ export class MemoizedFunction<A, E, R> {
   }
 
   groupsIn(binding: Binding<A, E>, receiver: unknown, args: Arguments): ReadonlyArray<string> | CacheError {
-    return binding.groups ?? this.groupsOf(binding.engine, binding.definition, receiver, args)
+    return binding.groups ?? groupsOf(binding.engine, binding.definition, receiver, args)
   }
 
   nameOf(binding: Binding<A, E>, receiver: unknown, args: Arguments): Name | CacheError {
@@ -298,61 +198,19 @@ export class MemoizedFunction<A, E, R> {
     let binding = this.bindings.get(backend)
     if (binding === undefined) {
       if (Either.isLeft(this.definition)) return this.definition.left
-      binding = this.bind(backend, this.definition.right)
+      const name = nameIn(this.options.key)
+      binding = bind<A, E>(backend, this.definition.right, name)
+      this.unsaid = this.sharedKey(binding.engine, name) ?? this.unsaid
       this.bindings.set(backend, binding)
     }
     this.latest = binding
     return binding
   }
 
-  private bind(backend: CacheBackendService, definition: Definition<A, Arguments>): Binding<A, E> {
-    const backendEngine = backend[engine]
-    const { local, payloads } = backendEngine.reader.store
-    this.unsaid = this.sharedKey(backendEngine) ?? this.unsaid
-    const groups =
-      typeof definition.groups === "function" ? undefined : this.groupsOf(backendEngine, definition, undefined, [])
-    const remembers =
-      local !== undefined &&
-      (payloads === "references" || local.near !== undefined) &&
-      definition.policy.earlyRefresh === 0 &&
-      Array.isArray(groups)
-    const counters = backendEngine.counters.of(nameIn(this.options.key))
-    return {
-      backend,
-      definition,
-      engine: backendEngine,
-      counters,
-      events: counters.events,
-      hitCounters: local?.near === undefined ? counters : counters.ofTier,
-      codec: definition.codec(payloads),
-      failureCodec:
-        definition.policy.failures === undefined
-          ? undefined
-          : // The schema is that of the function's errors: `CachedOptions` says so.
-            (failureCodecFor(payloads, definition.failureSchema) as ValueCodec<E>),
-      policy: policyOf(definition, backendEngine.defaultTtl),
-      groups,
-      localHits: remembers ? { local, groups, entries: new ArgumentMemory(local.capacity) } : undefined,
-      names: new ArgumentMemory(rememberedNames)
-    }
-  }
-
   /** A warning, if the layer serves another function under this key. */
-  private sharedKey({ definitions, warnings }: Engine): Effect.Effect<void> | undefined {
-    const name = nameIn(this.options.key)
+  private sharedKey({ definitions, warnings }: Engine, name: string): Effect.Effect<void> | undefined {
     const definition = this.target.definition?.()
     const warning = definition === undefined ? undefined : definitions.add(`${this.target.print([])}`, name, definition)
     return warning === undefined ? undefined : warnings.warn(`Shared key ${name}`, () => warning)
-  }
-
-  private groupsOf(
-    backendEngine: Engine,
-    definition: Definition<A, Arguments>,
-    receiver: unknown,
-    args: Arguments
-  ): ReadonlyArray<string> | CacheError {
-    const { groups } = definition
-    const names = typeof groups === "function" ? groups.call(receiver, ...args) : groups
-    return Either.merge(backendEngine.keyspace.groups("cached", names))
   }
 }

@@ -5,17 +5,18 @@ import { CacheError } from "../../CacheError.js"
 import { type Name, withContext } from "../entries/keyspace.js"
 import type { LoadMany } from "../readThrough/many/Load.js"
 import { type Answering, Loader } from "../readThrough/many/Loader.js"
-import type { ManyKeys } from "../readThrough/many/ManyKeys.js"
 import { type Found, unanswered } from "../readThrough/many/ManyReads.js"
 import { type CallingFiber, debugIsOn } from "../runtime/fiber.js"
 import { absent } from "../values/absent.js"
 import { Parameters } from "./arguments/Parameters.js"
+import { type AskedKeys, ask, byKey, type Keys, merged, type Requested, type Values } from "./askedKeys.js"
+import type { Binding } from "./Binding.js"
 import { CacheSource } from "./CacheSource.js"
 import type { FunctionText } from "./Definitions.js"
 import { callPrinter, pickedPrinter } from "./lifting/keyOption.js"
 import { defineMany, type ManyDefinition, type ManyOptions } from "./lifting/manyOptions.js"
 import { localValues } from "./localHits.js"
-import { type Binding, MemoizedFunction, Request } from "./MemoizedFunction.js"
+import { MemoizedFunction } from "./MemoizedFunction.js"
 
 /**
  * So many keys of a call are leased, loaded and stored at once, and then the next ones. With all of 10,000 the leases of the first would
@@ -23,8 +24,6 @@ import { type Binding, MemoizedFunction, Request } from "./MemoizedFunction.js"
  */
 const mostAtOnce = 1_000
 
-type Keys = ReadonlyArray<unknown>
-type Values = ReadonlyMap<unknown, unknown>
 const noValues: Values = new Map()
 type Computing = Effect.Effect<unknown, unknown, unknown>
 
@@ -32,36 +31,6 @@ type Computing = Effect.Effect<unknown, unknown, unknown>
 export type LoadByKey = (
   keys: Keys
 ) => Effect.Effect<Iterable<readonly [unknown, Effect.Effect<unknown, unknown>]>, unknown, unknown>
-
-type Requested = Request<unknown, unknown, unknown>
-
-/** What a call asks for. */
-interface Asked extends ManyKeys<unknown, Requested> {
-  readonly keys: Keys
-  readonly binding: Binding<unknown, unknown>
-  /** The place of each key: equal keys have the same. */
-  readonly places: ReadonlyArray<number>
-}
-
-/** The values by the caller's own keys, in their order. */
-const byKey = ({ keys, places }: Asked, values: ReadonlyArray<unknown>): Values => {
-  const map = new Map<unknown, unknown>()
-  for (let index = 0; index < keys.length; index++) {
-    const value = values[places[index] ?? -1]
-    if (value !== absent && value !== unanswered) map.set(keys[index], value)
-  }
-  return map
-}
-
-/** The same, of what was found in the memory of this process and of the rest. */
-const merged = (keys: Keys, local: Values, rest: Values): Values => {
-  const map = new Map<unknown, unknown>()
-  for (const key of keys) {
-    const from = local.has(key) ? local : rest
-    if (from.has(key)) map.set(key, from.get(key))
-  }
-  return map
-}
 
 const toOption = (value: unknown): Option.Option<unknown> => (value === absent ? Option.none() : Option.some(value))
 
@@ -176,7 +145,7 @@ export class MemoizedMany {
 
   requireCache(fiber: CallingFiber, backend: CacheBackendService, keys: Keys): Effect.Effect<Values, CacheError> {
     const binding = this.memoized.bindingTo(backend)
-    const asked = binding instanceof CacheError ? binding : this.ask(binding, keys)
+    const asked = binding instanceof CacheError ? binding : ask(this.memoized, binding, keys)
     if (asked instanceof CacheError) return Effect.fail(withContext("requireCache", asked))
     return Effect.mapBoth(asked.binding.engine.many.requireCache(fiber, asked), {
       onFailure: (error) => withContext("requireCache", error),
@@ -212,47 +181,10 @@ export class MemoizedMany {
   private asking<A>(
     binding: Binding<unknown, unknown>,
     keys: Keys,
-    use: (asked: Asked) => Effect.Effect<A, unknown, unknown>
+    use: (asked: AskedKeys) => Effect.Effect<A, unknown, unknown>
   ): Effect.Effect<A, unknown, unknown> {
-    const asked = this.ask(binding, keys)
+    const asked = ask(this.memoized, binding, keys)
     return asked instanceof CacheError ? Effect.die(withContext(this.operation, asked)) : use(asked)
-  }
-
-  private ask(binding: Binding<unknown, unknown>, keys: Keys): Asked | CacheError {
-    const { codec, counters, policy } = binding
-    const names: Array<Name> = []
-    const args: Array<ReadonlyArray<unknown>> = []
-    const groups: Array<ReadonlyArray<string>> = []
-    const places: Array<number> = []
-    const known = new Map<string, number>()
-    for (const key of keys) {
-      const call = [key]
-      const name = this.memoized.nameOf(binding, undefined, call)
-      if (name instanceof CacheError) return name
-      let place = known.get(name.finished)
-      if (place === undefined) {
-        const own = this.memoized.groupsIn(binding, undefined, call)
-        if (own instanceof CacheError) return own
-        place = names.push(name) - 1
-        known.set(name.finished, place)
-        args.push(call)
-        groups.push(own)
-      }
-      places.push(place)
-    }
-    return {
-      keys,
-      binding,
-      places,
-      names,
-      groups,
-      codec,
-      counters,
-      refreshesEarly: policy.earlyRefresh !== 0,
-      // The arrays have an element for each place.
-      requestAt: (place) =>
-        new Request(this.memoized, binding, names[place] as Name, groups[place] ?? [], undefined, args[place] ?? [])
-    }
   }
 
   /** The hits in the memory of this process. Where debug logs are on there are none: see `ReadThrough`. */
@@ -278,13 +210,13 @@ export class MemoizedMany {
     return found
   }
 
-  private answers(fiber: CallingFiber, asked: Asked): Effect.Effect<Values, unknown, unknown> {
+  private answers(fiber: CallingFiber, asked: AskedKeys): Effect.Effect<Values, unknown, unknown> {
     return Effect.flatMap(asked.binding.engine.many.lookup(fiber, asked), (found) => this.answerOthers(asked, found))
   }
 
   /** Runs what is no hit, and returns all values. */
   private answerOthers(
-    asked: Asked,
+    asked: AskedKeys,
     { others, values }: Found<unknown, Requested, Computing>
   ): Effect.Effect<Values, unknown, unknown> {
     if (others.length === 0) return Effect.succeed(byKey(asked, values))

@@ -10,7 +10,9 @@ import { computeSpan } from "../../telemetry/spans.js"
 import { type Flight, lost, type Outcome, runsWithoutLease } from "../flights/Flight.js"
 import type { Flights } from "../flights/Flights.js"
 import type { Invalidation } from "../invalidations/Invalidation.js"
-import type { Leases, OwnLease } from "../leases/Leases.js"
+import type { LeaseEnds } from "../leases/LeaseEnds.js"
+import type { Leases } from "../leases/Leases.js"
+import type { OwnLease } from "../leases/LeaseWrites.js"
 import type { MemoRequest } from "../request.js"
 
 /**
@@ -30,6 +32,7 @@ const renewalsPerLease = 3
 export class Computation {
   constructor(
     private readonly leases: Leases,
+    private readonly ends: LeaseEnds,
     private readonly flights: Flights,
     private readonly invalidation: Invalidation
   ) {}
@@ -83,7 +86,7 @@ export class Computation {
     lease: OwnLease | undefined
   ): Effect.Effect<Outcome<A, E>, never, R> {
     return withFiber((fiber) => {
-      if (flight.abandoned) return Effect.zipRight(this.leases.giveBack(request, lease), Effect.interrupt)
+      if (flight.abandoned) return Effect.zipRight(this.ends.giveBack(request, lease), Effect.interrupt)
       if (lease !== undefined) this.flights.beginsWithLease(flight)
       else if (flight.follows === undefined) this.flights.beginsWithoutLease(flight)
       const computing = Effect.interruptible(this.begin(request, flight))
@@ -132,7 +135,7 @@ export class Computation {
   ): Effect.Effect<Exit.Exit<A, E>, never, R> {
     return Effect.flatMap(forkInAsyncContext(request.asyncContext, computing), (child) =>
       Effect.onInterrupt(this.supervise(request, flight, child, lease, begun), () =>
-        Effect.zipRight(this.leases.giveBack(request, lease), Fiber.interrupt(child))
+        Effect.zipRight(this.ends.giveBack(request, lease), Fiber.interrupt(child))
       )
     )
   }
@@ -184,13 +187,13 @@ export class Computation {
     if (Exit.isFailure(exit) && (flight.abandoned || flight.isDeserted)) {
       // Another caller may succeed with services of its own: it need not wait until the lease has run out.
       if (flight.startedBy !== undefined) this.flights.callersRefresh(request.key)
-      return this.leases.giveBack(request, lease)
+      return this.ends.giveBack(request, lease)
     }
     if (request.hasOtherKeyNow()) return this.settleMisnamed(request, flight, lease)
     this.flights.layerRefreshes(request.key)
-    if (Exit.isFailure(exit)) return this.leases.afterFailure(request, flight, lease, exit.cause, computeMillis)
+    if (Exit.isFailure(exit)) return this.ends.afterFailure(request, flight, lease, exit.cause, computeMillis)
     const replaced =
-      lease === undefined ? Effect.succeed(false) : this.leases.publish(request, lease, exit.value, computeMillis)
+      lease === undefined ? Effect.succeed(false) : this.ends.publish(request, lease, exit.value, computeMillis)
     if (!flight.forced) return replaced
     // The old value must not outlive a forced recalculation, whoever has the lease or has written the value.
     return Effect.flatMap(replaced, (done) => (done ? Effect.void : this.invalidation.removeQuietly(request)))
@@ -210,7 +213,7 @@ export class Computation {
           `The arguments of ${request.printed} were changed while it was computed, so the value is not stored: ` +
           "pass a copy to the cached function, or change nothing that its key is made of"
       ),
-      flight.forced ? this.invalidation.removeQuietly(request) : this.leases.giveBack(request, lease)
+      flight.forced ? this.invalidation.removeQuietly(request) : this.ends.giveBack(request, lease)
     )
   }
 }

@@ -1,0 +1,84 @@
+/** The keys of one call of a memoized function of many keys: equal ones are asked for once. */
+import { CacheError } from "../../CacheError.js"
+import type { Name } from "../entries/keyspace.js"
+import type { ManyKeys } from "../readThrough/many/ManyKeys.js"
+import { unanswered } from "../readThrough/many/ManyReads.js"
+import { absent } from "../values/absent.js"
+import type { Binding } from "./Binding.js"
+import type { MemoizedFunction } from "./MemoizedFunction.js"
+import { Request } from "./Request.js"
+
+export type Keys = ReadonlyArray<unknown>
+export type Values = ReadonlyMap<unknown, unknown>
+
+export type Requested = Request<unknown, unknown, unknown>
+
+/** What a call asks for. */
+export interface AskedKeys extends ManyKeys<unknown, Requested> {
+  readonly keys: Keys
+  readonly binding: Binding<unknown, unknown>
+  /** The place of each key: equal keys have the same. */
+  readonly places: ReadonlyArray<number>
+}
+
+/** The keys with their names and groups, or the error if one of them has no name. */
+export const ask = (
+  memoized: MemoizedFunction<unknown, unknown, unknown>,
+  binding: Binding<unknown, unknown>,
+  keys: Keys
+): AskedKeys | CacheError => {
+  const { codec, counters, policy } = binding
+  const names: Array<Name> = []
+  const args: Array<ReadonlyArray<unknown>> = []
+  const groups: Array<ReadonlyArray<string>> = []
+  const places: Array<number> = []
+  const known = new Map<string, number>()
+  for (const key of keys) {
+    const call = [key]
+    const name = memoized.nameOf(binding, undefined, call)
+    if (name instanceof CacheError) return name
+    let place = known.get(name.finished)
+    if (place === undefined) {
+      const own = memoized.groupsIn(binding, undefined, call)
+      if (own instanceof CacheError) return own
+      place = names.push(name) - 1
+      known.set(name.finished, place)
+      args.push(call)
+      groups.push(own)
+    }
+    places.push(place)
+  }
+  return {
+    keys,
+    binding,
+    places,
+    names,
+    groups,
+    codec,
+    counters,
+    refreshesEarly: policy.earlyRefresh !== 0,
+    // The arrays have an element for each place.
+    requestAt: (place) =>
+      new Request(memoized, binding, names[place] as Name, groups[place] ?? [], undefined, args[place] ?? [])
+  }
+}
+
+/** The values by the caller's own keys, in their order. */
+export const byKey = ({ keys, places }: AskedKeys, values: ReadonlyArray<unknown>): Values => {
+  const map = new Map<unknown, unknown>()
+  for (let index = 0; index < keys.length; index++) {
+    const value = values[places[index] ?? -1]
+    if (value !== absent && value !== unanswered) map.set(keys[index], value)
+  }
+  return map
+}
+
+/** The same, of what was found in the memory of this process and of the rest. */
+export const merged = (keys: Keys, local: Values, rest: Values): Values => {
+  const map = new Map<unknown, unknown>()
+  for (const key of keys) {
+    const from = local.has(key) ? local : rest
+    if (from.has(key)) map.set(key, from.get(key))
+  }
+  return map
+}
