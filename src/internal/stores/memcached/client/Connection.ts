@@ -13,13 +13,13 @@ import { Watchdog } from "../../../runtime/Watchdog.js"
 import { breakerGauge } from "../../../telemetry/metrics.js"
 import type { Command, Listener } from "../commands/Command.js"
 import { GenerationCommand } from "../commands/GenerationCommand.js"
-import { Closed, hasNoCas, Problem, problemOf, withoutCas } from "../commands/Problem.js"
+import { hasNoCas, Problem, problemOf, withoutCas } from "../commands/Problem.js"
 import type { Generations } from "../generation/Generations.js"
 import type { Answer } from "../protocol/AnswerReader.js"
 import { Status } from "../protocol/constants.js"
-import { needsBinary } from "../protocol/foreignAnswer.js"
 import { greeting, isHandshake, login } from "../protocol/handshake.js"
 import { Opaques } from "../protocol/request.js"
+import { type Attempt, explained, whatIsMissing } from "./attempt.js"
 import { Pipeline } from "./Pipeline.js"
 import type { ConnectionSettings } from "./PoolSettings.js"
 import { Refusal, storeName } from "./Refusal.js"
@@ -43,9 +43,6 @@ const longestPipeline = 65_536
 /** Bytes of requests that wait for their answers. Further commands wait in the queue until some are answered. */
 const mostUnanswered = 8 * longestPipeline
 
-/** That the other side does not speak TLS, and not that its certificate is refused. */
-const isTlsFailure = (problem: Problem): boolean => problem instanceof Closed || /SSL routines/.test(problem.message)
-
 export class Connection {
   /** Why commands are refused, while they are. */
   refusal: Problem | undefined
@@ -54,7 +51,7 @@ export class Connection {
   opaques = new Opaques(1)
   private phase: "connecting" | "ready" | "down" | "closed" = "connecting"
   /** How far an attempt to connect has come, for the error that says what is missing. */
-  private attempt: "opening" | "greeting" | "greeted" = "opening"
+  private attempt: Attempt = "opening"
   private transport: Transport | undefined
   private readonly queue: Array<Command<unknown>> = []
   private readonly inFlight: Array<Pipeline> = []
@@ -245,40 +242,14 @@ export class Connection {
     if ((this.inFlight[0]?.deadline ?? never) <= now) {
       this.broke(new Problem("Timeout", `no answer within ${this.settings.timeout} ms`))
     } else if (this.connectDeadline <= now) {
-      this.broke(new Problem("Timeout", this.whatIsMissing()))
+      this.broke(new Problem("Timeout", whatIsMissing(this.attempt, this.settings)))
     }
-  }
-
-  private whatIsMissing(): string {
-    const { connectTimeout, timeout, tls } = this.settings
-    const noTls = tls === undefined ? "" : ", or it does not speak TLS (option tls)"
-    return this.attempt === "opening"
-      ? `no connection within ${connectTimeout} ms: nobody listens there${noTls}, or its connections are all taken (-c)`
-      : `it took the connection, but did not answer within ${Math.min(connectTimeout, timeout)} ms: it is frozen or ` +
-          `overloaded, or its connections are all taken (-c), or it is no memcached: ${needsBinary}`
-  }
-
-  /** A server that hangs up instead of answering can't say why. */
-  private explained(problem: Problem): Problem {
-    const { credentials, tls } = this.settings
-    if (this.attempt === "opening" && tls !== undefined && isTlsFailure(problem)) {
-      const message = `it does not speak TLS, or not as the option tls has it: ${problem.message}`
-      return new Problem(problem.reason, message, { cause: problem.cause })
-    }
-    if (this.attempt !== "greeting" || !(problem instanceof Closed)) return problem
-    const wants = [
-      ...(tls === undefined ? ["TLS (option tls)"] : ["a certificate of its clients"]),
-      ...(credentials === undefined ? ["a user and a password"] : []),
-      "the text protocol"
-    ]
-    const message = `${problem.message} instead of answering the first request: it may want ${wants.join(" or ")}; ${needsBinary}`
-    return new Problem(problem.reason, message, { cause: problem.cause })
   }
 
   /** The connection is of no use any more. Every command on it fails, and another connection takes its place. */
   private broke(reported: Problem): void {
     if (this.phase === "closed") return
-    const problem = this.explained(reported)
+    const problem = explained(reported, this.attempt, this.settings)
     const wasReady = this.phase === "ready"
     if (wasReady && this.inFlight.length > 0) this.breaks += 1
     const isGivenUp = !wasReady || this.breaks > 1
