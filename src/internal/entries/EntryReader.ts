@@ -1,6 +1,6 @@
 /** Reads an entry together with the versions that its groups have now, in one round trip where the groups are known. */
 import { Effect, Either } from "effect"
-import { CacheError } from "../../CacheError.js"
+import type { CacheError } from "../../CacheError.js"
 import type { GroupVersion, StoredEntry } from "../../CacheStore.js"
 import { type CallingFiber, debugIsOn, hasTracer, nowMillis, withFiber } from "../runtime/fiber.js"
 import { traced } from "../stores/fused.js"
@@ -77,16 +77,6 @@ const isConsistent = (keys: ReadonlyArray<string>, found: Found<StoredEntry>): b
       return place < 0 || versionIn(found[place]) === version
     })
   )
-
-/** So often is a write tried again that another one came before. Only a store that breaks its contract needs as many. */
-export const maxAttempts = 100
-
-export const neverReplaced = (operation: string): CacheError =>
-  new CacheError({
-    reason: "StoreFailed",
-    operation,
-    description: "the store replaces no entry with the token it gave"
-  })
 
 export class EntryReader {
   /** Whether a read leaves this process, or may: that of a tier does where the copies make no hit. */

@@ -4,6 +4,7 @@ import type { CacheBackendService } from "../../CacheBackend.js"
 import { CacheError, NoCachedValue } from "../../CacheError.js"
 import { CacheEvent } from "../../CacheEvent.js"
 import type { CachedValue, Entry } from "../../CacheStore.js"
+import { type Attempts, maxAttempts, neverReplaced, nextAttempt, noAttempts } from "../entries/attempts.js"
 import { CapturedVersions, lifeFor } from "../entries/CapturedVersions.js"
 import type { Snapshot } from "../entries/EntryReader.js"
 import { lifespan, tombstone } from "../entries/entryState.js"
@@ -27,21 +28,26 @@ export const updates = (access: Access): Pick<CacheBackendService, "touch" | "in
 
   /** Changes a fresh value; tries again when another write came between. `None`: there is no fresh value. */
   const rewrite = <A, E>(
+    operation: "touch" | "increment",
     name: Name,
     change: (entry: Entry, value: CachedValue, read: FreshEntry) => Effect.Effect<readonly [Entry, A], E>
   ): Effect.Effect<Option.Option<A>, E | CacheError> => {
-    const attempt = (tries: number): Effect.Effect<Option.Option<A>, E | CacheError> =>
+    const attempt = (tries: number, before: Attempts): Effect.Effect<Option.Option<A>, E | CacheError> =>
       Effect.flatMap(access.readFresh(name), (read) => {
         const { snapshot, value } = read
         const { stored } = snapshot
         if (stored?.entry === undefined || value === undefined) return Effect.succeedNone
+        const attempts = nextAttempt(store, before, stored)
+        if (attempts.unchanged > maxAttempts) return Effect.fail(neverReplaced(operation))
         return Effect.flatMap(change(stored.entry, value, read), ([entry, result]) =>
           Effect.flatMap(overwrite(store, name.finished, stored.token, entry, stored.entry), (token) =>
-            Option.isSome(token) ? Effect.succeedSome(result) : Effect.zipRight(pause(tries), attempt(tries + 1))
+            Option.isSome(token)
+              ? Effect.succeedSome(result)
+              : Effect.zipRight(pause(tries), attempt(tries + 1, attempts))
           )
         )
       })
-    return attempt(0)
+    return attempt(0, noAttempts)
   }
 
   /** Lets the versions of the entry's groups live as long as the entry will. */
@@ -77,7 +83,7 @@ export const updates = (access: Access): Pick<CacheBackendService, "touch" | "in
       access.named("touch", key, options, (name) =>
         Effect.flatMap(access.times("touch", ttl === undefined ? undefined : { ttl }), (lasting) =>
           Effect.map(
-            rewrite(name, (entry, value, { snapshot, time }) => {
+            rewrite("touch", name, (entry, value, { snapshot, time }) => {
               if (lasting.ttl <= 0) return Effect.succeed([tombstone("", time), true])
               // `Infinity - Infinity` is NaN.
               const stale = value.staleUntil === value.freshUntil ? 0 : value.staleUntil - value.freshUntil
@@ -96,7 +102,7 @@ export const updates = (access: Access): Pick<CacheBackendService, "touch" | "in
       access.named("increment", key, options, (name) =>
         Effect.flatMap(
           Number.isFinite(by)
-            ? rewrite(name, adding(by))
+            ? rewrite("increment", name, adding(by))
             : refused("InvalidOption", `by must be a finite number, not ${by}`),
           Option.match({
             onNone: () => Effect.fail(new NoCachedValue({ key: name.printed })),

@@ -18,7 +18,11 @@ type Right = keyof typeof policies
 const all: ReadonlyArray<Right> = ["SELECT", "INSERT", "UPDATE", "DELETE"]
 
 /** A table with a value and a group's version, and the cache of a role that lacks a right or a policy. */
-const ground = (lacking: { readonly policy?: Right; readonly grant?: Right; readonly keepsRows?: boolean }) =>
+const ground = (lacking: {
+  readonly policy?: Right
+  readonly grant?: Right
+  readonly keepsRows?: "DELETE" | "INSERT"
+}) =>
   Effect.gen(function* () {
     const sql = yield* SqlClient
     const table = freshTable()
@@ -34,9 +38,11 @@ const ground = (lacking: { readonly policy?: Right; readonly grant?: Right; read
         yield* sql.unsafe(`CREATE POLICY may_${right.toLowerCase()} ON ${table} FOR ${right} ${policies[right]}`)
       }
     }
-    if (lacking.keepsRows === true) {
+    if (lacking.keepsRows !== undefined) {
       yield* sql.unsafe(`CREATE FUNCTION ${table}_keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`)
-      yield* sql.unsafe(`CREATE TRIGGER keep BEFORE DELETE ON ${table} FOR EACH ROW EXECUTE FUNCTION ${table}_keep()`)
+      yield* sql.unsafe(
+        `CREATE TRIGGER keep BEFORE ${lacking.keepsRows} ON ${table} FOR EACH ROW EXECUTE FUNCTION ${table}_keep()`
+      )
     }
     const place = new URL(url())
     place.username = role
@@ -79,7 +85,7 @@ layer(client({ connections: 4 }), { excludeTestServices: true })("who lacks", (i
     ["a policy for UPDATE", { policy: "UPDATE" }],
     ["the right to DELETE", { grant: "DELETE" }],
     ["the right to UPDATE", { grant: "UPDATE" }],
-    ["a table without a trigger that keeps rows", { keepsRows: true }]
+    ["a table without a trigger that keeps rows", { keepsRows: "DELETE" }]
   ] as const) {
     for (const [name, removal] of Object.entries(removals)) {
       it.scoped(`${lack} is told so by ${name}`, () =>
@@ -109,6 +115,20 @@ layer(client({ connections: 4 }), { excludeTestServices: true })("who lacks", (i
         const before = yield* Effect.provide(fill, owner)
         yield* Effect.provide(sql.withTransaction(removals[name] ?? Effect.die(name)), context)
         expect([name, yield* Effect.provide(isServed(name, before), owner)]).toEqual([name, false])
+      }
+    })
+  )
+
+  it.scoped("a table without a trigger that keeps rows out is told so by what would insert one", () =>
+    Effect.gen(function* () {
+      const { context, sql } = yield* ground({ keepsRows: "INSERT" })
+      const inside = ["invalidate", "invalidateGroup", "clear"].map((name) =>
+        sql.withTransaction(removals[name] ?? Effect.die(name))
+      )
+      const set = Effect.flatMap(CacheBackend, (cache) => cache.set("new", 1))
+      for (const insertion of [...inside, set, sql.withTransaction(set)]) {
+        const error = yield* Effect.flip(Effect.provide(insertion, context))
+        expect(error).toMatchObject({ _tag: "CacheError", reason: "StoreFailed" })
       }
     })
   )

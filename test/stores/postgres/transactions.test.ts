@@ -1,9 +1,21 @@
 import { SqlClient, TransactionConnection } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import { describe, expect, layer } from "@effect/vitest"
-import { Deferred, Duration, Effect, Fiber, Option } from "effect"
+import { Context, Deferred, Duration, Effect, Either, Fiber, Layer, Option } from "effect"
+import { CacheBackend } from "effect-cached"
+import * as SqlBackend from "effect-cached/SqlBackend"
 import { transactionTests } from "../../suites/sql/transactions.js"
-import { client, heldTransaction as held, key, outsideTransaction, postgres, record, store, text } from "./support.js"
+import {
+  client,
+  freshTable,
+  heldTransaction as held,
+  key,
+  outsideTransaction,
+  postgres,
+  record,
+  store,
+  text
+} from "./support.js"
 
 /** On a connection of the pool. */
 const heldTransaction = <A, E>(work: Effect.Effect<A, E>) => Effect.flatMap(SqlClient, (sql) => held(sql, work))
@@ -111,6 +123,44 @@ layer(client({ connections: 12 }), { excludeTestServices: true })("transactions 
       }
     })
   )
+
+  const changes: Readonly<
+    Record<string, (cache: CacheBackend["Type"], of: string) => Effect.Effect<unknown, unknown>>
+  > = {
+    increment: (cache, of) => cache.increment(of),
+    touch: (cache, of) => cache.touch(of, "1 hour")
+  }
+  for (const [name, change] of Object.entries(changes)) {
+    it.scoped(`two transactions that ${name} the same keys in opposite orders end, and leave nothing locked`, () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient
+        const cache = Context.get(yield* Layer.build(SqlBackend.layer({ table: freshTable() })), CacheBackend)
+        yield* cache.setMany([
+          ["a", 0],
+          ["b", 0]
+        ])
+        const [left, right] = yield* Effect.all([Deferred.make<void>(), Deferred.make<void>()])
+        const both = (first: string, second: string, mine: typeof left, other: typeof left) =>
+          sql.withTransaction(
+            Effect.gen(function* () {
+              yield* change(cache, first)
+              yield* Effect.zipRight(Deferred.succeed(mine, undefined), Deferred.await(other))
+              yield* change(cache, second)
+            })
+          )
+        const ends = yield* Effect.all(
+          [both("a", "b", left, right), both("b", "a", right, left)].map((each) => Effect.either(each)),
+          { concurrency: 2 }
+        )
+        const errors = ends.filter(Either.isLeft).map((end) => end.left)
+        expect(errors.length).toBeGreaterThan(0)
+        for (const error of errors) expect(error).toMatchObject({ _tag: "CacheError", reason: "StoreFailed" })
+        // what one of them held is free again
+        yield* Effect.forEach(["a", "b"], (of) => change(cache, of), { discard: true })
+        expect(Option.isSome(yield* cache.get("a"))).toBe(true)
+      })
+    )
+  }
 
   it.scoped("a value that a transaction derived from an older one does not outlive an invalidation in between", () =>
     Effect.gen(function* () {

@@ -105,6 +105,18 @@ describe("SQLite through @effect/sql-sqlite-node", () => {
     })
   )
 
+  it.scopedLive("reads what it wrote whatever the program has set the names of columns to", () =>
+    Effect.gen(function* () {
+      const { cache, sql } = yield* Ground.twoStores(sqlite("WAL", "sqlite-node"))
+      yield* sql`PRAGMA short_column_names = OFF`
+      yield* sql`PRAGMA full_column_names = ON`
+      yield* cache.write([{ key: key(1), record: record("value") }])
+      expect((yield* cache.read([key(1)])).map(text)).toEqual(["value"])
+      yield* cache.clear
+      expect(yield* cache.read([key(1)])).toEqual([undefined])
+    })
+  )
+
   it.scopedLive("works in memory, as programs use it in tests", () =>
     Effect.gen(function* () {
       const context = yield* Layer.build(

@@ -2,6 +2,7 @@
 import { Effect, Option } from "effect"
 import type { CacheError } from "../../../CacheError.js"
 import type { StoredEntry } from "../../../CacheStore.js"
+import { type Attempts, maxAttempts, neverReplaced, nextAttempt, noAttempts } from "../../entries/attempts.js"
 import { CapturedVersions, leastRest, lifeWhileLeased } from "../../entries/CapturedVersions.js"
 import type { EntryReader, Snapshot } from "../../entries/EntryReader.js"
 import { leasedEntry, stateOf } from "../../entries/entryState.js"
@@ -34,13 +35,15 @@ export class Leases {
    * @param keepsValue whether the value that is there stays, to be served meanwhile
    * @param insists whether to try until it is acquired, whoever else has the lease
    * @param known what the caller has just read; it is read here if absent
+   * @param before the attempts that failed
    */
   acquire<A, E, R>(
     request: MemoRequest<A, E, R>,
     flight: Flight,
     keepsValue: boolean,
     insists: boolean,
-    known: Snapshot | undefined
+    known: Snapshot | undefined,
+    before: Attempts = noAttempts
   ): Effect.Effect<Acquired> {
     const snapshot = known === undefined ? this.reader.snapshot(request.key, request.groups) : Effect.succeed(known)
     const { groups, policy } = request
@@ -48,14 +51,15 @@ export class Leases {
     const life = lifeWhileLeased(policy.lease)
     const attempt = Effect.flatMap(Effect.zip(snapshot, now), ([{ found, shared, stored }, read]) => {
       const captured = CapturedVersions.from(store, groups, found, 1, read + leastRest(life), shared)
-      if (captured !== undefined) return this.acquireOver(request, flight, keepsValue, insists, stored, captured)
+      if (captured !== undefined)
+        return this.acquireOver(request, flight, keepsValue, insists, stored, captured, before)
       const created = CapturedVersions.create(store, groups, found, 1, life, shared)
       return Effect.flatMap(Effect.zip(created, now), ([versions, time]) =>
         // The read met two moments, as one of several servers can: first the group without a version, then an entry that was
         // made under the version which another process has created in between. That entry counts.
         !insists && stateOf(stored?.entry, versions.versions, time)._tag !== "Gone"
           ? Effect.succeed(lost)
-          : this.acquireOver(request, flight, keepsValue, insists, stored, versions)
+          : this.acquireOver(request, flight, keepsValue, insists, stored, versions, before)
       )
     })
     return Effect.catchAll(attempt, (error) =>
@@ -72,7 +76,8 @@ export class Leases {
     keepsValue: boolean,
     insists: boolean,
     stored: StoredEntry | undefined,
-    captured: CapturedVersions
+    captured: CapturedVersions,
+    before: Attempts
   ): Effect.Effect<Acquired, CacheError> {
     return withFiber((fiber) => {
       const time = nowMillis(fiber)
@@ -91,14 +96,18 @@ export class Leases {
           time,
           lifeWhileLeased(request.policy.lease)
         ),
-        (token): Effect.Effect<Acquired> => {
+        (token): Effect.Effect<Acquired, CacheError> => {
           if (Option.isSome(token)) {
             return Effect.succeed({
               _tag: "Acquired",
               lease: { token: token.value, entry, since: time, captured }
             })
           }
-          return insists ? this.acquire(request, flight, keepsValue, insists, undefined) : Effect.succeed(lost)
+          if (!insists) return Effect.succeed(lost)
+          const attempts = nextAttempt(store, before, stored)
+          return attempts.unchanged > maxAttempts
+            ? Effect.fail(neverReplaced("store"))
+            : this.acquire(request, flight, keepsValue, insists, undefined, attempts)
         }
       )
     })

@@ -9,6 +9,7 @@ import type { CacheError } from "../../../CacheError.js"
 import { fromSqlError } from "../sql/errors.js"
 import type { Primitives } from "../sql/SqlStore.js"
 import { inSavepoint } from "../sql/savepoint.js"
+import { notWritten } from "./batches/batches.js"
 import { readKeys } from "./batches/read.js"
 import type { Run } from "./connection.js"
 import type { PreparedStatements } from "./PreparedStatements.js"
@@ -88,14 +89,24 @@ export const insideTransaction =
         })
       )
 
+    const inserted = <A extends object>(rows: Effect.Effect<ReadonlyArray<A>, CacheError>, count: number) =>
+      Effect.filterOrFail(
+        rows,
+        ({ length }) => length === count,
+        ({ length }) => notWritten(count - length)
+      )
+
     const bury = (operation: string, keys: ReadonlyArray<string>) =>
-      within(operation, (run) => run(statements.bury, [keys]))
+      within(operation, (run) => inserted(run(statements.bury, [keys]), keys.length))
 
     return {
       read: (keys) => within("read", (run) => readKeys(run, statements, keys, sharedKey)),
 
       write: (items) =>
-        within("write", (run) => Effect.as(run(statements.change, [...columns(distinct(items)), null]), [])),
+        within("write", (run) => {
+          const each = distinct(items)
+          return Effect.as(inserted(run(statements.change, [...columns(each), null]), each.length), [])
+        }),
 
       add: (key, record) => exclusive("add", key, record, (token) => token === null),
 

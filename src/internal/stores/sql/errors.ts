@@ -59,7 +59,7 @@ const advice: Readonly<Record<string, string>> = {
   "42703": "the table is of another version of effect-cached: start a layer with createTable, or run migration",
   "42501": "grant the role of the cache SELECT, INSERT, UPDATE and DELETE on its table",
   "25006":
-    "the cache must write: this is a standby, or default_transaction_read_only is on for the role or the database",
+    "the cache must write: this is a standby, or the transaction is read-only, or default_transaction_read_only is on",
   "57014": "if statement_timeout is set for the role or the database, raise it"
 }
 

@@ -46,8 +46,11 @@ WHERE key = ${literal(key)} AND token = ${literal(old)} AND expires_at > ${now}`
   const isWhole = (alias: string) => `typeof(${alias}.token) = 'text'`
 
   return {
-    /** The parameter is a JSON array of keys. A value that another program wrote may be no blob, hence the cast. */
-    read: `SELECT key, token, CAST(value AS BLOB) AS value FROM ${t} AS r WHERE key IN (SELECT value FROM json_each(?)) AND expires_at > ${now} AND ${isWhole("r")}`,
+    /**
+     * The parameter is a JSON array of keys. A value that another program wrote may be no blob, hence the cast. With
+     * `PRAGMA full_column_names` only a column with an alias has the name that is read here.
+     */
+    read: `SELECT key AS key, token AS token, CAST(value AS BLOB) AS value FROM ${t} AS r WHERE key IN (SELECT value FROM json_each(?)) AND expires_at > ${now} AND ${isWhole("r")}`,
 
     write: upsert,
 
@@ -64,7 +67,7 @@ WHERE key = ${literal(key)} AND token = ${literal(old)} AND expires_at > ${now}`
 
     /** The keys of the namespace after the parameter, a page at a time. */
     keysOf: (namespace: string, pageSize: number) =>
-      `SELECT key FROM ${t} WHERE key > ? AND ${isOf(namespace)} ORDER BY key LIMIT ${pageSize}`,
+      `SELECT key AS key FROM ${t} WHERE key > ? AND ${isOf(namespace)} ORDER BY key LIMIT ${pageSize}`,
 
     purge: (batch: number) =>
       `DELETE FROM ${t} WHERE key IN (SELECT key FROM ${t} WHERE expires_at <= ${now} ORDER BY expires_at LIMIT ${batch})`,

@@ -24,6 +24,14 @@ export const maxKeys = 200
 /** After a short statement that could not do its batch, because transactions are about, so many batches go without it. */
 export const batchesWithoutShort = 100
 
+/** A trigger keeps a row out of the table without an error. */
+export const notWritten = (rows: number): CacheError =>
+  new CacheError({
+    reason: "StoreFailed",
+    operation: "write",
+    description: `the database did not take ${rows} rows: no trigger may keep a row out of the table`
+  })
+
 /** Row level security and triggers keep rows without an error. */
 export const notRemoved = (rows: number): CacheError =>
   new CacheError({

@@ -8,7 +8,7 @@ import * as Batcher from "../../sql/batcher.js"
 import { split } from "../../sql/items.js"
 import type { Statement } from "../statements/named.js"
 import { distinct, packed } from "../statements/parameters.js"
-import { type BatchOptions, batchesWithoutShort, concurrency, maxKeys } from "./batches.js"
+import { type BatchOptions, batchesWithoutShort, concurrency, maxKeys, notWritten } from "./batches.js"
 
 const nothingLeft: Exit.Exit<ReadonlyArray<ByteItem>> = Exit.succeed([])
 const noneRejected: Effect.Effect<ReadonlyArray<RejectedItem>> = Effect.succeed([])
@@ -64,7 +64,7 @@ export const batchWrite = (options: BatchOptions) =>
     const alone = (item: ByteItem) =>
       run(statements.awaitKey, [item.key]).pipe(
         Effect.zipRight(run(statements.writeWaiting, [...packed([item]), sharedKey])),
-        Effect.as([]),
+        Effect.flatMap(({ length }) => (length === 1 ? noneRejected : Effect.fail(notWritten(1)))),
         Effect.catchAll((error) => Effect.succeed([{ key: item.key, error }]))
       )
 

@@ -14,7 +14,7 @@ export const transactionStatements = (table: Table) => {
   return {
     /** Inserts what is to be absent from the commit on. It reads nothing, so it waits for nobody and conflicts with nobody. */
     bury: `INSERT INTO ${t} (key, change, xid, step, expires_at)
-SELECT i.key, gen_random_uuid(), pg_current_xact_id(), ${step}, 'infinity' FROM ${arrayItem("key", "text[]")}`,
+SELECT i.key, gen_random_uuid(), pg_current_xact_id(), ${step}, 'infinity' FROM ${arrayItem("key", "text[]")} RETURNING 1`,
 
     /** Inserts what is to hold from the commit on, over the changes of the snapshot `$4`, or of its own. It reads nothing either. */
     change: `INSERT INTO ${t} (key, change, xid, step, snapshot, value, expires_at)
