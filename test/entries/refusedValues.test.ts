@@ -59,11 +59,14 @@ describe("a value that can't be encoded", () => {
     return Effect.gen(function* () {
       // A program in JavaScript may return anything.
       const value = cached(() => Effect.succeed("s3cret"), { key: "ttl", ttl: (text) => text as "1 day" })
+      const structured = cached(() => Effect.succeed({ a: 1 }), { key: "other", ttl: (object) => object as never })
       yield* value()
       expect(said.warnings).toHaveLength(1)
       expect(said.warnings[0]).toContain("ttl returned a string, which is not a duration")
       expect(said.quoting("s3cret")).toEqual([])
-      expect(yield* stats).toMatchObject({ refused: 1, storeErrors: 0, stored: 0 })
+      yield* structured()
+      expect(said.warnings[1]).toContain("ttl returned an object, which is not a duration")
+      expect(yield* stats).toMatchObject({ refused: 2, storeErrors: 0, stored: 0 })
     }).pipe(Effect.provide(layer), Effect.provide(said.layer))
   })
 

@@ -222,6 +222,13 @@ describe("printArguments", () => {
     [[{ "a b": { [Symbol.iterator]: 1 } }], 'argument 1 at ["a b"] has a symbol for a property name: use keyArgs'],
     [["xay".match(/a/)], "argument 1 is an array with properties of its own: use keyArgs"],
     [[Object.assign(new Array(1), { hole: 1 })], "argument 1 is an array with properties of its own: use keyArgs"],
+    ...[new Date(0), new Map(), new Set(), new ArrayBuffer(1), new DataView(new ArrayBuffer(1))].map(
+      (extended) =>
+        [
+          [{ at: Object.assign(extended, { zone: "UTC" }) }],
+          "argument 1 at .at is an instance with properties of its own: use keyArgs"
+        ] as const
+    ),
     [[new Map([["k", () => 1]])], "argument 1 at .value(0) is a function: use keyArgs"],
     [[new Map([[() => 1, 1]])], "argument 1 at .key(0) is a function: use keyArgs"],
     [[new Set([1, () => 1])], "argument 1 at .item(1) is a function: use keyArgs"],

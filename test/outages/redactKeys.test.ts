@@ -124,6 +124,9 @@ const scenario = (said: Said, wait: Effect.Effect<unknown>) =>
     yield* hear(throwing(email))
     yield* hear(cached((user: object) => Effect.succeed(user), { key: "unprintable" })(new ThrowingGetter()))
     yield* hear(cache.get([email, new ThrowingGetter()]))
+    const byUser = cached((users: object) => Effect.succeed(users), { key: "byUser" })
+    for (const call of [byUser, byUser.invalidate, byUser.requireCache]) yield* hear(call({ [email]: () => email }))
+    yield* hear(cache.get(["users", { [email]: () => email }]))
     const cyclic: (user: string) => Effect.Effect<string, never, CacheBackend> = cached(
       (user: string) => Effect.suspend(() => cyclic(user)),
       { key: "cyclic" }

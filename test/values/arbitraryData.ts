@@ -143,6 +143,7 @@ export const unstorable: ReadonlyArray<readonly [string, () => unknown]> = [
   ["is an instance with properties of its own", () => Object.assign(new Set(), { a: 1 })],
   ["is an instance with properties of its own", () => Object.assign(new Date(), { a: 1 })],
   ["is an instance with properties of its own", () => Object.assign(new ArrayBuffer(1), { a: 1 })],
+  ["is an instance with properties of its own", () => Object.assign(new DataView(new ArrayBuffer(1)), { a: 1 })],
   ["is a resizable ArrayBuffer", () => Reflect.construct(ArrayBuffer, [1, { maxByteLength: 8 }])],
   ["threw when it was read", () => Object.create(Map.prototype)],
   ["threw when it was read", () => Object.create(Date.prototype)],

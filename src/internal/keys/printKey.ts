@@ -5,7 +5,7 @@
  * `Uint8Array(c0ffee)`, `Array(3){0:"a",2:"b"}` for an array with holes. The order of properties, and of entries of
  * maps and sets, does not matter. An object without a prototype counts as a plain one, and so does Effect's `Data.struct` (hence
  * `Data.tagged` and `Data.taggedEnum`). Effect's `Option`, `Either`, `Chunk`, `HashMap`, `HashSet`, `Duration` and
- * `DateTime` print by their content. Every other instance prints by its `PrimaryKey` and its `_tag`, or the name of its class if it has
+ * `DateTime` print by their content. A `Date`, `Map`, `Set`, `ArrayBuffer` or `DataView` with properties of its own is refused. Every other instance prints by its `PrimaryKey` and its `_tag`, or the name of its class if it has
  * none, or is refused.
  *
  * All functions here return the key, or a `CacheError` with the reason `InvalidKey`.

@@ -49,7 +49,8 @@ export const ask = (
     places.push(place)
   }
   return {
-    keys,
+    // A copy: the caller may change its array while the values are read or loaded.
+    keys: [...keys],
     binding,
     places,
     names,

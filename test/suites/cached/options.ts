@@ -312,7 +312,9 @@ export const optionTests = (it: It): void => {
     ["a negative earlyRefresh", { earlyRefresh: -1 }, "InvalidOption"],
     ["a jitter over one", { jitter: 1.1 }, "InvalidOption"],
     ["NaN as jitter", { jitter: Number.NaN }, "InvalidOption"],
-    ["a group without a name", { groups: [""] }, "InvalidKey"]
+    ["a group without a name", { groups: [""] }, "InvalidKey"],
+    ["a group that is no text", { groups: [7 as unknown as string] }, "InvalidOption"],
+    ["groups that are no array", { groups: "cities" as unknown as Array<string> }, "InvalidOption"]
     // Some of these come only from callers without types.
   ] as const) {
     it.effect(`refuses ${name} at the call, and computes nothing`, () =>

@@ -1,6 +1,6 @@
 /** What `cachedMany` returns, and what it loads. */
 import { expect } from "@effect/vitest"
-import { Effect, Option, Schema, TestClock } from "effect"
+import { Effect, Fiber, Option, Schema, TestClock } from "effect"
 import { cached, cachedMany } from "effect-cached"
 import { ground, type It, live, noting, range, rounds } from "./ground.js"
 
@@ -27,6 +27,32 @@ export const valueTests = (it: It): void => {
         [3, 1, 2],
         [4, 5]
       ])
+    })
+  )
+
+  it.effect("answers the keys of the call, whatever the caller does to its array meanwhile", () =>
+    Effect.gen(function* () {
+      const { key } = yield* ground
+      const f = cachedMany(
+        (ids: ReadonlyArray<number>) =>
+          live(
+            Effect.delay(
+              Effect.sync(() => ids.map((id) => [id, `v${id}`] as const)),
+              20
+            )
+          ),
+        { key: key("f"), ttl: "1 hour" }
+      )
+      const expected = [1, 2, 3].map((id) => [id, `v${id}`])
+      yield* f([1])
+      for (const call of [f, f.forceRecalc, f.requireCache]) {
+        const mine = [1, 2, 3]
+        const fiber = yield* Effect.fork(call(mine))
+        yield* Effect.yieldNow()
+        mine[0] = 7
+        mine.push(9)
+        expect([...(yield* Fiber.join(fiber))]).toStrictEqual(expected)
+      }
     })
   )
 
