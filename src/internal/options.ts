@@ -34,7 +34,10 @@ export const returnedMillis = (
   name = "ttl"
 ): Either.Either<number, CacheError> =>
   Either.mapLeft(durationMillis(operation, name, input), () =>
-    invalid(operation, `${name} returned a ${typeof input}, which is not a duration`)
+    invalid(
+      operation,
+      `${name} returned ${typeof input === "object" ? "an" : "a"} ${typeof input}, which is not a duration`
+    )
   )
 
 /** A number within its bounds, both inclusive. */

@@ -7,6 +7,7 @@ import { finishKey, groupKey, groupName, keyPrefix } from "../keys/finishKey.js"
 import { type Key, printKey } from "../keys/printKey.js"
 import { redactCall, redactText } from "../keys/redact.js"
 import { maxGroups } from "../records/entryCodec.js"
+import { withoutData } from "../values/valuePath.js"
 
 /** A key: `printed` is what logs, errors and spans show, `finished` what the store sees. */
 export interface Name {
@@ -58,9 +59,17 @@ export class Keyspace {
     return this.redacts ? redactText(name) : name
   }
 
+  /** Why a key can't be printed. Where keys are not shown, neither are the names of properties in it that may be data. */
+  showRefusal(error: CacheError): CacheError {
+    const { cause, description, key, operation, reason } = error
+    return this.redacts
+      ? new CacheError({ reason, operation, description: withoutData(description), key, cause })
+      : error
+  }
+
   name(operation: string, key: Key): Either.Either<Name, CacheError> {
     const printed = printKey(key)
-    if (typeof printed !== "string") return Either.left(withContext(operation, printed))
+    if (typeof printed !== "string") return Either.left(withContext(operation, this.showRefusal(printed)))
     const finished = this.finish(printed)
     return Either.right(this.redacts ? new RedactedName(redactText, printed, finished) : { printed, finished })
   }
@@ -77,6 +86,8 @@ export class Keyspace {
 
   /** The keys of the groups: sorted, each once. */
   groups(operation: string, names: ReadonlyArray<string>): Either.Either<ReadonlyArray<string>, CacheError> {
+    // A caller in JavaScript may pass anything.
+    if (!Array.isArray(names) || names.some((name) => typeof name !== "string")) return Either.left(noNames(operation))
     if (names.length === 0) return noGroups
     return Either.flatMap(Either.all(names.map((name) => this.group(operation, name))), (keys) => {
       const groups = [...new Set(keys)].sort(byKey)
@@ -87,6 +98,9 @@ export class Keyspace {
 
 const tooManyGroups = (operation: string): CacheError =>
   new CacheError({ reason: "InvalidOption", operation, description: `an entry has at most ${maxGroups} groups` })
+
+const noNames = (operation: string): CacheError =>
+  new CacheError({ reason: "InvalidOption", operation, description: "groups must be an array of texts" })
 
 const noGroups: Either.Either<ReadonlyArray<string>> = Either.right([])
 

@@ -108,5 +108,17 @@ spell<DateTime.DateTime>(
     `DateTime(${DateTime.formatIso(time)}${DateTime.isZoned(time) ? `@${DateTime.zoneToString(time.zone)}` : ""})`
 )
 
+const haveNoProperties = new Set<object>([
+  Date.prototype,
+  Map.prototype,
+  Set.prototype,
+  ArrayBuffer.prototype,
+  DataView.prototype
+])
+
+/** Whether somebody has given the instance a property, which its printer does not see. Those of a typed array are too many to list. */
+export const isExtended = (instance: object, prototype: object): boolean =>
+  haveNoProperties.has(prototype) && Reflect.ownKeys(instance).length > 0
+
 /** The printer for instances of this prototype; `undefined` if their identity is more than their content. */
 export const instancePrinter = (prototype: object): PrintInstance<unknown> | undefined => printers.get(prototype)

@@ -4,7 +4,7 @@
 import { Data, PrimaryKey } from "effect"
 import { arrayShape } from "../values/arrayShape.js"
 import { type PathStep, printPath } from "../values/valuePath.js"
-import { instancePrinter } from "./instances.js"
+import { instancePrinter, isExtended } from "./instances.js"
 
 /** Text that JSON does not escape: without a quote, a backslash, a control character or a surrogate. */
 const needsNoEscape = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/
@@ -107,7 +107,10 @@ class Printing {
     }
     if (prototype === structPrototype) return this.printProperties(value)
     const printInstance = instancePrinter(prototype)
-    if (printInstance !== undefined) return printInstance(value, (part, step) => this.printPart(part, step))
+    if (printInstance !== undefined) {
+      if (isExtended(value, prototype)) throw new Refusal("is an instance with properties of its own")
+      return printInstance(value, (part, step) => this.printPart(part, step))
+    }
     throw new Refusal(`is an instance of ${classNameOf(value) || "a class"} without a PrimaryKey`)
   }
 

@@ -286,7 +286,7 @@ export class MemoizedFunction<A, E, R> {
     const known = isPlain ? binding.names.get(seen) : undefined
     if (known !== undefined) return known
     const printed = this.printed(receiver, args)
-    if (printed instanceof CacheError) return printed
+    if (printed instanceof CacheError) return binding.engine.keyspace.showRefusal(printed)
     const remembers = isPlain && binding.names.takes(seen)
     const name = binding.engine.keyspace.nameOfCall(remembers ? withOwnMemory(printed) : printed)
     if (remembers) binding.names.remember(seen, name)

@@ -106,7 +106,9 @@ export class MemoizedMany {
       const { rest, values } = this.localValues(fiber, binding, keys)
       if (rest.length === 0) return Effect.succeed(values)
       const answers = this.asking(binding, rest, (asked) => this.answers(fiber, asked))
-      return values.size === 0 ? answers : Effect.map(answers, (others) => merged(keys, values, others))
+      if (values.size === 0) return answers
+      const own = [...keys]
+      return Effect.map(answers, (others) => merged(own, values, others))
     })
   }
 
@@ -241,7 +243,8 @@ export class MemoizedMany {
       places.push(place)
     }
     return {
-      keys,
+      // A copy: the caller may change its array while the values are read or loaded.
+      keys: [...keys],
       binding,
       places,
       names,

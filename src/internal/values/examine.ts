@@ -120,6 +120,7 @@ class Examination {
     if (!(value.buffer instanceof ArrayBuffer)) throw new Refusal("shared memory")
     // Throws if the memory was transferred to another thread. A view of no bytes takes none.
     new Uint8Array(value.buffer, 0, 0)
+    if (value instanceof DataView) this.refuseOwnProperties(value)
   }
 
   private examineDate(value: object): void {
