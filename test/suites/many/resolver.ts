@@ -31,6 +31,12 @@ const noting = () => {
 
 const ids = Array.from({ length: 50 }, (_, id) => id)
 
+/** The one of Effect is global. */
+const withOwnRequestCache = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.flatMap(Request.makeCache({ capacity: 100, timeToLive: "1 minute" }), (requests) =>
+    Effect.withRequestCache(effect, requests)
+  )
+
 export const resolverTests = (it: It): void => {
   it.effect("50 requests are one batch cold, and none warm", () =>
     Effect.gen(function* () {
@@ -74,6 +80,33 @@ export const resolverTests = (it: It): void => {
       expect(yield* all).toStrictEqual(["name 1", "name 2", "name 1", "name 1"])
       expect(batches).toStrictEqual([[1, 2]])
     })
+  )
+
+  it.effect("it answers inside withRequestCaching, where what the resolver itself asks for stays cached", () =>
+    Effect.gen(function* () {
+      const { key } = yield* ground
+      const asked: Array<string> = []
+      const ages = RequestResolver.fromEffect(({ id }: AgeOf) => Effect.sync(() => asked.push(`age ${id}`)))
+      const resolver = RequestResolver.makeBatched((requests: ReadonlyArray<NameOf>) =>
+        Effect.zipRight(
+          Effect.request(AgeOf({ id: 7 }), ages),
+          Effect.forEach(
+            requests,
+            (request) => {
+              asked.push(`name ${request.id}`)
+              return Request.succeed(request, `name ${request.id}`)
+            },
+            { discard: true }
+          )
+        )
+      )
+      const names = yield* cachedResolver(resolver, { key: key("name"), ttl: "1 hour" })
+      const all = (ids: ReadonlyArray<number>) =>
+        Effect.forEach(ids, (id) => Effect.request(new NameOf({ id }), names), { batching: true })
+      expect(yield* all([1, 2, 1])).toStrictEqual(["name 1", "name 2", "name 1"])
+      expect(yield* all([2, 3])).toStrictEqual(["name 2", "name 3"])
+      expect(asked).toStrictEqual(["age 7", "name 1", "name 2", "name 3"])
+    }).pipe(Effect.withRequestCaching(true), withOwnRequestCache)
   )
 
   it.effect("requests of every making have a key, and keyArgs may pick it", () =>
