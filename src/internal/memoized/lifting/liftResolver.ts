@@ -16,6 +16,13 @@ type Resolver = RequestResolver.RequestResolver<AnyRequest>
 const fieldsOf = (request: unknown): unknown =>
   typeof request !== "object" || request === null || PrimaryKey.symbol in request ? request : { ...request }
 
+/**
+ * Not from Effect's cache of requests (`Effect.withRequestCaching`): an equal request that waits for this load is in it, so each would
+ * wait for the other. What the resolver itself asks for is cached there all the same, because the resolver runs outside of this.
+ */
+const askedAnew = (request: AnyRequest, resolver: Resolver): Effect.Effect<unknown, unknown> =>
+  Effect.withRequestCaching(Effect.request(request, resolver), false)
+
 const liftResolver = (
   resolver: Resolver,
   options: ManyOptions,
@@ -28,7 +35,7 @@ const liftResolver = (
       (requests) =>
         Effect.forEach(
           requests as ReadonlyArray<AnyRequest>,
-          (request) => Effect.map(Effect.exit(Effect.request(request, resolver)), (exit) => [request, exit] as const),
+          (request) => Effect.map(Effect.exit(askedAnew(request, resolver)), (exit) => [request, exit] as const),
           { concurrency: "unbounded", batching: true }
         ),
       { keyArgs: fieldsOf, ...options },
