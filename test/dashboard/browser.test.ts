@@ -1,14 +1,9 @@
 /** The live view in a real browser, over a real server: what it shows, what it does, and whom it asks. */
-import { createServer } from "node:http"
-import { HttpRouter, HttpServer } from "@effect/platform"
-import { NodeHttpServer } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Scope } from "effect"
+import { Effect, Exit, Fiber, Scope } from "effect"
 import { CacheBackend, type CacheStats, cached, MemoryBackend } from "effect-cached"
-import * as Dashboard from "effect-cached/Dashboard"
-import type { BrowserContext, Page } from "playwright-core"
 import { browser } from "../servers/chromium.js"
-import { eventually } from "../suites/cached/ground.js"
+import { inPage, says, serve, submit, textOf, visit } from "./visiting.js"
 
 const double = cached((n: number) => (n < 0 ? Effect.fail("negative") : Effect.succeed(2 * n)), {
   key: "double",
@@ -17,55 +12,6 @@ const double = cached((n: number) => (n < 0 ? Effect.fail("negative") : Effect.s
 })
 const hostile = `<img src=x onerror="document.title='broken into'">`
 const never = cached((_: string) => Effect.never, { key: hostile, ttl: "1 hour" })
-
-/** Before the browser, which so ends first: it keeps connections in stock. Under a path, as a program mounts it, with and without the slash behind it. */
-const serve = (options?: Dashboard.DashboardOptions) =>
-  Effect.gen(function* () {
-    const router = HttpRouter.empty.pipe(HttpRouter.mountApp("/admin/cache", Dashboard.httpApp(options)))
-    const context = yield* Layer.build(
-      Layer.provideMerge(HttpServer.serve(router), NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" }))
-    )
-    const address = yield* Effect.provide(HttpServer.addressFormattedWith(Effect.succeed), context)
-    return `${address}/admin/cache`
-  })
-
-/** A page, what its script did wrong, and what it has asked for. */
-const visit = (context: BrowserContext, url: string) =>
-  Effect.gen(function* () {
-    const page = yield* Effect.acquireRelease(
-      Effect.promise(() => context.newPage()),
-      (page) => Effect.promise(() => page.close())
-    )
-    const errors: Array<string> = []
-    const asked: Array<string> = []
-    page.on("pageerror", ({ message }) => errors.push(message))
-    page.on("console", (message) => {
-      if (["error", "warning"].includes(message.type())) errors.push(message.text())
-    })
-    page.on("request", (request) => asked.push(request.url()))
-    yield* Effect.promise(() => page.goto(url))
-    return { page, errors, asked }
-  })
-
-/** Runs in the page. A text: the types of a browser are not those of this program. */
-const inPage = <A>(page: Page, script: string): Effect.Effect<A> => Effect.promise(() => page.evaluate(script))
-
-const says = (page: Page, selector: string, text: string) =>
-  eventually(
-    Effect.delay(
-      inPage<string | undefined>(page, `document.querySelector(${JSON.stringify(selector)})?.textContent`),
-      "20 millis"
-    ),
-    (found) => found === text
-  )
-
-const submit = (page: Page, form: string, name: string) =>
-  Effect.promise(async () => {
-    await page.fill(`#${form}-name`, name)
-    await page.press(`#${form}-name`, "Enter")
-  })
-
-const textOf = (page: Page, selector: string) => Effect.promise(() => page.locator(selector).allTextContents())
 
 const invalidation = `JSON.stringify({ action: "invalidateGroup", name: "numbers" })`
 

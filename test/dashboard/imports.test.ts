@@ -21,7 +21,7 @@ const loadedBy = async (entry: string): Promise<ReadonlyArray<string>> => {
   return [...Object.keys(metafile.inputs), ...imported]
 }
 
-const isOfView = (file: string) => /dashboard|@effect\/platform/i.test(file)
+const isOfView = (file: string) => /dashboard|uplot|@effect\/platform/i.test(file)
 
 it("importing the root loads nothing of the view", async () => {
   assert.deepStrictEqual((await loadedBy("src/index.ts")).filter(isOfView), [])

@@ -32,23 +32,26 @@ const quiet = [
 ]
 
 /** A browser with a profile of its own, which is removed at the end of the scope. */
-export const browser: Effect.Effect<BrowserContext, Error, Scope.Scope> = Effect.gen(function* () {
-  yield* available(program)
-  const profile = yield* Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-cached-chromium-"))),
-    (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
-  )
-  return yield* Effect.acquireRelease(
-    Effect.tryPromise({
-      try: () =>
-        chromium.launchPersistentContext(profile, {
-          executablePath: pathOf(program.name),
-          headless: true,
-          chromiumSandbox: process.getuid?.() !== 0,
-          args: quiet
-        }),
-      catch: (cause) => (cause instanceof Error ? cause : new Error(String(cause)))
-    }),
-    (context) => Effect.promise(() => context.close())
-  )
-})
+export const browserWith = (args: ReadonlyArray<string>): Effect.Effect<BrowserContext, Error, Scope.Scope> =>
+  Effect.gen(function* () {
+    yield* available(program)
+    const profile = yield* Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-cached-chromium-"))),
+      (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
+    )
+    return yield* Effect.acquireRelease(
+      Effect.tryPromise({
+        try: () =>
+          chromium.launchPersistentContext(profile, {
+            executablePath: pathOf(program.name),
+            headless: true,
+            chromiumSandbox: process.getuid?.() !== 0,
+            args: [...quiet, ...args]
+          }),
+        catch: (cause) => (cause instanceof Error ? cause : new Error(String(cause)))
+      }),
+      (context) => Effect.promise(() => context.close())
+    )
+  })
+
+export const browser: Effect.Effect<BrowserContext, Error, Scope.Scope> = browserWith([])

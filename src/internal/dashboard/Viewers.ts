@@ -2,10 +2,11 @@
  * Who looks at a cache. While somebody does, one fiber takes a sample a second for all of them; it ends with the last one, so that
  * a view that nobody has open costs nothing.
  */
-import { Effect, Exit, Fiber, Mailbox, Schedule, Stream } from "effect"
+import { Effect, Exit, Fiber, Mailbox, Option, Schedule, Stream } from "effect"
 import type { CacheBackendService } from "../../CacheBackend.js"
 import { engine } from "../memoized/engine.js"
 import { now } from "../runtime/fiber.js"
+import type { Connection } from "./connection.js"
 import { askFacts, noFacts } from "./facts.js"
 import { takeSample } from "./sample.js"
 
@@ -15,14 +16,24 @@ const sampleEvery = "1 second"
 /** To count the entries and to look at all metrics costs more than the rest. */
 const factsEvery = "2 seconds"
 
+/** Samples that a viewer may leave unread, before it counts as gone; fewer while its server waits for it in order to close. */
+const mostUnread = 30
+const mostUnreadAtClose = 2
+
 const encoder = new TextEncoder()
 
 /** A browser that has lost its connection asks again after so many milliseconds. */
 const message = (data: unknown): Uint8Array => encoder.encode(`retry: 2000\ndata: ${JSON.stringify(data)}\n\n`)
 
+interface Viewer {
+  readonly connection: Connection
+  readonly mailbox: Mailbox.Mailbox<Uint8Array>
+  /** Samples that it has not read, one after the other. */
+  unread: number
+}
+
 export class Viewers {
-  /** With what tells whether the server that serves it closes. */
-  private readonly open = new Map<Mailbox.Mailbox<Uint8Array>, () => boolean>()
+  private readonly open = new Set<Viewer>()
   private sampling: Fiber.RuntimeFiber<void> | undefined
 
   constructor(private readonly cache: CacheBackendService) {}
@@ -33,36 +44,56 @@ export class Viewers {
 
   /**
    * The messages for one viewer, who looks as long as the stream runs. One that is slow misses samples, and slows nobody down.
-   *
-   * @param isClosing whether the viewer's server closes: it waits for its requests, so the stream must end
+   * One that reads nothing for long is let go, or it would keep a place that another could have.
    */
-  messages(isClosing: () => boolean): Stream.Stream<Uint8Array> {
+  messages(connection: Connection): Stream.Stream<Uint8Array> {
     return Stream.unwrapScoped(
       Effect.map(
-        Effect.acquireRelease(this.join(isClosing), (mailbox) => this.leave(mailbox)),
-        (mailbox) => Mailbox.toStream(mailbox)
+        Effect.acquireRelease(this.join(connection), (viewer) => this.leave(viewer)),
+        ({ mailbox }) => Mailbox.toStream(mailbox)
       )
     )
   }
 
-  private join(isClosing: () => boolean): Effect.Effect<Mailbox.Mailbox<Uint8Array>> {
-    return Effect.tap(Mailbox.make<Uint8Array>({ capacity: 1, strategy: "sliding" }), (mailbox) => {
-      this.open.set(mailbox, isClosing)
-      if (this.sampling !== undefined) return Effect.void
+  private join(connection: Connection): Effect.Effect<Viewer> {
+    return Effect.flatMap(Mailbox.make<Uint8Array>({ capacity: 1, strategy: "sliding" }), (mailbox) => {
+      const viewer: Viewer = { connection, mailbox, unread: 0 }
+      this.open.add(viewer)
+      if (this.sampling !== undefined) return Effect.succeed(viewer)
       return Effect.map(Effect.forkDaemon(Effect.interruptible(this.sample())), (fiber) => {
         this.sampling = fiber
+        return viewer
       })
     })
   }
 
-  private leave(mailbox: Mailbox.Mailbox<Uint8Array>): Effect.Effect<unknown> {
+  private leave(viewer: Viewer): Effect.Effect<unknown> {
     return Effect.suspend(() => {
-      this.open.delete(mailbox)
-      const { sampling } = this
-      if (this.open.size > 0 || sampling === undefined) return mailbox.shutdown
-      this.sampling = undefined
-      return Effect.zipRight(mailbox.shutdown, Fiber.interruptFork(sampling))
+      this.open.delete(viewer)
+      return Effect.zipRight(viewer.mailbox.shutdown, this.restIfAlone())
     })
+  }
+
+  /** Ends the sampler when nobody looks any more. */
+  private restIfAlone(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { sampling } = this
+      if (this.open.size > 0 || sampling === undefined) return Effect.void
+      this.sampling = undefined
+      return Fiber.interruptFork(sampling)
+    })
+  }
+
+  private tell(viewer: Viewer, sample: Uint8Array): void {
+    const { connection, mailbox } = viewer
+    const isClosing = connection.isClosing()
+    viewer.unread = Option.getOrElse(mailbox.unsafeSize(), () => 0) > 0 ? viewer.unread + 1 : 0
+    if (viewer.unread >= (isClosing ? mostUnreadAtClose : mostUnread)) {
+      this.open.delete(viewer)
+      mailbox.unsafeDone(Exit.void)
+      connection.cut()
+    } else if (isClosing) mailbox.unsafeDone(Exit.void)
+    else mailbox.unsafeOffer(sample)
   }
 
   /** Until it is interrupted, or the layer of the cache ends. A store that does not answer holds back its own figures only. */
@@ -72,12 +103,10 @@ export class Viewers {
       const asking = Effect.tap(askFacts(this.cache), (asked) => {
         facts = asked
       })
-      const telling = Effect.map(now, (time) => {
+      const telling = Effect.flatMap(now, (time) => {
         const next = message(takeSample(this.cache, facts, time))
-        for (const [mailbox, isClosing] of this.open) {
-          if (isClosing()) mailbox.unsafeDone(Exit.void)
-          else mailbox.unsafeOffer(next)
-        }
+        for (const viewer of this.open) this.tell(viewer, next)
+        return this.restIfAlone()
       })
       return Effect.raceFirst(
         Effect.forever(Effect.zipRight(asking, Effect.sleep(factsEvery))),
@@ -95,7 +124,7 @@ export class Viewers {
   private endAll(): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.sampling = undefined
-      return Effect.forEach([...this.open.keys()], (mailbox) => mailbox.end, { discard: true })
+      return Effect.forEach([...this.open], ({ mailbox }) => mailbox.end, { discard: true })
     })
   }
 }

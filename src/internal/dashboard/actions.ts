@@ -3,6 +3,7 @@ import { Effect, Option, Schema } from "effect"
 import type { CacheBackendService, CacheInspection } from "../../CacheBackend.js"
 import type { CacheError } from "../../CacheError.js"
 import { engine } from "../memoized/engine.js"
+import { visible } from "./visible.js"
 
 const Asked = Schema.Struct({
   action: Schema.Literal("inspect", "delete", "invalidateGroup"),
@@ -24,7 +25,7 @@ const foundOf = (cache: CacheBackendService, { bytes, freshUntil, groups, lease,
   freshUntil,
   staleUntil,
   lease: Option.getOrNull(Option.map(lease, ({ until }) => until)),
-  groups: groups.map((group) => cache[engine].keyspace.showGroup(group)),
+  groups: groups.map((group) => visible(cache[engine].keyspace.showGroup(group))),
   bytes
 })
 
@@ -53,7 +54,7 @@ export const answer = (cache: CacheBackendService, mayInvalidate: boolean, body:
         ? Effect.succeed(isReadOnly)
         : Effect.match(perform(cache, asked), {
             onFailure: ({ description, reason }) =>
-              failed(reason === "InvalidKey" ? 400 : 502, `${reason}: ${description}`),
+              failed(reason === "InvalidKey" ? 400 : 502, visible(`${reason}: ${description}`)),
             onSuccess: (done): Answer => ({ status: 200, body: done })
           })
   })

@@ -14,17 +14,21 @@ const hasToken = (given: string | undefined, token: string): boolean => {
   return one.length === other.length && timingSafeEqual(one, other)
 }
 
-/** Browsers send `Sec-Fetch-Site` over TLS and to this machine, where a proxy may have changed `Host`; elsewhere `Origin` alone. */
+/** The host that the browser asked for: proxies that change `Host` tell it. No page of another site can set this header. */
+const hostsOf = ({ host, "x-forwarded-host": forwarded }: Headers): ReadonlyArray<string | undefined> => [
+  host?.toLowerCase(),
+  forwarded?.split(",")[0]?.trim().toLowerCase()
+]
+
+/** Browsers send `Sec-Fetch-Site` over TLS and to this machine; elsewhere `Origin` alone. */
 const isSameOrigin = (headers: Headers): boolean => {
-  const site = headers["sec-fetch-site"]
+  const { origin, "sec-fetch-site": site } = headers
   if (site !== undefined) return site === "same-origin"
-  const { host, origin } = headers
-  if (origin === undefined || host === undefined || !URL.canParse(origin)) return false
-  return new URL(origin).host === host.toLowerCase()
+  return origin !== undefined && URL.canParse(origin) && hostsOf(headers).includes(new URL(origin).host)
 }
 
 /** Why the request is refused, if it is. */
 export const refusal = (headers: Headers, token: string): string | undefined => {
-  if (!isSameOrigin(headers)) return "The request comes from another site."
+  if (!isSameOrigin(headers)) return "The request comes from another site, or a proxy has changed its host."
   return hasToken(headers[tokenHeader], token) ? undefined : "The page is out of date. Load it again."
 }

@@ -3,11 +3,10 @@ import type { CacheBackendService } from "../../CacheBackend.js"
 import { engine } from "../memoized/engine.js"
 import type { Counters, Counts } from "../telemetry/counters.js"
 import { type Entries, escapedName, type Facts } from "./facts.js"
+import { shortened } from "./visible.js"
 
 const mostFunctions = 100
 const mostComputing = 50
-/** A key may be longer than a page is wide. */
-const longestShown = 300
 
 interface FunctionRow {
   readonly name: string
@@ -30,8 +29,6 @@ export interface Sample {
   /** Milliseconds on the Clock. */
   readonly time: number
   readonly store: string
-  readonly cache: string | null
-  readonly namespace: string
   readonly location: "process" | "network"
   readonly counts: Counts
   /** Hits that the tier has answered; `null` without a tier. */
@@ -50,12 +47,10 @@ const calls = ({ hits, misses, staleHits }: Counts): number => hits + staleHits 
 
 const isUsed = (counts: Counts): boolean => Object.values(counts).some((count) => count > 0)
 
-const shown = (text: string): string => (text.length > longestShown ? `${text.slice(0, longestShown)}…` : text)
-
 const functionRow = (counters: Counters, counts: Counts, entries: Entries | undefined): FunctionRow => {
   const [p50 = null, p95 = null] = counters.times.quantiles(0.5, 0.95)
   return {
-    name: shown(counters.label),
+    name: shortened(counters.label),
     counts,
     tierHits: counters.tierHits,
     p50,
@@ -65,7 +60,7 @@ const functionRow = (counters: Counters, counts: Counts, entries: Entries | unde
 }
 
 export const takeSample = (cache: CacheBackendService, facts: Facts, time: number): Sample => {
-  const { counters, flights, options, reader } = cache[engine]
+  const { counters, flights, reader } = cache[engine]
   const { store } = reader
   const used = [...counters.functions()]
     .map((of) => ({ of, counts: of.counts }))
@@ -74,13 +69,11 @@ export const takeSample = (cache: CacheBackendService, facts: Facts, time: numbe
   const computing: Array<ComputingRow> = []
   for (const { begun, printed, waiters } of flights.running) {
     if (computing.length === mostComputing) break
-    computing.push({ key: shown(printed), age: begun === undefined ? null : Math.max(0, time - begun), waiters })
+    computing.push({ key: shortened(printed), age: begun === undefined ? null : Math.max(0, time - begun), waiters })
   }
   return {
     time,
     store: store.name,
-    cache: store.cache ?? null,
-    namespace: options.namespace ?? "",
     location: store.location,
     counts: counters.counts,
     tierHits: store.local?.near === undefined ? null : used.reduce((sum, { of: { tierHits } }) => sum + tierHits, 0),

@@ -1,4 +1,5 @@
 /** The page itself: everything that does not change while it is open. */
+import type { Library } from "../library.js"
 import { script } from "./script.js"
 import { style } from "./style.js"
 
@@ -35,25 +36,24 @@ type Series = readonly [name: string, label: string]
 
 const line = ([name, label]: Series, index: number): string => {
   const look = "abc"[index]
-  return `<li><svg viewBox="0 0 22 8" aria-hidden="true"><path class="${look}" d="M0 4H22"/></svg>${label} <output data-now="${name}" aria-live="off">–</output></li>`
+  return `<li><i class="${look}" aria-hidden="true"></i>${label} <b data-now="${name}" data-label="${label}">–</b></li>`
 }
 
-const chart = (id: string, title: string, unit: string, series: ReadonlyArray<Series>): string =>
-  `<figure id="${id}"><figcaption>${title}</figcaption>
-<div class="axis"><span data-top>–</span><span>${unit}</span></div>
-<svg viewBox="0 0 300 100" preserveAspectRatio="none" role="img" aria-label="${title} over time">
-<line x1="0" y1="0" x2="300" y2="0"/><line x1="0" y1="50" x2="300" y2="50"/><line x1="0" y1="100" x2="300" y2="100"/>
-${series.map(([name], index) => `<path class="${"abc"[index]}" data-line="${name}"/>`).join("")}
-</svg>
-<div class="axis"><span data-span>1 minute ago</span><span>now</span></div>
+const noLibrary = `<p class="soft">The charts need the package uplot, which is not beside this program.</p>`
+
+/** The script draws into `plot`, and says there what it shows for those who don't see it. */
+const chart = (id: string, title: string, unit: string, plot: string, series: ReadonlyArray<Series>): string =>
+  `<figure id="${id}"><figcaption>${title}, <span data-unit>${unit}</span></figcaption>
+${plot}
+<p class="soft" data-at>Now</p>
 <ul class="legend">${series.map(line).join("")}</ul>
 </figure>`
 
-const table = (id: string, title: string, columns: ReadonlyArray<string>, empty: string, look = ""): string =>
-  `<section><div class="scroll ${look}" tabindex="0" role="region" aria-label="${title}">
+const table = (id: string, title: string, columns: ReadonlyArray<string>, empty: string): string =>
+  `<section><div class="scroll" id="${id}-box" tabindex="0" role="region" aria-label="${title}">
 <table id="${id}"><caption>${title}</caption>
-<thead><tr>${columns.map((column) => `<th scope="col">${column}</th>`).join("")}</tr></thead><tbody></tbody></table></div>
-<p class="soft" data-more="${id}">${empty}</p></section>`
+<thead><tr>${columns.map((column) => `<th scope="col">${column}</th>`).join("")}</tr></thead><tbody></tbody></table>
+<p class="soft" data-more="${id}">${empty}</p></div></section>`
 
 const form = (id: string, label: string, example: string, button: string): string =>
   `<form id="${id}"><div><label for="${id}-name">${label}</label>
@@ -67,14 +67,40 @@ ${form("invalidateGroup", "Group", "cities", "Invalidate group")}
 
 export interface PageOptions {
   readonly title: string
+  readonly subtitle: string
   readonly token: string
   readonly mayInvalidate: boolean
   readonly hasTier: boolean
   /** Whether the store is on a network, and so has a latency. */
   readonly hasLatency: boolean
+  /** Without it there are no charts. */
+  readonly library: Library | undefined
 }
 
-export const page = ({ hasLatency, hasTier, mayInvalidate, title, token }: PageOptions): string => `<!doctype html>
+/** A page with the texts of its scripts and styles, which its policy names. */
+export interface Page {
+  readonly html: string
+  readonly scripts: ReadonlyArray<string>
+  readonly styles: ReadonlyArray<string>
+}
+
+const within = (tag: string, texts: ReadonlyArray<string>): string =>
+  texts.map((text) => `<${tag}>${text}</${tag}>`).join("\n")
+
+export const page = (options: PageOptions): Page => {
+  const { library } = options
+  const scripts = library === undefined ? [script] : [library.script, script]
+  const styles = library === undefined ? [style] : [library.style, style]
+  return { html: htmlOf(options, within("script", scripts), within("style", styles)), scripts, styles }
+}
+
+const htmlOf = (
+  { hasLatency, hasTier, library, mayInvalidate, subtitle, title, token }: PageOptions,
+  scripts: string,
+  styles: string
+): string => {
+  const plot = library === undefined ? noLibrary : `<div class="plot" role="img"></div>`
+  return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -83,29 +109,29 @@ export const page = ({ hasLatency, hasTier, mayInvalidate, title, token }: PageO
 <meta name="token" content="${escape(token)}">
 <link rel="icon" href="data:,">
 <title>${escape(title)}</title>
-<style>${style}</style>
+${styles}
 </head>
 <body>
-<header><h1>${escape(title)}</h1><p class="soft" id="store"></p>
+<header><h1>${escape(title)}</h1><p class="soft">${escape(subtitle)}</p>
 <div class="status"><span id="state" data-state="waiting" role="status">Connecting</span><button id="pause" type="button">Pause</button></div></header>
 <main>
 <noscript><section>This page needs JavaScript.</section></noscript>
 <section><h2>Since the start</h2><dl class="counts">${counts
-  .filter(([name]) => hasTier || name !== "tierHits")
-  .map(([name, label]) => `<div><dt>${label}</dt><dd data-count="${name}">–</dd></div>`)
-  .join("")}</dl></section>
+    .filter(([name]) => hasTier || name !== "tierHits")
+    .map(([name, label]) => `<div><dt>${label}</dt><dd data-count="${name}">–</dd></div>`)
+    .join("")}</dl></section>
 <div class="charts">
-${chart("answers", "Answers", "a second", [
+${chart("answers", "Answers", "a second", plot, [
   ["hits", "hits"],
   ["staleHits", "stale"],
   ["misses", "misses"]
 ])}
-${chart("computations", "Computations", "a second", [
+${chart("computations", "Computations", "a second", plot, [
   ["computed", "computed"],
   ["joined", "joined"],
   ["failed", "failed"]
 ])}
-${hasLatency ? chart("latency", "One read of the store", "milliseconds", [["latency", "latest"]]) : ""}
+${hasLatency ? chart("latency", "One read of the store", "milliseconds", plot, [["latency", "latest"]]) : ""}
 </div>
 ${table(
   "functions",
@@ -126,7 +152,7 @@ ${table(
   "Nothing was called yet."
 )}
 <div class="pair">
-${table("computing", "Computing now", ["Key", "Since", "Waiting callers"], "Nothing.", "fixed")}
+${table("computing", "Computing now", ["Key", "Since", "Waiting callers"], "Nothing.")}
 ${table("breakers", "Circuit breakers", ["Of", "State"], "None: the store is in this process, or has not failed yet.")}
 </div>
 <div class="pair">
@@ -136,7 +162,8 @@ ${form("inspect", "Key, as f.cacheKey(…) prints it", 'city("lisbon")', "Look u
 ${mayInvalidate ? invalidation : ""}
 </div>
 </main>
-<script>${script}</script>
+${scripts}
 </body>
 </html>
 `
+}

@@ -11,6 +11,7 @@ const state = byId("state")
 const pause = byId("pause")
 let source
 let isPaused = false
+let attempt
 
 const say = (name, text) => {
   if (state.dataset.state === name) return
@@ -18,12 +19,20 @@ const say = (name, text) => {
   state.textContent = text
 }
 
-const close = () => { if (source) source.close(); source = undefined }
+const close = () => { clearTimeout(attempt); if (source) source.close(); source = undefined }
+
+const again = (seconds) => { clearTimeout(attempt); attempt = setTimeout(update, seconds * 1000) }
+
+/** A sample comes every second. A connection that is dead may tell nobody. */
+const isSilent = () => { say("lost", "No connection, trying again"); open() }
 
 const open = () => {
   close()
   source = new EventSource("?events")
+  attempt = setTimeout(isSilent, 10000)
   source.onmessage = ({ data }) => {
+    clearTimeout(attempt)
+    attempt = setTimeout(isSilent, 10000)
     const sample = JSON.parse(data)
     say("live", "Live")
     showCounts(sample)
@@ -31,9 +40,10 @@ const open = () => {
     showCharts(sample)
   }
   source.onerror = () => {
-    say("lost", "No connection")
-    // One that the server has refused is not tried again by the browser.
-    if (source && source.readyState === EventSource.CLOSED) setTimeout(update, 5000)
+    if (source.readyState !== EventSource.CLOSED) return say("lost", "No connection, trying again")
+    // What the server has refused the browser does not try again.
+    say("refused", "Refused: too many viewers, or not signed in")
+    again(5)
   }
 }
 

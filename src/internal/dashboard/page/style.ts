@@ -21,9 +21,11 @@ h1 { font-size: 22px; margin: 0; overflow-wrap: anywhere; }
 h2 { font-size: 16px; margin: 0 0 10px; }
 p { margin: 0; }
 .soft { color: var(--soft); }
-.status { margin-left: auto; display: flex; gap: 12px; align-items: center; }
+.status { margin-left: auto; min-height: 36px; display: flex; gap: 12px; align-items: center; }
+#state { min-width: 5.5em; text-align: right; }
+#pause { min-width: 5.5em; }
 .status [data-state="live"] { color: var(--good); }
-.status [data-state="lost"] { color: var(--bad); }
+.status [data-state="lost"], .status [data-state="refused"] { color: var(--bad); }
 section, figure { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 14px 16px; margin: 0; min-width: 0; }
 main > * { margin: 16px 0 !important; }
 .counts { display: grid; grid-template-columns: repeat(auto-fill, minmax(118px, 1fr)); gap: 10px 14px; margin: 0; }
@@ -32,24 +34,28 @@ main > * { margin: 16px 0 !important; }
 .counts dd { margin: 0; font-size: 20px; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 .charts, .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 330px), 1fr)); gap: 16px; }
 figcaption { font-weight: 600; margin-bottom: 6px; }
-svg { display: block; width: 100%; height: 130px; overflow: visible; }
-svg line { stroke: var(--line); stroke-width: 1; vector-effect: non-scaling-stroke; }
-svg path { fill: none; stroke-width: 2; vector-effect: non-scaling-stroke; stroke-linejoin: round; }
-.a { stroke: var(--a); } .b { stroke: var(--b); stroke-dasharray: 7 3; } .c { stroke: var(--c); stroke-dasharray: 2 3; }
-.axis { display: flex; justify-content: space-between; color: var(--soft); font-size: 13px; min-height: 20px; }
-.legend { display: flex; flex-wrap: wrap; gap: 2px 16px; margin: 6px 0 0; padding: 0; list-style: none; font-size: 14px; }
+figcaption span { font-weight: 400; color: var(--soft); }
+/* As high as what is drawn into it, so that nothing moves when that is there. */
+.plot { height: 170px; overflow: hidden; }
+[data-at] { font-size: 13px; min-height: 20px; }
+/* In columns, so that nothing moves when a figure gets longer. */
+.legend { display: grid; grid-template-columns: repeat(auto-fill, minmax(130px, 1fr)); gap: 2px 12px; margin: 0; padding: 0; list-style: none; font-size: 14px; }
 .legend li { display: flex; gap: 6px; align-items: center; }
-.legend svg { width: 22px; height: 8px; flex: none; }
-.legend output { font-variant-numeric: tabular-nums; font-weight: 600; min-width: 3.2em; }
-.scroll { overflow-x: auto; }
-/* What is below must not move while this changes. */
-.fixed { height: 260px; overflow-y: auto; }
-.fixed thead th { position: sticky; top: 0; background: var(--card); }
+.legend li:only-child { grid-column: 1 / -1; }
+.legend i { width: 22px; border-top: 2px solid; flex: none; }
+.legend .a { border-color: var(--a); } .legend .b { border-color: var(--b); border-top-style: dashed; } .legend .c { border-color: var(--c); border-top-style: dotted; }
+.legend b { font-variant-numeric: tabular-nums; font-weight: 600; }
+/* What is below must not move while a table grows. */
+.scroll { overflow: auto; height: 230px; }
+#functions-box { height: clamp(240px, 40vh, 440px); }
+#breakers-box { height: 150px; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: 600; font-size: 16px; padding-bottom: 8px; }
 th, td { text-align: right; padding: 5px 10px; border-bottom: 1px solid var(--line); white-space: nowrap; vertical-align: top; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; white-space: normal; overflow-wrap: anywhere; min-width: 9em; font-weight: 500; }
-thead th { color: var(--soft); font-weight: 500; font-size: 13px; }
+th:first-child, td:first-child { text-align: left; padding-left: 0; white-space: normal; overflow-wrap: anywhere; min-width: 9em; font-weight: 500; position: sticky; left: 0; background: var(--card); }
+#breakers td { white-space: normal; }
+thead th { color: var(--soft); font-weight: 500; font-size: 13px; position: sticky; top: 0; z-index: 1; background: var(--card); }
+thead th:first-child { z-index: 2; }
 tbody:empty { display: none; }
 .wrong { color: var(--bad); font-weight: 600; }
 form { display: flex; flex-wrap: wrap; gap: 8px; align-items: end; margin-bottom: 10px; }

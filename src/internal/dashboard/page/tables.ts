@@ -15,9 +15,6 @@ const showCounts = (sample) => {
     const name = node.dataset.count
     write(node, name === "ratio" ? ratio(sample.counts) : count(shown[name]))
   }
-  const of = sample.cache === null ? "" : ", cache " + sample.cache
-  const tier = sample.tierHits === null ? "" : ", behind a tier in this process"
-  write(byId("store"), sample.store + of + ", namespace " + sample.namespace + tier)
 }
 
 const fill = (id, rows, more, empty) => {
