@@ -58,7 +58,6 @@ const program = Effect.gen(function* () {
   cents = 90
   yield* Effect.provide(priceOf.invalidate("tea"), other)
   yield* Console.log(`told by the bus: ${yield* Effect.provide(priceOf("tea"), one)}`)
-  yield* Effect.provide(priceOf("tea"), one) // what it has computed is in the shared cache; now it has a copy as well
 
   // A program without the bus changes it: nobody tells, and nothing is older than `maxStaleness`.
   cents = 80

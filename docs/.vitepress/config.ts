@@ -77,6 +77,20 @@ const drawing = (file: string, alternative: string): string =>
     .replace("<svg ", `<svg role="img" aria-label="${alternative.replaceAll('"', "&quot;")}" `)
     .trim()
 
+/** Characters. */
+const longestName = 24
+
+/**
+ * What a word of a question counts: little where each question has it. VitePress copies it into the page, so it uses nothing from around
+ * it.
+ */
+const weight = (term: string): number =>
+  /^(a|an|and|any|are|be|by|can|could|do|does|for|from|get|have|how|i|in|is|it|its|me|my|need|of|on|or|should|so|that|the|their|there|this|to|up|use|want|what|when|where|which|why|will|with|you|your|cache|caching|effect)$/i.test(
+    term
+  )
+    ? 0.02
+    : 1
+
 export default defineConfig({
   title: "effect-cached",
   description:
@@ -104,6 +118,23 @@ export default defineConfig({
           return drawing(join(dirname(page), source), tokens[index]?.content ?? "")
         return otherwise?.(tokens, index, options, env, self) ?? ""
       }
+
+      // A name stays on one line; what is longer than a name may be broken.
+      md.renderer.rules["code_inline"] = (tokens, index) => {
+        const content = tokens[index]?.content ?? ""
+        const name = content.length <= longestName ? ' class="name"' : ""
+        return `<code${name} v-pre>${md.utils.escapeHtml(content)}</code>`
+      }
+
+      // GitHub shows `- [ ]` as a box, Markdown alone does not.
+      md.core.ruler.after("inline", "boxes", ({ tokens }) => {
+        for (const [index, { children, content, type }] of tokens.entries()) {
+          const first = children?.[0]
+          if (type !== "inline" || first === undefined || !content.startsWith("[ ] ")) continue
+          first.content = first.content.replace("[ ] ", "☐ ")
+          tokens[index - 2]?.attrJoin("class", "box")
+        }
+      })
     }
   },
   themeConfig: {
@@ -126,8 +157,12 @@ export default defineConfig({
       provider: "local",
       options: {
         miniSearch: {
-          // of two that fit, the guide explains more than the reference
-          searchOptions: { boostDocument: (page: string) => (page.startsWith("/api/") ? 0.3 : 1) }
+          searchOptions: {
+            boostTerm: weight,
+            // of two that fit, a guide explains more than the reference, and an answer was written for a question
+            boostDocument: (page: string) =>
+              /^\/(api\/|changelog|architecture)/.test(page) ? 0.3 : page.startsWith("/faq") ? 1.5 : 1
+          }
         }
       }
     },

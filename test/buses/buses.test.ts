@@ -200,6 +200,35 @@ describe("the bus over PostgreSQL, in a transaction", () => {
     })
   )
 
+  it.scopedLive("leaves no connection behind, wherever in its beginning a subscription ends", () =>
+    Effect.gen(function* () {
+      const { url } = yield* sharedPostgres
+      const sql = Context.get(yield* Layer.build(PgClient.layer({ url: Redacted.make(url) })), PgClient.PgClient)
+      const client = PgClient.layer({ url: Redacted.make(url), applicationName: "ends early" })
+      const heard: Array<Heard> = []
+      yield* Effect.forEach(
+        Array.from({ length: 60 }, (_, index) => index + 1),
+        (millis) =>
+          Effect.gen(function* () {
+            const bus = Context.get(
+              yield* Layer.build(Layer.fresh(PgBus.layer({ channel: "early" }).pipe(Layer.provide(client)))),
+              CacheBus
+            )
+            let isWanted = true
+            const hear = (keys: Heard) => {
+              if (!isWanted) heard.push(keys)
+            }
+            yield* Effect.timeoutOption(Effect.scoped(bus.subscribe(hear, () => {})), 2 * millis)
+            isWanted = false
+          }).pipe(Effect.scoped)
+      )
+      const left = sql<{ count: number }>`
+        SELECT count(*)::int AS count FROM pg_stat_activity WHERE application_name = 'ends early'`
+      expect(yield* until(left, ([row]) => row?.count === 0)).toEqual([{ count: 0 }])
+      expect(heard).toEqual([])
+    })
+  )
+
   it.scopedLive("fails with CacheError where the database is away", () =>
     Effect.gen(function* () {
       const server = yield* postgres

@@ -144,6 +144,31 @@ describe("encrypted values", () => {
     })
   )
 
+  it.scopedLive("that many keys have in common are readable under each: that a key has no value, the same bytes", () =>
+    Effect.gen(function* () {
+      const { process } = bytesBelow()
+      const cache = yield* process(aes(one))
+      let asked = 0
+      const names = cache.cachedMany(
+        (ids: ReadonlyArray<number>) =>
+          Effect.sync(() => {
+            asked += ids.length
+            return ids.filter((id) => id % 2 === 0).map((id) => [id, "the same"] as const)
+          }),
+        { key: "name", ttl: "1 hour", missing: "1 hour" }
+      )
+      const ids = Array.from({ length: 100 }, (_, id) => id)
+      const found = yield* names(ids)
+      deepStrictEqual(yield* names(ids), found)
+      assert.strictEqual(asked, 100)
+
+      const shared = new Uint8Array([1, 2, 3])
+      yield* cache.setMany(ids.map((id) => [`bytes ${id}`, shared] as const))
+      const values = yield* cache.getMany(ids.map((id) => `bytes ${id}`))
+      assert.strictEqual(values.size, 100)
+    })
+  )
+
   it.scopedLive("of many megabytes come back equal, and are refused where one byte of them was changed", () =>
     Effect.gen(function* () {
       const { forge, payloadOf, process } = bytesBelow()

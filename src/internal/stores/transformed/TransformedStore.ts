@@ -48,8 +48,15 @@ const withPayload = (entry: Entry, value: CachedValue, payload: Uint8Array): Ent
 
 const overSteps = (below: Store, steps: ReadonlyArray<ByteTransform>): Store => {
   const warnings = new Warnings()
-  /** The stored bytes of payloads: who writes a value again, with a lease or another time, need not transform it again. */
-  const storedAs = new WeakMap<Uint8Array, Uint8Array>()
+  /**
+   * The stored bytes of payloads: who writes a value again, with a lease or another time, need not transform it again. Under another key
+   * the same payload becomes other bytes.
+   */
+  const remembered = new WeakMap<Uint8Array, { readonly key: string; readonly bytes: Uint8Array }>()
+  const storedAs = (key: string, payload: Uint8Array): Uint8Array | undefined => {
+    const stored = remembered.get(payload)
+    return stored?.key === key ? stored.bytes : undefined
+  }
 
   const refusedBy = (name: string): Effect.Effect<void> =>
     warnings.warn(
@@ -75,7 +82,7 @@ const overSteps = (below: Store, steps: ReadonlyArray<ByteTransform>): Store => 
     const { payload: bytes } = value
     const accepted = (payload: Uint8Array): StoredEntry => {
       // Decoded, so they are bytes.
-      storedAs.set(payload, bytes as Uint8Array)
+      remembered.set(payload, { key, bytes: bytes as Uint8Array })
       return { token: stored.token, entry: withPayload(entry, value, payload) }
     }
     const result = decodeBy(steps, bytes, key)
@@ -113,10 +120,10 @@ const overSteps = (below: Store, steps: ReadonlyArray<ByteTransform>): Store => 
     if (value === undefined || isGroupKey(key)) return Either.right(entry)
     // The codecs of values encode to bytes where a store keeps bytes.
     const payload = value.payload as Uint8Array
-    const known = storedAs.get(payload)
+    const known = storedAs(key, payload)
     if (known !== undefined) return Either.right(withPayload(entry, value, known))
     const storing = (bytes: Uint8Array): Entry => {
-      storedAs.set(payload, bytes)
+      remembered.set(payload, { key, bytes })
       return withPayload(entry, value, bytes)
     }
     const result = encodeBy(steps, payload, key)
@@ -156,7 +163,7 @@ const overSteps = (below: Store, steps: ReadonlyArray<ByteTransform>): Store => 
           amend: (key, token, entry, before) =>
             Effect.suspend(() => {
               const { value } = entry
-              const known = value === undefined ? undefined : storedAs.get(value.payload as Uint8Array)
+              const known = value === undefined ? undefined : storedAs(key, value.payload as Uint8Array)
               if (value === undefined || before.value === undefined || known === undefined) {
                 return Effect.flatMap(encoded(key, entry), (stored) => below.replace(key, token, stored))
               }
