@@ -12,6 +12,7 @@ import { formatMessage } from "publint/utils"
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest"
 import { memcachedServers } from "../servers/memcached.js"
 import { projectRoot } from "../support/bundle.js"
+import { thorough } from "../support/size.js"
 import { installLines, Project, pack, readme } from "./project.js"
 import { oldest } from "./versions.js"
 
@@ -126,7 +127,10 @@ describe.concurrent("the packed library", { timeout: 900_000 }, () => {
     expect(await project.compile("consumer.ts")).toEqual(compiles)
   })
 
-  it("works on PostgreSQL with the oldest @effect/sql and @effect/sql-pg, beside vitest 5", async () => {
+  // `npm run test:oldest` has these two, beside the suites of the backends with such versions.
+  const itInThorough = it.runIf(thorough)
+
+  itInThorough("works on PostgreSQL with the oldest @effect/sql and @effect/sql-pg, beside vitest 5", async () => {
     const named = (name: keyof typeof oldest.sql) => `${name}@${oldest.sql[name]}`
     const [effect, sql, client] = [named("effect"), named("@effect/sql"), named("@effect/sql-pg")]
     expect(readme.replaceAll("\n", " ")).toContain(`\`${effect}\`, \`${sql}\` and \`${client}\``)
@@ -135,7 +139,7 @@ describe.concurrent("the packed library", { timeout: 900_000 }, () => {
     expect(await project.run("sql.mjs", { DATABASE_URL: inject("postgresUrl") })).toEqual(sqlWorks)
   })
 
-  it("works with the oldest @effect/experimental and @effect/platform", async () => {
+  itInThorough("works with the oldest @effect/experimental and @effect/platform", async () => {
     const named = Object.entries(oldest.native).map(([name, version]) => `${name}@${version}`)
     const project = empty()
     await project.install(`npm install effect-cached ${named.join(" ")}`)

@@ -1,6 +1,6 @@
 /**
- * `npm run test:oldest`: runs the suites of each backend with the oldest versions that the library claims to work with, in a
- * copy of the project beside which those versions are installed.
+ * The second part of `npm run test:oldest`: runs the suites of each backend with the oldest versions that the library claims to
+ * work with, in a copy of the project beside which those versions are installed.
  */
 import { execFileSync } from "node:child_process"
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"

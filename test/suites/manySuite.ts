@@ -1,23 +1,30 @@
-/** The tests of `cachedMany` and `cachedResolver` that hold on any backend. The parameters are those of `cachedSuite`. */
+/**
+ * The tests of `cachedMany` and `cachedResolver` that hold on any backend. The parameters are those of `cachedSuite`. `variant` says
+ * that another backend of the file asks the same of its store: then 10,000 keys at once are for the thorough tests.
+ */
 import { layer as withLayer } from "@effect/vitest"
 import type { Layer } from "effect"
 import type { CacheBackend } from "effect-cached"
 import { describe } from "vitest"
+import { thorough } from "../support/size.js"
 import { eventTests } from "./many/events.js"
 import { failureTests } from "./many/failures.js"
 import { optionTests } from "./many/options.js"
 import { processTests } from "./many/processes.js"
 import { resolverTests } from "./many/resolver.js"
 import { sharingTests } from "./many/sharing.js"
-import { valueTests } from "./many/values.js"
+import { largeTests, valueTests } from "./many/values.js"
 
 export const manySuite = <E>(
   name: string,
   layer: Layer.Layer<CacheBackend, E>,
-  options: { readonly shared?: boolean } = {}
+  options: { readonly shared?: boolean; readonly variant?: boolean } = {}
 ): void => {
   withLayer(layer)(name, (it) => {
-    describe("values", () => valueTests(it))
+    describe("values", () => {
+      valueTests(it)
+      if (options.variant !== true || thorough) largeTests(it)
+    })
     describe("options", () => optionTests(it))
     describe("failures", () => failureTests(it))
     describe("events", () => eventTests(it))

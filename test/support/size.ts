@@ -1,6 +1,6 @@
 /**
- * How much the randomised tests try. All tests together take a few minutes; `EFFECT_CACHED_TESTS=thorough npm run test:unit`
- * tries fifty times as much, before a release or where something smells.
+ * How much the tests try. All together take a few minutes; with `EFFECT_CACHED_TESTS=thorough npm run test:unit`, before a release
+ * or where something smells, the randomised ones try fifty times as much, and variants of a backend run the whole suites too.
  */
 const sizes = ["quick", "thorough"] as const
 

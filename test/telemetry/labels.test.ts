@@ -21,7 +21,7 @@ interface Cost {
 
 const costOf = (form: "text" | "array", definitions: number) =>
   Effect.async<Cost>((resume) => {
-    const args = ["--import", "tsx", "--expose-gc", script, form, `${definitions}`]
+    const args = ["--import", "tsx", "--expose-gc", "--max-semi-space-size=32", script, form, `${definitions}`]
     execFile(process.execPath, args, { timeout: 115_000 }, (error, stdout) => {
       const line = stdout.split("\n").find((one) => one.startsWith("{"))
       resume(line === undefined ? Effect.die(error ?? new Error(stdout)) : Effect.succeed(JSON.parse(line)))

@@ -12,7 +12,7 @@ const atMost = sized(8, 60)
 
 it(`${calls} texts of 50,000 characters leave the heap as it is`, async () => {
   const output = await new Promise<string>((resolve, reject) => {
-    const args = ["--expose-gc", "--import", "tsx", script, `${calls}`]
+    const args = ["--expose-gc", "--max-semi-space-size=32", "--import", "tsx", script, `${calls}`]
     execFile(process.execPath, args, { timeout: sized(110_000, 3_500_000) }, (error, stdout) =>
       error ? reject(error) : resolve(stdout)
     )

@@ -51,7 +51,7 @@ export const postgres: Database = {
   hasOneConnection: false,
   schema: "Other",
   poison: ["00", "ff00ff", "", "7b226122", "00".repeat(300)].map((hex) => `decode('${hex}', 'hex')`),
-  contest: { rounds: sized(200, 1_000), stores: 40 }
+  contest: { rounds: sized(60, 1_000), stores: 40 }
 }
 
 /** Connections of one application: how many there are, and how many sit in an open transaction. */

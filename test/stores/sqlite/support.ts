@@ -1,7 +1,7 @@
 /** What the tests of the store on SQLite share: files in a temporary directory, and clients on them. */
 
 import { randomUUID } from "node:crypto"
-import { mkdirSync, rmSync } from "node:fs"
+import { existsSync, mkdirSync, rmSync, statfsSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { SqlClient } from "@effect/sql/SqlClient"
@@ -18,9 +18,18 @@ export type JournalMode = "WAL" | "DELETE"
 export const clientOn = (url: string): Effect.Effect<SqlClient, never, Scope.Scope> =>
   Ground.clientOn({ driver: "libsql", url })
 
+const memory = "/dev/shm"
+const isLarge = (folder: string): boolean => {
+  const { bavail, bsize } = statfsSync(folder)
+  return bavail * bsize > 2 ** 30
+}
+
+/** Where there is memory for files: each write is a commit, and on a busy disk that takes milliseconds, in which the process stands still. */
+const folder = existsSync(memory) && isLarge(memory) ? memory : tmpdir()
+
 /** A database in a directory of its own, which is there between `create` and `remove`. */
 export const newFile = (mode: JournalMode) => {
-  const directory = join(tmpdir(), `effect-cached-sqlite-${randomUUID()}`)
+  const directory = join(folder, `effect-cached-sqlite-${randomUUID()}`)
   const url = `file:${join(directory, "cache.db")}`
   const create = Effect.zipRight(
     Effect.sync(() => mkdirSync(directory)),

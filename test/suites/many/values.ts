@@ -248,7 +248,9 @@ export const valueTests = (it: It): void => {
       expect(() => f.cacheKey(() => 1)).toThrow()
     })
   )
+}
 
+export const largeTests = (it: It): void => {
   it.effect("10,000 keys, 500 of them stale, 500 missing: at most two loads, the right value for each", () =>
     live(
       Effect.gen(function* () {

@@ -13,28 +13,38 @@ const shortLived = 60_000
 const leastShortLived = 10_000
 
 export class Groups {
-  private readonly lasting: LRUCache<string, MemoryEntry>
-  private readonly fleeting: LRUCache<string, MemoryEntry>
+  // An LRU takes the memory for all that it can hold when it is made, and many caches have no groups.
+  private lasting: LRUCache<string, MemoryEntry> | undefined
+  private fleeting: LRUCache<string, MemoryEntry> | undefined
 
   /** @param release called with each entry that is replaced, deleted or evicted */
-  constructor(max: number, release: (entry: MemoryEntry) => void) {
-    this.lasting = new LRUCache({ max, dispose: release })
-    this.fleeting = new LRUCache({ max: Math.max(max, leastShortLived), dispose: release })
-  }
+  constructor(
+    private readonly max: number,
+    private readonly release: (entry: MemoryEntry) => void
+  ) {}
 
   /** Counts as a use. */
   get(key: string): MemoryEntry | undefined {
-    return this.lasting.get(key) ?? this.fleeting.get(key)
+    return this.lasting?.get(key) ?? this.fleeting?.get(key)
   }
 
   set(key: string, entry: MemoryEntry, now: number): void {
-    const [to, other] =
-      entry.expiresAt - now > shortLived ? [this.lasting, this.fleeting] : [this.fleeting, this.lasting]
-    other.delete(key)
-    to.set(key, entry)
+    if (entry.expiresAt - now > shortLived) {
+      this.fleeting?.delete(key)
+      this.lasting ??= this.lru(this.max)
+      this.lasting.set(key, entry)
+    } else {
+      this.lasting?.delete(key)
+      this.fleeting ??= this.lru(Math.max(this.max, leastShortLived))
+      this.fleeting.set(key, entry)
+    }
   }
 
   delete(key: string): boolean {
-    return this.lasting.delete(key) || this.fleeting.delete(key)
+    return this.lasting?.delete(key) === true || this.fleeting?.delete(key) === true
+  }
+
+  private lru(max: number): LRUCache<string, MemoryEntry> {
+    return new LRUCache({ max, dispose: this.release })
   }
 }
