@@ -42,6 +42,8 @@ const program = Effect.gen(function* () {
 const lookAt = async (view) => {
   const origin = "http://127.0.0.1"
   const page = await (await view(new Request(`${origin}/`))).text()
+  // Its charts are drawn by a dependency, which npm has installed.
+  if (!page.includes("var uPlot=")) throw new Error(page)
   const reader = (await view(new Request(`${origin}/?events`))).body.getReader()
   const sample = new TextDecoder().decode((await reader.read()).value)
   await reader.cancel()
