@@ -6,6 +6,7 @@ import { type Name, withContext } from "../entries/keyspace.js"
 import type { LoadMany } from "../readThrough/many/Load.js"
 import { type Answering, Loader } from "../readThrough/many/Loader.js"
 import { type Found, unanswered } from "../readThrough/many/ManyReads.js"
+import { eventLoopTurn } from "../runtime/eventLoop.js"
 import { type CallingFiber, debugIsOn } from "../runtime/fiber.js"
 import { absent } from "../values/absent.js"
 import { Parameters } from "./arguments/Parameters.js"
@@ -23,6 +24,12 @@ import { MemoizedFunction } from "./MemoizedFunction.js"
  * run out before those of the last were acquired.
  */
 const mostAtOnce = 1_000
+
+/**
+ * So many of them in one turn of the event loop, where nothing has to be asked of a server: each takes up to a fifth of a millisecond.
+ * On a server all go together, for their round trips.
+ */
+const mostInOneTurn = 100
 
 const noValues: Values = new Map()
 type Computing = Effect.Effect<unknown, unknown, unknown>
@@ -237,7 +244,11 @@ export class MemoizedMany {
   ): Effect.Effect<void, unknown, unknown> {
     if (answers.length === 0) return Effect.void
     const loader = this.newLoader(binding)
-    return Effect.forEach(Arr.chunksOf(answers, mostAtOnce), (some) => loader.answerAll(some), { discard: true })
+    return Effect.forEach(
+      Arr.chunksOf(answers, mostAtOnce),
+      (some, index) => Effect.zipRight(index === 0 ? Effect.void : eventLoopTurn, loader.answerAll(some)),
+      { discard: true }
+    )
   }
 
   private sharedLoader(binding: Binding<unknown, unknown>): Loader<unknown, unknown, unknown> {
@@ -260,6 +271,7 @@ export class MemoizedMany {
         return ({ key }) => answers.get(key) ?? Effect.succeed(absent)
       })
     const batchSize = Either.isRight(this.definition) ? this.definition.right.batchSize : 1
-    return new Loader(loadMany, binding.engine.flights, batchSize)
+    const { flights, reader } = binding.engine
+    return new Loader(loadMany, flights, batchSize, reader.asksOthers ? mostAtOnce : mostInOneTurn)
   }
 }

@@ -1,13 +1,30 @@
 /**
  * Work in the background must not block Node's event loop while it runs, nor keep a process alive while it sleeps.
  */
-import { Clock, Context, DefaultServices, Duration, Effect } from "effect"
+import { Array as Arr, Clock, Context, DefaultServices, Duration, Effect } from "effect"
 
 /** Gives timers and sockets their turn. `Effect.yieldNow` gives only other fibers theirs. */
 export const eventLoopTurn: Effect.Effect<void> = Effect.async((resume) => {
   const immediate = setImmediate(() => resume(Effect.void))
   return Effect.sync(() => clearImmediate(immediate))
 })
+
+/** Works on so many at a time, and gives timers and sockets their turn in between. */
+export const inTurns = <A>(
+  all: ReadonlyArray<A>,
+  atOnce: number,
+  work: (some: ReadonlyArray<A>) => void
+): Effect.Effect<void> =>
+  all.length <= atOnce
+    ? Effect.sync(() => work(all))
+    : Effect.forEach(
+        Arr.chunksOf(all, atOnce),
+        (some, index) =>
+          Effect.map(index === 0 ? Effect.void : eventLoopTurn, () => {
+            work(some)
+          }),
+        { discard: true }
+      )
 
 const liveClock = Context.get(DefaultServices.liveServices, Clock.Clock)
 /** Node fires a longer timer at once. Effect's live Clock never fires it, and neither does `unreferencedTimer`. */

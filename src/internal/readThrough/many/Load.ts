@@ -4,6 +4,7 @@
  */
 import { Effect, Exit, Fiber } from "effect"
 import { inAsyncContext } from "../../runtime/asyncContext.js"
+import { inTurns } from "../../runtime/eventLoop.js"
 import { loadSpan } from "../../telemetry/spans.js"
 import { currentFlight } from "../flights/Flight.js"
 import type { Flights } from "../flights/Flights.js"
@@ -24,8 +25,15 @@ export class Load<A, E, R> {
   private readonly flight: LoadFlight
   private fiber: Fiber.RuntimeFiber<void> | undefined
 
-  /** @param waiters one at least */
-  constructor(waiters: ReadonlyArray<Waiter<A, E, R>>, flights: Flights) {
+  /**
+   * @param waiters one at least
+   * @param perTurn how many of them go on in one turn of the event loop
+   */
+  constructor(
+    waiters: ReadonlyArray<Waiter<A, E, R>>,
+    flights: Flights,
+    private readonly perTurn: number
+  ) {
     this.waiters = new Set(waiters)
     this.owner = waiters.find(({ isDeserted }) => !isDeserted) ?? waiters[0]
     this.requests = waiters.map(({ request }) => request)
@@ -49,7 +57,7 @@ export class Load<A, E, R> {
         )
       )
     )
-    const ending = Effect.map(loading, (exit) => again(this.end(exit)))
+    const ending = Effect.flatMap(loading, (exit) => Effect.map(this.end(exit), again))
     this.fiber = inAsyncContext(owner.request.asyncContext, () =>
       currentFlight.fork(owner.fiber, owner.surroundings, this.flight, ending, true)
     )
@@ -69,18 +77,21 @@ export class Load<A, E, R> {
    */
   private end(
     exit: Exit.Exit<(request: MemoRequest<A, E, R>) => Effect.Effect<A, E>, E>
-  ): ReadonlyArray<Waiter<A, E, R>> {
+  ): Effect.Effect<ReadonlyArray<Waiter<A, E, R>>> {
     const { flight } = this
     const isDeserted = flight.isDeserted
     flight.phase = "landed"
     const again: Array<Waiter<A, E, R>> = []
-    for (const waiter of this.waiters) {
-      waiter.flight?.unwait(flight)
-      if (Exit.isSuccess(exit)) waiter.done(exit.value(waiter.request))
-      else if (isDeserted && !waiter.isDeserted) again.push(waiter)
-      else waiter.done(Effect.failCause(exit.cause))
-    }
-    this.waiters.clear()
-    return again
+    const answering = inTurns([...this.waiters], this.perTurn, (some) => {
+      for (const waiter of some) {
+        // One may have left since the last turn.
+        if (!this.waiters.delete(waiter)) continue
+        waiter.flight?.unwait(flight)
+        if (Exit.isSuccess(exit)) waiter.done(exit.value(waiter.request))
+        else if (isDeserted && !waiter.isDeserted) again.push(waiter)
+        else waiter.done(Effect.failCause(exit.cause))
+      }
+    })
+    return Effect.as(answering, again)
   }
 }

@@ -3,7 +3,8 @@
  * or has its answer. As soon as no key is undecided, all keys that have a lease are loaded in one load (`Load.ts`). What others
  * compute is waited for while it runs, and a key whose lease is acquired later is loaded later.
  */
-import { Deferred, Effect, Exit, FiberId } from "effect"
+import { Array as Arr, Deferred, Effect, Exit, FiberId } from "effect"
+import { eventLoopTurn } from "../../runtime/eventLoop.js"
 import type { Flights } from "../flights/Flights.js"
 import type { MemoRequest } from "../request.js"
 import { Load, type LoadMany } from "./Load.js"
@@ -29,11 +30,15 @@ export class Loader<A, E, R> {
   private readonly waiting = new Set<Waiter<A, E, R>>()
   private wakeUp: Deferred.Deferred<void> | undefined
 
-  /** @param batchSize how many keys one load has at most */
+  /**
+   * @param batchSize how many keys one load has at most
+   * @param perTurn how many keys are worked on in one turn of the event loop
+   */
   constructor(
     private readonly load: LoadMany<A, E, R>,
     private readonly flights: Flights,
-    private readonly batchSize: number
+    private readonly batchSize: number,
+    private readonly perTurn: number
   ) {}
 
   /**
@@ -45,14 +50,11 @@ export class Loader<A, E, R> {
       // All of them before any of them runs: otherwise the first would be loaded alone.
       const members = all.map(({ request }) => this.enter(request))
       let failure: Effect.Effect<never, E2> | undefined
-      const running = Effect.forEach(
-        all,
-        ({ answer }, index) =>
-          Effect.map(Effect.exit(answer), (exit) => {
-            if (Exit.isFailure(exit)) failure ??= Effect.failCause(exit.cause)
-            members[index]?.leaves()
-          }),
-        { concurrency: "unbounded", discard: true }
+      const running = this.inTurns(all, ({ answer }, index) =>
+        Effect.map(Effect.exit(answer), (exit) => {
+          if (Exit.isFailure(exit)) failure ??= Effect.failCause(exit.cause)
+          members[index]?.leaves()
+        })
       )
       return Effect.ensuring(
         Effect.flatMap(restore(running), () => failure ?? Effect.void),
@@ -73,6 +75,26 @@ export class Loader<A, E, R> {
         Effect.sync(() => member.leaves())
       )
     })
+  }
+
+  /** Runs all at once, but begins no more in one turn of the event loop than `perTurn`. */
+  private inTurns<Item>(
+    all: ReadonlyArray<Item>,
+    run: (item: Item, index: number) => Effect.Effect<void, never, R>
+  ): Effect.Effect<void, never, R> {
+    if (all.length <= this.perTurn) return Effect.forEach(all, run, { concurrency: "unbounded", discard: true })
+    return Effect.forEach(
+      Arr.chunksOf(all, this.perTurn),
+      (some, turns) =>
+        Effect.zipRight(
+          turns === 0 ? Effect.void : Effect.repeatN(eventLoopTurn, turns - 1),
+          Effect.forEach(some, (item, index) => run(item, turns * this.perTurn + index), {
+            concurrency: "unbounded",
+            discard: true
+          })
+        ),
+      { concurrency: "unbounded", discard: true }
+    )
   }
 
   private enter(request: LoadedRequest<A, E, R>): Member<A, E, R> {
@@ -127,7 +149,7 @@ export class Loader<A, E, R> {
     const waiters = [...this.waiting].sort((one, other) => one.place - other.place)
     this.waiting.clear()
     for (let from = 0; from < waiters.length; from += this.batchSize) {
-      const load = new Load(waiters.slice(from, from + this.batchSize), this.flights)
+      const load = new Load(waiters.slice(from, from + this.batchSize), this.flights, this.perTurn)
       load.start(this.load, (deserted) => {
         for (const waiter of deserted) this.waiting.add(waiter)
         this.begin()
