@@ -32,6 +32,23 @@ describe("@cached under experimentalDecorators", () => {
   })
 })
 
+describe("from JavaScript, where the compiler does not", () => {
+  for (const kind of ["getter", "field", "class"] as const) {
+    it(`@cached refuses a ${kind}`, () => {
+      const decorator = library.cached({ key: "f" }) as (target: unknown, context: unknown) => unknown
+      const target = kind === "field" ? undefined : () => Effect.succeed(1)
+      assert.throws(() => decorator(target, { kind, name: "f" }), TypeError, `@cached decorates methods, not a ${kind}`)
+    })
+  }
+
+  for (const target of [undefined, 1, Promise.resolve(1)]) {
+    it(`cached refuses ${target}`, () => {
+      const cached = library.cached as unknown as (target: unknown, options: unknown) => unknown
+      assert.throws(() => cached(target, { key: "f" }), TypeError, "cached takes an Effect, or a function")
+    })
+  }
+})
+
 it("cached(options) may be a callback of map, which gives it an index", () => {
   // To the compiler the index is no decorator context, hence the cast.
   const [double] = [(n: number) => Effect.succeed(n * 2)].map(library.cached({ key: "double" }) as never)

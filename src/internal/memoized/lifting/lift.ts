@@ -99,13 +99,18 @@ const decorate = (
 type Target = AnyMethod | Effect.Effect<unknown, unknown, unknown>
 
 /** Only a decorator passes its context, an object. As a callback of `map` the function gets an index, which is ignored. */
-const isContext = (given: unknown): given is ClassMethodDecoratorContext => typeof given === "object" && given !== null
+const isContext = (given: unknown): given is DecoratorContext => typeof given === "object" && given !== null
 
 /** @param given the second argument: a decorator's context, or the method's name from TypeScript's older decorators */
 const lift = (target: Target, options: CachedOptions<unknown, Arguments>, source: CacheSource, given?: unknown) => {
   if (Effect.isEffect(target)) return new MemoizedEffect(target, options, source)
   if (typeof given === "string" || typeof given === "symbol") throw new TypeError(olderDecorator(String(given)))
-  return isContext(given) ? decorate(target, options, given, source) : liftFunction(target, options, source)
+  const context = isContext(given) ? given : undefined
+  if (context !== undefined && context.kind !== "method") {
+    throw new TypeError(`@cached decorates methods, not a ${context.kind}`)
+  }
+  if (typeof target !== "function") throw new TypeError("cached takes an Effect, or a function that returns one")
+  return context === undefined ? liftFunction(target, options, source) : decorate(target, options, context, source)
 }
 
 const olderDecorator = (name: string): string =>
