@@ -1,9 +1,9 @@
 /** A store of a third party that never answers, throws, dies or never closes: its callers get an error in time, never a hang or a defect. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer, Logger, LogLevel, Option, Scope } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Logger, LogLevel, Option, Scope } from "effect"
 import {
   type CacheBackend,
-  type CacheError,
+  CacheError,
   type CacheStore,
   cached,
   clear,
@@ -218,3 +218,32 @@ describe.concurrent("a store of a third party", () => {
     })
   )
 })
+
+it.live("a read that fails because the layer closes is no outage: one warning says that the layer is closed", () =>
+  Effect.gen(function* () {
+    const [asked, ended] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+    const disconnected = new CacheError({ reason: "Unavailable", operation: "read", description: "disconnected" })
+    const store = storeOf(() =>
+      Effect.zipRight(Deferred.succeed(asked, undefined), Effect.zipRight(Deferred.await(ended), disconnected))
+    )
+    const scope = yield* Scope.make()
+    const context = yield* Layer.buildWithScope(
+      StoreBackend.layer(Effect.acquireRelease(Effect.succeed(store), () => Deferred.succeed(ended, undefined))),
+      scope
+    )
+    const lines: Array<string> = []
+    const logger = Logger.replace(
+      Logger.defaultLogger,
+      Logger.make(({ message }) => void lines.push(String(message)))
+    )
+    const value = cached(() => Effect.succeed("value"), { key: "closing" })
+    const calls = Effect.zip(value(), Effect.flip(get("closing")), { concurrent: true })
+    const fiber = yield* Effect.fork(calls.pipe(Effect.provide(context), Effect.provide(logger)))
+    yield* Deferred.await(asked)
+    yield* Scope.close(scope, Exit.void)
+    const [computed, error] = yield* Fiber.join(fiber)
+    expect(computed).toBe("value")
+    expect(error).toMatchObject({ reason: "Unavailable", description: "the layer of the cache is closed" })
+    expect(lines).toEqual(["The layer of the cache is closed, computing without it closing()"])
+  })
+)

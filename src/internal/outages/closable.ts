@@ -1,4 +1,7 @@
-/** A store that refuses every operation once its layer has closed, whatever the driver behind it does then: fail, wait or hang. */
+/**
+ * A store that refuses every operation once its layer has closed, whatever the driver behind it does then: fail, wait or hang. What
+ * the end of the driver makes fail is no outage: the error says that the layer is closed.
+ */
 import { Effect } from "effect"
 import { CacheError } from "../../CacheError.js"
 import { amendThrough, type Fused, identityOf, type Store } from "../stores/Store.js"
@@ -18,10 +21,12 @@ export const closable = (store: Store, cache?: string): Closable => {
   const fused =
     <Request, Answer>(operation: Fused<Request, Answer>): Fused<Request, Answer> =>
     (fiber, requests, onAnswer, onFailure) =>
-      closed === undefined ? operation(fiber, requests, onAnswer, onFailure) : onFailure(closed)
+      closed === undefined
+        ? operation(fiber, requests, onAnswer, (error) => onFailure(closed ?? error))
+        : onFailure(closed)
 
   const guarded = <A>(operation: () => Effect.Effect<A, CacheError>): Effect.Effect<A, CacheError> =>
-    Effect.suspend(() => closed ?? operation())
+    Effect.suspend(() => closed ?? Effect.mapError(operation(), (error) => closed ?? error))
 
   return {
     store: {
