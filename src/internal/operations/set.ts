@@ -4,6 +4,7 @@ import type { CacheBackendService } from "../../CacheBackend.js"
 import type { CacheError } from "../../CacheError.js"
 import type { Key } from "../../CacheOptions.js"
 import type { Entry, WriteItem } from "../../CacheStore.js"
+import { noVersions } from "../entries/groupVersions.js"
 import { type Name, withContext } from "../entries/keyspace.js"
 import type { AnySchema } from "../entries/ValueCodec.js"
 import { logFailure } from "../outages/storeFailure.js"
@@ -13,45 +14,62 @@ import { countStored, newEntry, newTypedEntry } from "./newEntry.js"
 
 type Writes = Pick<CacheBackendService, "set" | "setMany">
 
-/** A function of its own: while the store writes, its callbacks keep alive what stands in the function around them. */
-const writeEntry = (
-  { access, failed, fiber, name }: Setting,
-  ttl: number,
-  entry: Entry
-): Effect.Effect<void, CacheError> =>
-  ttl <= 0
-    ? Effect.catchAll(Effect.asVoid(access.invalidation.keys([name])), failed)
-    : access.invalidation.write(
-        fiber,
-        [{ key: name.finished, entry }],
-        ([rejected]) => (rejected === undefined ? countStored(access, fiber, name) : failed(rejected.error)),
-        failed
-      )
+/** One `set`. A class: what stands in an object literal here would be kept alive for long, see ARCHITECTURE.md. */
+class Setting {
+  constructor(
+    private readonly access: Access,
+    private readonly fiber: CallingFiber,
+    private readonly name: Name,
+    private readonly times: Times
+  ) {}
 
-interface Setting {
-  readonly access: Access
-  readonly fiber: CallingFiber
-  readonly name: Name
-  readonly failed: (error: CacheError) => Effect.Effect<never, CacheError>
+  fail(error: CacheError): Effect.Effect<never, CacheError> {
+    return Effect.fail(withContext("set", error, this.name.printed))
+  }
+
+  encodeAndWrite(
+    value: unknown,
+    schema: AnySchema | undefined,
+    versions: Entry["groups"]
+  ): Effect.Effect<void, CacheError> {
+    const { access, fiber, name, times } = this
+    if (schema !== undefined) {
+      return Effect.matchEffect(newTypedEntry(access, schema, fiber, name, value, times, versions), {
+        onFailure: (error) => this.fail(error),
+        onSuccess: (entry) => this.write(entry)
+      })
+    }
+    const entry = newEntry(access, fiber, name, value, times, versions)
+    return Either.isLeft(entry) ? this.fail(entry.left) : this.write(entry.right)
+  }
+
+  private write(entry: Entry): Effect.Effect<void, CacheError> {
+    const { access, fiber, name } = this
+    const { invalidation } = access
+    if (this.times.ttl <= 0)
+      return Effect.catchAll(Effect.asVoid(invalidation.keys([name])), (error) => this.fail(error))
+    return invalidation.write(
+      fiber,
+      [{ key: name.finished, entry }],
+      ([rejected]) => (rejected === undefined ? countStored(access, fiber, name) : this.fail(rejected.error)),
+      (error) => this.fail(error)
+    )
+  }
 }
 
-const encodeAndWrite = (
+const noGroups: ReadonlyArray<string> = []
+
+/** A function of its own: its callbacks keep alive what stands in the function around them. */
+const withVersions = (
   setting: Setting,
   value: unknown,
   schema: AnySchema | undefined,
-  times: Times,
-  versions: Entry["groups"]
-): Effect.Effect<void, CacheError> => {
-  const { access, failed, fiber, name } = setting
-  if (schema !== undefined) {
-    return Effect.matchEffect(newTypedEntry(access, schema, fiber, name, value, times, versions), {
-      onFailure: failed,
-      onSuccess: (entry) => writeEntry(setting, times.ttl, entry)
-    })
-  }
-  const entry = newEntry(access, fiber, name, value, times, versions)
-  return Either.isLeft(entry) ? failed(entry.left) : writeEntry(setting, times.ttl, entry.right)
-}
+  captured: Effect.Effect<Entry["groups"], CacheError>
+): Effect.Effect<void, CacheError> =>
+  Effect.matchEffect(captured, {
+    onFailure: (error) => setting.fail(error),
+    onSuccess: (versions) => setting.encodeAndWrite(value, schema, versions)
+  })
 
 /** The entries to be written and the errors of those that can't be, by finished key. */
 interface Sorted {
@@ -98,17 +116,13 @@ export const writes = (access: Access): Writes => {
         const named = keyspace.name("set", key)
         if (Either.isLeft(named)) return Effect.fail(named.left)
         const name = named.right
-        const failed = (error: CacheError) => Effect.fail(withContext("set", error, name.printed))
         const times = access.times("set", options)
-        if (Either.isLeft(times)) return failed(times.left)
-        const groups = keyspace.groups("set", options?.groups ?? [])
-        if (Either.isLeft(groups)) return failed(groups.left)
-        const setting = { access, fiber, name, failed }
-        if (groups.right.length === 0) return encodeAndWrite(setting, value, options?.schema, times.right, [])
-        return Effect.matchEffect(reader.capture(groups.right, versionLife(times.right)), {
-          onFailure: failed,
-          onSuccess: (versions) => encodeAndWrite(setting, value, options?.schema, times.right, versions)
-        })
+        if (Either.isLeft(times)) return Effect.fail(withContext("set", times.left, name.printed))
+        const groups = keyspace.groups("set", options?.groups ?? noGroups)
+        if (Either.isLeft(groups)) return Effect.fail(withContext("set", groups.left, name.printed))
+        const setting = new Setting(access, fiber, name, times.right)
+        if (groups.right.length === 0) return setting.encodeAndWrite(value, options?.schema, noVersions)
+        return withVersions(setting, value, options?.schema, reader.capture(groups.right, versionLife(times.right)))
       }),
 
     setMany: (entries, options) =>
