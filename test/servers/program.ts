@@ -129,9 +129,10 @@ export const prepare = (program: Program): Effect.Effect<void> =>
 
 /**
  * The shell is the server's parent and waits for its standard input to end, which it does when this process ends, however
- * it ends: then it takes the server with it, even a stopped one.
+ * it ends: then it takes the server with it, even a stopped one. It waits for the server's end, for until then another server on
+ * the same port can't listen, while the port still answers.
  */
-const supervisor = ['"$@" </dev/null & child=$!', "echo $child", "cat >/dev/null", "kill -KILL $child"].join("\n")
+const supervisor = ['"$@" </dev/null & child=$!', "echo $child", "cat >/dev/null", "kill -KILL $child", "wait $child"].join("\n")
 
 interface Running {
   readonly shell: ChildProcess
