@@ -132,7 +132,13 @@ export const prepare = (program: Program): Effect.Effect<void> =>
  * it ends: then it takes the server with it, even a stopped one. It waits for the server's end, for until then another server on
  * the same port can't listen, while the port still answers.
  */
-const supervisor = ['"$@" </dev/null & child=$!', "echo $child", "cat >/dev/null", "kill -KILL $child", "wait $child"].join("\n")
+const supervisor = [
+  '"$@" </dev/null & child=$!',
+  "echo $child",
+  "cat >/dev/null",
+  "kill -KILL $child",
+  "wait $child"
+].join("\n")
 
 interface Running {
   readonly shell: ChildProcess
