@@ -7,7 +7,19 @@ import { sized } from "./support/size.js"
 const source = (path: string) => fileURLToPath(new URL(`../src/${path}`, import.meta.url))
 
 /** Those that take longest begin first, or one of them would end alone. */
-const longest = ["package/install", "cluster/cluster", "memcached/outage", "examples", "backends", "interruption.sweep"]
+const longest = [
+  "package/install",
+  "cluster/cluster",
+  "dashboard/connection",
+  "readThrough/callers",
+  "memcached/outage",
+  "memcached/busyProcess",
+  "redis/outage",
+  "buses",
+  "examples",
+  "backends",
+  "interruption.sweep"
+]
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: ReadonlyArray<TestSpecification>): Promise<Array<TestSpecification>> {
@@ -19,7 +31,8 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-const workers = Math.max(3, availableParallelism() - 1)
+/** More than processors where these are few: a third of their time the tests wait for servers and clocks. */
+const workers = Math.max(5, availableParallelism() - 1)
 
 export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
@@ -42,7 +55,6 @@ export default defineConfig({
     // Most tests make much that is gone at their end: the collector has to look less often, which saves a tenth.
     poolOptions: { forks: { execArgv: ["--max-semi-space-size=32"] } },
     setupFiles: ["test/support/plainIt.ts"],
-    // most of their time the tests wait for servers and clocks
     sequence: { sequencer: LongestFirst },
     minWorkers: workers,
     maxWorkers: workers,
