@@ -92,8 +92,8 @@ const main = Effect.gen(function* () {
   }).pipe(Effect.provide(recordWarnings(recorder)), Effect.withClock(clock))
 
   clearInterval(watched)
-  // Sockets and statements need a moment to end, and a connection that is being made to listen on needs up to 5 seconds.
-  yield* Effect.repeat(Effect.delay(leftovers, "20 millis"), { until: isNothing, times: 500 })
+  // Sockets and statements need a moment to end, and a connection that is being made to listen on needs up to 10 seconds.
+  yield* Effect.repeat(Effect.delay(leftovers, "20 millis"), { until: isNothing, times: 1_000 })
   yield* report({ _tag: "Drained", leftovers: yield* leftovers })
   process.removeAllListeners("message")
   process.removeAllListeners("disconnect")

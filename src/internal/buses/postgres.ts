@@ -56,7 +56,7 @@ const listening = (
     yield* Effect.acquireRelease(Effect.forkDaemon(Effect.interruptible(listen)), (fiber) =>
       Effect.suspend(() => {
         isWanted = false
-        return Effect.timeoutOption(Effect.interruptible(hears), longestBeginning)
+        return Effect.exit(Effect.timeoutOption(Effect.interruptible(hears), longestBeginning))
       }).pipe(Effect.zipRight(Fiber.interrupt(fiber)))
     )
   })
