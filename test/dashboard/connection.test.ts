@@ -47,6 +47,19 @@ const proxyTo = (port: number, headers: Readonly<Record<string, string>>) =>
     ({ close }) => Effect.sync(close)
   )
 
+/** Looks at the view through a relay, under a clock of the page's own, until the first sample under that clock has come. */
+const visitThroughRelay = Effect.gen(function* () {
+  const url = yield* serve()
+  const relay = yield* relayTo({ host: "127.0.0.1", port: portOf(url) })
+  const context = yield* browser
+  const { page } = yield* visit(context, `http://${relay.address}${path}`)
+  yield* says(page, "#state", "Live")
+  yield* Effect.promise(() => page.clock.install())
+  yield* double(1)
+  yield* says(page, '[data-count="misses"]', "1")
+  return { page, relay }
+})
+
 describe("the page", () => {
   it.scopedLive("says that its server is gone, and shows the next one at the same address", () =>
     Effect.gen(function* () {
@@ -85,15 +98,7 @@ describe("the page", () => {
 
   it.scopedLive("notices a connection that is dead and tells nobody", () =>
     Effect.gen(function* () {
-      const url = yield* serve()
-      const relay = yield* relayTo({ host: "127.0.0.1", port: portOf(url) })
-      const context = yield* browser
-      const { page } = yield* visit(context, `http://${relay.address}${path}`)
-      yield* says(page, "#state", "Live")
-      yield* Effect.promise(() => page.clock.install())
-      // The next sample comes under the page's new clock.
-      yield* double(1)
-      yield* says(page, '[data-count="misses"]', "1")
+      const { page, relay } = yield* visitThroughRelay
       relay.swallow = true
       yield* Effect.promise(() => page.clock.fastForward(11_000))
       yield* says(page, "#state", "No connection, trying again")
@@ -149,14 +154,7 @@ describe("the page", () => {
 
   it.scopedLive("looks as long as it is seen: paused it asks nothing", () =>
     Effect.gen(function* () {
-      const url = yield* serve()
-      const relay = yield* relayTo({ host: "127.0.0.1", port: portOf(url) })
-      const context = yield* browser
-      const { page } = yield* visit(context, `http://${relay.address}${path}`)
-      yield* says(page, "#state", "Live")
-      yield* Effect.promise(() => page.clock.install())
-      yield* double(1)
-      yield* says(page, '[data-count="misses"]', "1")
+      const { page, relay } = yield* visitThroughRelay
       yield* Effect.promise(() => page.click("#pause"))
       yield* says(page, "#state", "Paused")
       const asked = () =>

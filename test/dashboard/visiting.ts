@@ -34,6 +34,7 @@ export const visit = (context: BrowserContext, url: string) =>
       if (["error", "warning"].includes(message.type())) errors.push(message.text())
     })
     page.on("request", (request) => asked.push(request.url()))
+    // This text runs in the page. Its message is one of the errors above: a browser need not report a refusal by itself.
     yield* Effect.promise(() =>
       page.addInitScript(
         `addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => console.error("refused by the policy", violatedDirective, blockedURI))`
