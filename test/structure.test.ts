@@ -1,6 +1,6 @@
-/** The insides of Effect's runtime are touched in one folder, so that another version of Effect concerns no other. */
-import { readdirSync, readFileSync } from "node:fs"
-import { join } from "node:path"
+/** The rooms of `src`: what only one of them may touch, and whether the pages about them are true. */
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { dirname, join, sep } from "node:path"
 import { fileURLToPath } from "node:url"
 import ts from "typescript"
 import { expect, it } from "vitest"
@@ -29,4 +29,27 @@ it("nothing outside of internal/runtime names what belongs to Effect's runtime",
     [...namesIn(file)].filter((name) => insides.has(name)).map((name) => `${file}: ${name}`)
   )
   expect(named).toEqual([])
+})
+
+const internal = join(source, "internal")
+
+/** The files that a page names in code: `flights/Flights.ts`. */
+const filesNamedIn = (page: string): ReadonlyArray<string> =>
+  Array.from(readFileSync(page, "utf8").matchAll(/`([\w./-]+\.ts)`/g), ([, file = ""]) => file)
+
+it("the files that ARCHITECTURE.md and the rooms' own pages name are there", () => {
+  const files = readdirSync(internal, { recursive: true, encoding: "utf8" })
+  const rooms = files.filter((file) => file.endsWith("README.md"))
+  expect(rooms.length).toBeGreaterThan(5)
+  /** From the room itself, at any depth, from `src/internal` or from the top. */
+  const isThere = (room: string, file: string) =>
+    files.some((one) => one === file || (one.startsWith(room) && one.endsWith(`${sep}${file}`))) ||
+    existsSync(join(source, "..", file))
+  const dead = [join(source, "..", "ARCHITECTURE.md"), ...rooms.map((room) => join(internal, room))].flatMap((page) => {
+    const room = page.startsWith(internal) ? dirname(page).slice(internal.length + 1) : ""
+    return filesNamedIn(page)
+      .filter((file) => !isThere(room, file))
+      .map((file) => `${page}: ${file}`)
+  })
+  expect(dead).toEqual([])
 })
