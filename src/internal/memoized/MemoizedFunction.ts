@@ -6,7 +6,6 @@ import { Effect, Either } from "effect"
 import type { CacheBackend, CacheBackendService } from "../../CacheBackend.js"
 import type { CachedOptions } from "../../CachedFunction.js"
 import { CacheError, type NoCachedValue } from "../../CacheError.js"
-import type { CachedValue } from "../../CacheStore.js"
 import { type Name, withContext } from "../entries/keyspace.js"
 import { type Definition, define } from "../readThrough/memoOptions.js"
 import { type CallingFiber, debugIsOn, nowMillis } from "../runtime/fiber.js"
@@ -17,7 +16,7 @@ import { type Binding, bind, groupsOf } from "./Binding.js"
 import type { CacheSource } from "./CacheSource.js"
 import type { Engine } from "./engine.js"
 import { nameIn } from "./lifting/keyOption.js"
-import { localValue } from "./localHits.js"
+import { isLocalHit } from "./localHits.js"
 import { type Memoizable, Request } from "./Request.js"
 
 /** After so many local hits other fibers have their turn. Effect lets a fiber run about as many operations. */
@@ -60,15 +59,15 @@ export class MemoizedFunction<A, E, R> {
       : this.target.printPicked(keyArgs.call(receiver, ...args))
   }
 
-  /** A fresh value of a remembered entry. */
-  localHit(fiber: CallingFiber, args: Arguments): CachedValue | undefined {
+  /** The remembered entry, if a call is answered with its payload. */
+  localHit(fiber: CallingFiber, args: Arguments): LocalEntry | undefined {
     const binding = this.latest
     if (binding?.localHits === undefined || binding.backend !== this.source.of(fiber)) return undefined
     const { entries, groups, local } = binding.localHits
     const entry = entries.get(this.parameters.seen(args))
-    const hit = entry === undefined ? undefined : this.hit(fiber, binding, local, entry, groups)
-    if (hit !== undefined && binding.events.isListened) this.tellHit(binding, args)
-    return hit
+    if (entry === undefined || !this.isHit(fiber, binding, local, entry, groups)) return undefined
+    if (binding.events.isListened) this.tellHit(binding, args)
+    return entry
   }
 
   /** Where `keyArgs` picks from a method's `this` no entry is remembered. */
@@ -101,7 +100,7 @@ export class MemoizedFunction<A, E, R> {
   }
 
   /** The values of one key have one type: that of what the function computes. */
-  valueOf(hit: CachedValue): A {
+  valueOf(hit: LocalEntry): A {
     return hit.payload as A
   }
 
@@ -146,25 +145,23 @@ export class MemoizedFunction<A, E, R> {
     // The bytes of a store are decoded below; a tier has the decoded value as well.
     if (payloads === "bytes" && local.near === undefined) return undefined
     const entry = local.find(key)
-    const hit = entry === undefined ? undefined : this.hit(fiber, binding, local, entry, groups)
-    if (entry === undefined || hit === undefined) return undefined
+    if (entry === undefined || !this.isHit(fiber, binding, local, entry, groups)) return undefined
     if (binding.events.isListened) binding.hitCounters.tell("hits", request)
     if (this.options.keyArgs === undefined) localHits?.entries.remember(this.parameters.seen(request.args), entry)
-    return Effect.succeed(this.valueOf(hit))
+    return Effect.succeed(this.valueOf(entry))
   }
 
-  /** The fresh value of the entry, counted as a hit; the caller tells it. `undefined` if it is an error, or debug logs are on: see `ReadThrough`. */
-  private hit(
+  /** Whether the entry answers the call, which is counted; the caller tells it. Never if debug logs are on: see `ReadThrough`. */
+  private isHit(
     fiber: CallingFiber,
     binding: Binding<A, E>,
     local: LocalPart,
     entry: LocalEntry,
     groups: ReadonlyArray<string>
-  ): CachedValue | undefined {
-    if (debugIsOn(fiber)) return undefined
-    const hit = localValue(fiber, nowMillis(fiber), local, entry, groups, binding.codec)
-    if (hit !== undefined) binding.hitCounters.add(fiber, "hits")
-    return hit
+  ): boolean {
+    if (debugIsOn(fiber) || !isLocalHit(fiber, nowMillis(fiber), local, entry, groups, binding.codec)) return false
+    binding.hitCounters.add(fiber, "hits")
+    return true
   }
 
   private request(backend: CacheBackendService, receiver: unknown, args: Arguments): Request<A, E, R> | CacheError {

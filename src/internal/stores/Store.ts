@@ -8,17 +8,10 @@
 import type { Effect, Option, Scope } from "effect"
 import type { ByteItem, ByteStore, StoredBytes } from "../../ByteStore.js"
 import type { CacheError } from "../../CacheError.js"
-import type {
-  CachedValue,
-  CacheStore,
-  Entry,
-  GroupVersion,
-  RejectedItem,
-  StoredEntry,
-  Token,
-  WriteItem
-} from "../../CacheStore.js"
+import type { CacheStore, Entry, GroupVersion, RejectedItem, StoredEntry, Token, WriteItem } from "../../CacheStore.js"
 import type { CallingFiber } from "../runtime/fiber.js"
+import { absent } from "../values/absent.js"
+import { KeptFailure } from "../values/failure.js"
 import type { ByteTransform } from "./transformed/ByteTransform.js"
 
 /** The answer of a read: one element for each key, in order; `undefined` if the key has no entry. */
@@ -47,11 +40,20 @@ export type FusedWrite<Item> = Fused<Item, ReadonlyArray<RejectedItem>>
  */
 export interface LocalEntry extends StoredEntry {
   readonly entry: Entry | undefined
-  /** `entry.value`, or `undefined` for good once the entry has been cleared. */
-  readonly value: CachedValue | undefined
+  /** What a hit returns while `hitUntil` is ahead. */
+  readonly payload: unknown
+  /** What `hitUntil` says of the payload; `noHit` for good once the entry has been cleared. */
+  readonly hitUntil: number
   /** `entry.groups`. */
   readonly groups: ReadonlyArray<GroupVersion>
 }
+
+/** The `hitUntil` of an entry that answers no hit. */
+export const noHit = 0
+
+/** Until when a hit may return this payload, in milliseconds on the Clock. An error, or what is known to be absent, is no hit. */
+export const hitUntil = (payload: unknown, freshUntil: number): number =>
+  payload instanceof KeptFailure || payload === absent ? noHit : freshUntil
 
 /** The synchronous part of a store in this process. `now` is in milliseconds on the Clock. */
 export interface LocalPart {

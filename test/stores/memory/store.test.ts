@@ -4,7 +4,7 @@ import { Effect, Fiber, Option, TestClock } from "effect"
 import type { Entry } from "../../../src/CacheStore.js"
 import { unfused } from "../../../src/internal/stores/fused.js"
 import * as MemoryStore from "../../../src/internal/stores/memory/MemoryStore.js"
-import type { LocalPart, Store } from "../../../src/internal/stores/Store.js"
+import { type LocalPart, noHit, type Store } from "../../../src/internal/stores/Store.js"
 
 const valueUntil = (until: number, payload: unknown = "value"): Entry => ({
   value: { payload, freshUntil: until, staleUntil: until, computeMillis: 1 },
@@ -47,10 +47,10 @@ describe("an entry that was returned", () => {
         yield* unfused(store.write)([{ key: "key", entry: fresh }])
         const found = local.find("key")
         const read = local.read("key", 0)
-        assert.strictEqual(found?.value, fresh.value)
+        assert.deepStrictEqual([found?.payload, found?.hitUntil], [fresh.value?.payload, fresh.value?.freshUntil])
         assert.strictEqual(found?.token, read?.token)
         yield* end(store)
-        assert.isUndefined(found?.value)
+        assert.deepStrictEqual([found?.payload, found?.hitUntil], [undefined, noHit])
         assert.isUndefined(found?.entry)
         // what an earlier read returned stays as it was
         assert.strictEqual(read?.entry, fresh)

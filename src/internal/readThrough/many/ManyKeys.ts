@@ -1,7 +1,7 @@
 /** The keys of a call, and how they are read: all of them and all their groups in one round trip. */
 import type { CachedValue, StoredEntry } from "../../../CacheStore.js"
 import { type Snapshot, snapshotOf } from "../../entries/EntryReader.js"
-import { freshUnder } from "../../entries/entryState.js"
+import { countsUnder, isFresh } from "../../entries/entryState.js"
 import { versionIn } from "../../entries/groupVersions.js"
 import type { Name } from "../../entries/keyspace.js"
 import { SharedVersions } from "../../entries/livingVersions.js"
@@ -69,9 +69,8 @@ export class Answered {
   /** The value, if it is fresh and of the present versions of the groups. */
   fresh(index: number, groups: ReadonlyArray<string>, now: number): CachedValue | undefined {
     const entry = this.found[index]?.entry
-    return entry === undefined
-      ? undefined
-      : freshUnder(entry.value, entry.groups, groups, now, this.versions, versionOf)
+    if (entry?.value === undefined || !isFresh(entry.value, now)) return undefined
+    return countsUnder(entry.groups, groups, this.versions, versionOf) ? entry.value : undefined
   }
 
   snapshot(index: number, groups: ReadonlyArray<string>): Snapshot {

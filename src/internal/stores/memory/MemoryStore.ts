@@ -104,7 +104,7 @@ export const make = (options: MemoryStoreOptions): Effect.Effect<Store, never, S
     const readable = (key: string, now: number): MemoryEntry | undefined => {
       if (isGroupKey(key)) return groups.get(key)
       const entry = moveToFront(key) ?? leases.get(key)
-      if (entry === undefined || now < entry.expiresAt || entry.value === undefined) return entry
+      if (entry === undefined || now < entry.expiresAt || entry.entry?.value === undefined) return entry
       values.delete(key)
       return undefined
     }

@@ -1,7 +1,7 @@
 /** A copy of an entry of the store below. */
 import { Buffer } from "node:buffer"
-import type { CachedValue, Entry, GroupVersion, StoredEntry } from "../../../CacheStore.js"
-import type { LocalEntry } from "../Store.js"
+import type { Entry, GroupVersion, StoredEntry } from "../../../CacheStore.js"
+import { hitUntil, type LocalEntry, noHit } from "../Store.js"
 import type { TierToken } from "./TierToken.js"
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1")
@@ -9,9 +9,10 @@ const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1"
 export class NearEntry implements LocalEntry {
   /** What the store below has said; `undefined` once the copy has been dropped. */
   entry: Entry | undefined
-  /** The value as a function decodes it, once one has; `undefined` for good once the copy has been dropped. */
-  value: CachedValue | undefined = undefined
-  /** Whose decoded value that is. */
+  /** The value as a function decodes it, once one has. */
+  payload: unknown = undefined
+  hitUntil = noHit
+  /** Whose decoded value the payload is. */
   private codec: unknown = undefined
   private group: StoredEntry | undefined = undefined
   readonly groups: ReadonlyArray<GroupVersion>
@@ -48,8 +49,9 @@ export class NearEntry implements LocalEntry {
   learn(codec: unknown, decoded: unknown): void {
     const value = this.entry?.value
     // A copy that was asked for again is the same: the value that callers have stays theirs.
-    if (value === undefined || (this.value !== undefined && this.codec === codec)) return
-    this.value = { ...value, payload: decoded }
+    if (value === undefined || (this.hitUntil !== noHit && this.codec === codec)) return
+    this.payload = decoded
+    this.hitUntil = hitUntil(decoded, value.freshUntil)
     this.codec = codec
   }
 
@@ -60,6 +62,7 @@ export class NearEntry implements LocalEntry {
   /** Called when the copy is dropped: who remembers it must find no value. */
   clear(): void {
     this.entry = undefined
-    this.value = undefined
+    this.payload = undefined
+    this.hitUntil = noHit
   }
 }
