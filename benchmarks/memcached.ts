@@ -2,18 +2,13 @@
  * Hits and sets on one memcached, in one run with what others pay for them, at 1 and 64 callers. Look at the ratios.
  */
 import KeyvMemcache from "@keyv/memcache"
-import { Context, Effect, Layer } from "effect"
-import { CacheBackend, cached } from "effect-cached"
+import { Effect } from "effect"
 import * as MemcachedBackend from "effect-cached/MemcachedBackend"
 import Memcached from "memcached"
 import { Client } from "memjs"
 import { memcachedServers } from "../test/servers/memcached.js"
-import { contest, everyHitIsOne, ofEffect, ofPromise, type Subject } from "./tools/contest.js"
-
-const value = { id: 4711, slug: "lisbon", name: "Lisboa", population: 517_802, tags: ["capital", "harbour"] }
-const text = JSON.stringify(value)
-
-type Entrant = Subject<"hit" | "set">
+import { ofPromise } from "./tools/contest.js"
+import { type Entrant, hitsAndSets, text, value } from "./tools/hitsAndSets.js"
 
 const memjs: Entrant = (address) =>
   Effect.gen(function* () {
@@ -55,49 +50,13 @@ const keyv: Entrant = (address) =>
     return { hit: () => ofPromise(() => store.get("keyv")), set: () => ofPromise(set) }
   })
 
-const layer = (servers: string) => MemcachedBackend.layer({ servers, namespace: "benchmark" })
-
-const direct: Entrant = (address) =>
-  Effect.gen(function* () {
-    const cache = Context.get(yield* Layer.build(layer(address)), CacheBackend)
-    yield* everyHitIsOne(cache)
-    const set = cache.set("direct", value, { ttl: "1 hour" })
-    const get = cache.get("direct")
-    yield* set
-    return { hit: () => ofEffect(() => get), set: () => ofEffect(() => set) }
-  })
-
-const memoized =
-  (groups: ReadonlyArray<string>): Entrant =>
-  (address) =>
-    Effect.gen(function* () {
-      const context = yield* Layer.build(layer(address))
-      const lookUp = cached(() => Effect.succeed(value), { key: "memoized", ttl: "1 hour", groups })
-      return { hit: () => ofEffect(lookUp, context) }
-    })
-
-await contest<"hit" | "set">({
+await hitsAndSets({
   server: memcachedServers(1),
-  subjects: {
+  layer: (servers) => MemcachedBackend.layer({ servers, namespace: "benchmark" }),
+  others: {
     "memjs: bytes": memjs,
     "memcached: JSON": memcached,
-    "@keyv/memcache: bytes": keyv,
-    "effect-cached": direct,
-    "effect-cached, cached": memoized([]),
-    "effect-cached, cached in a group": memoized(["cities"])
+    "@keyv/memcache: bytes": keyv
   },
-  program: ({ compare }) =>
-    Effect.gen(function* () {
-      for (const discipline of ["hit", "set"] as const) {
-        for (const lanes of [1, 64]) {
-          yield* compare({
-            title: `${discipline}, ${lanes} at a time`,
-            discipline,
-            size: 1,
-            lanes,
-            reference: "memjs: bytes"
-          })
-        }
-      }
-    })
+  reference: "memjs: bytes"
 })

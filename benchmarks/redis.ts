@@ -2,18 +2,13 @@
  * Hits and sets on one Redis, in one run with what others pay for them, at 1 and 64 callers. Look at the ratios.
  */
 import KeyvRedis from "@keyv/redis"
-import { Context, Effect, Layer } from "effect"
-import { CacheBackend, cached } from "effect-cached"
+import { Effect } from "effect"
 import * as RedisBackend from "effect-cached/RedisBackend"
 import { Redis } from "ioredis"
 import { createClient } from "redis"
 import { redisUrl } from "../test/servers/redis.js"
-import { contest, everyHitIsOne, ofEffect, ofPromise, type Subject } from "./tools/contest.js"
-
-const value = { id: 4711, slug: "lisbon", name: "Lisboa", population: 517_802, tags: ["capital", "harbour"] }
-const text = JSON.stringify(value)
-
-type Entrant = Subject<"hit" | "set">
+import { ofEffect, ofPromise } from "./tools/contest.js"
+import { type Entrant, hitsAndSets, text } from "./tools/hitsAndSets.js"
 
 const hour = 3_600_000
 
@@ -66,55 +61,15 @@ const keyv: Entrant = (url) =>
     return { hit: () => ofPromise(() => store.get("benchmark:keyv")), set: () => ofPromise(set) }
   })
 
-const layer = (url: string) => RedisBackend.layer({ url, namespace: "benchmark" })
-
-const direct: Entrant = (url) =>
-  Effect.gen(function* () {
-    const cache = Context.get(yield* Layer.build(layer(url)), CacheBackend)
-    yield* everyHitIsOne(cache)
-    const set = cache.set("direct", value, { ttl: "1 hour" })
-    const get = cache.get("direct")
-    yield* set
-    return { hit: () => ofEffect(() => get), set: () => ofEffect(() => set) }
-  })
-
-const memoized =
-  (groups: ReadonlyArray<string>): Entrant =>
-  (url) =>
-    Effect.gen(function* () {
-      const context = yield* Layer.build(layer(url))
-      const lookUp = cached(() => Effect.succeed(value), {
-        key: `memoized in ${groups.length} groups`,
-        ttl: "1 hour",
-        groups
-      })
-      return { hit: () => ofEffect(lookUp, context) }
-    })
-
-await contest<"hit" | "set">({
+await hitsAndSets({
   server: redisUrl,
-  subjects: {
+  layer: (url) => RedisBackend.layer({ url, namespace: "benchmark" }),
+  others: {
     "node-redis: text": nodeRedis(),
     "node-redis without timers: text": nodeRedis(withoutTimers),
     "the same in an Effect": inEffect,
     "ioredis: text": ioredis,
-    "@keyv/redis: text": keyv,
-    "effect-cached": direct,
-    "effect-cached, cached": memoized([]),
-    "effect-cached, cached in a group": memoized(["cities"])
+    "@keyv/redis: text": keyv
   },
-  program: ({ compare }) =>
-    Effect.gen(function* () {
-      for (const discipline of ["hit", "set"] as const) {
-        for (const lanes of [1, 64]) {
-          yield* compare({
-            title: `${discipline}, ${lanes} at a time`,
-            discipline,
-            size: 1,
-            lanes,
-            reference: "node-redis: text"
-          })
-        }
-      }
-    })
+  reference: "node-redis: text"
 })
