@@ -9,8 +9,7 @@ import {
   PendingInvalidations,
   pendingInvalidations
 } from "./internal/readThrough/invalidations/pendingInvalidations.js"
-import { withFiber } from "./internal/runtime/fiber.js"
-import { isInTransaction } from "./internal/runtime/transaction.js"
+import { isInTransaction, withFiber } from "./internal/runtime/fiber.js"
 
 const notRepeated = (error: CacheError): CacheError =>
   new CacheError({

@@ -2,7 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, FiberId, LogLevel, Option, TestClock } from "effect"
 import type { Entry } from "../../src/CacheStore.js"
-import { type BreakerSettings, guard } from "../../src/internal/outages/circuitBreaker.js"
+import { type BreakerSettings, circuitBreaker } from "../../src/internal/outages/circuitBreaker.js"
+import { guard } from "../../src/internal/outages/guard.js"
 import { InvalidationQueue } from "../../src/internal/outages/invalidationQueue.js"
 import { withFiber } from "../../src/internal/runtime/fiber.js"
 import { fromPlain } from "../../src/internal/stores/fromPlain.js"
@@ -13,6 +14,9 @@ import { away, byCallbacks, ClassStore } from "./support.js"
 
 const settings: BreakerSettings = { failures: 2, retryAfter: 1_000, queueInvalidations: false }
 const lease: Entry = { value: undefined, lease: { id: "lease", until: 1 }, groups: [] }
+
+const behindBreaker = (store: Store, breaker: BreakerSettings) =>
+  Effect.map(circuitBreaker(store, breaker), (made) => guard(store, made).store)
 
 const read = (store: Store, ...keys: ReadonlyArray<string>) =>
   withFiber((fiber) => store.read(fiber, keys, Effect.succeed, Effect.fail))
@@ -25,7 +29,7 @@ describe("a store that is a class", () => {
   it.scoped("keeps its getters and the this of its methods, behind the breaker too", () =>
     Effect.gen(function* () {
       const plain = new ClassStore()
-      const store = yield* guard(fromPlain(plain), settings)
+      const store = yield* behindBreaker(fromPlain(plain), settings)
       assert.deepStrictEqual([store.name, store.location, store.payloads], ["class", "network", "bytes"])
       assert.deepStrictEqual(yield* read(store, "a"), [{ token: "token of a", entry: undefined }])
       yield* unfused(store.write)([{ key: "a", entry: lease }])
@@ -59,7 +63,7 @@ describe("reads by callbacks", () => {
   it.scoped("open the breaker, are skipped, and work again after the probe that closes it", () =>
     Effect.gen(function* () {
       const { settle, store: driver, waiting } = byCallbacks(fromPlain(new ClassStore()))
-      const store = yield* guard(driver, settings)
+      const store = yield* behindBreaker(driver, settings)
       yield* fail(store, settle)
       yield* fail(store, settle)
       assert.strictEqual((yield* Effect.flip(read(store, "a"))).operation, "breaker")
@@ -82,7 +86,7 @@ describe("reads by callbacks", () => {
   it.scoped("inside a transaction bypass the breaker, and do not count", () =>
     Effect.gen(function* () {
       const plain = new ClassStore()
-      const store = yield* guard(fromPlain(plain), settings)
+      const store = yield* behindBreaker(fromPlain(plain), settings)
       plain.up = false
       for (let round = 0; round < 5; round++) yield* Effect.flip(inTransaction(read(store, "a")))
       for (let round = 0; round < 5; round++) yield* Effect.flip(inTransaction(store.remove(["a"])))
@@ -97,7 +101,7 @@ describe("reads by callbacks", () => {
   it.scoped("probes begin although the caller is interrupted at the line that opens the breaker", () =>
     Effect.gen(function* () {
       const { settle, store: driver, waiting } = byCallbacks(fromPlain(new ClassStore()))
-      const store = yield* guard(driver, { ...settings, failures: 1 })
+      const store = yield* behindBreaker(driver, { ...settings, failures: 1 })
       const reading = yield* Effect.fork(read(store, "a"))
       yield* Effect.yieldNow()
       settle(away)
@@ -138,7 +142,11 @@ describe("the queue of invalidations", () => {
   it.scoped("is not emptied by what a transaction writes, which may be rolled back", () =>
     Effect.gen(function* () {
       const plain = new ClassStore()
-      const store = yield* guard(fromPlain(plain), { failures: 9, retryAfter: 3_600_000, queueInvalidations: true })
+      const store = yield* behindBreaker(fromPlain(plain), {
+        failures: 9,
+        retryAfter: 3_600_000,
+        queueInvalidations: true
+      })
       plain.up = false
       yield* store.remove(["a", "b"])
       plain.up = true
@@ -178,7 +186,7 @@ describe("the log of a breaker", () => {
       const said = new Said()
       const plain = new ClassStore()
       yield* Effect.gen(function* () {
-        yield* life(plain, yield* guard(fromPlain(plain), settings))
+        yield* life(plain, yield* behindBreaker(fromPlain(plain), settings))
       }).pipe(Effect.provide(said.from(LogLevel.Info)))
       return said.logged
     })

@@ -3,7 +3,7 @@ import { Effect, Either, Layer, type Scope } from "effect"
 import { CacheBackend } from "../../CacheBackend.js"
 import { CacheError } from "../../CacheError.js"
 import { durationMillis, positiveInteger } from "../options.js"
-import { guard } from "../outages/circuitBreaker.js"
+import { type Breaker, circuitBreaker } from "../outages/circuitBreaker.js"
 import { withoutKeys } from "../outages/withoutKeys.js"
 import type { Store } from "../stores/Store.js"
 import { make } from "./make.js"
@@ -19,19 +19,19 @@ const replayNeedsBreaker = () =>
     description: "queueInvalidations needs the breaker, whose probes replay them; breaker is false"
   })
 
-const guarded = (
+const breakerOf = (
   store: Store,
   { breaker = {}, queueInvalidations = false }: OutageOptions
-): Effect.Effect<Store, CacheError, Scope.Scope> => {
+): Effect.Effect<Breaker | undefined, CacheError, Scope.Scope> => {
   // A store in this process can't have an outage.
-  if (store.location === "process") return Effect.succeed(store)
-  if (breaker === false) return queueInvalidations ? Effect.fail(replayNeedsBreaker()) : Effect.succeed(store)
+  if (store.location === "process") return Effect.succeed(undefined)
+  if (breaker === false) return queueInvalidations ? Effect.fail(replayNeedsBreaker()) : Effect.succeed(undefined)
   return Effect.flatMap(
     Either.all({
       failures: positiveInteger("layer", "breaker.failures", breaker.failures ?? defaultFailures),
       retryAfter: durationMillis("layer", "breaker.retryAfter", breaker.retryAfter ?? oneSecond)
     }),
-    (settings) => guard(store, { ...settings, queueInvalidations })
+    (settings) => circuitBreaker(store, { ...settings, queueInvalidations })
   )
 }
 
@@ -46,8 +46,9 @@ export const backendLayer = <E, R>(
 ): Layer.Layer<CacheBackend, E | CacheError, Exclude<R, Scope.Scope>> =>
   Layer.scoped(
     CacheBackend,
-    Effect.flatMap(
-      Effect.flatMap(store, (made) => guarded(options.redactKeys === true ? withoutKeys(made) : made, options)),
-      (made) => make(made, options, keeps)
-    )
+    Effect.gen(function* () {
+      const made = yield* store
+      const shown = options.redactKeys === true ? withoutKeys(made) : made
+      return yield* make(shown, options, { breaker: yield* breakerOf(shown, options), keeps })
+    })
   )

@@ -19,7 +19,8 @@ import { removals } from "../operations/remove.js"
 import { writes } from "../operations/set.js"
 import { updates } from "../operations/update.js"
 import { durationMillis } from "../options.js"
-import { closable } from "../outages/closable.js"
+import type { Breaker } from "../outages/circuitBreaker.js"
+import { guard } from "../outages/guard.js"
 import { logFailure } from "../outages/storeFailure.js"
 import { Alone } from "../readThrough/computations/Alone.js"
 import { Computation } from "../readThrough/computations/Computation.js"
@@ -46,15 +47,18 @@ const fiveMinutes = 300_000
 
 const noSize = { entries: Option.none(), bytes: Option.none(), evictions: Option.none() }
 
-/**
- * The service over the store; its computations run in the scope, and end with it.
- *
- * @param keeps whether the store keeps anything; if not, each caller computes by itself
- */
+interface Parts {
+  /** Of the store, if it has one. */
+  readonly breaker?: Breaker | undefined
+  /** Whether the store keeps anything; if not, each caller computes by itself. */
+  readonly keeps?: boolean
+}
+
+/** The service over the store; its computations run in the scope, and end with it. */
 export const make = (
   given: Store,
   options: BackendOptions,
-  keeps = true
+  { breaker, keeps = true }: Parts = {}
 ): Effect.Effect<CacheBackendService, CacheError, Scope.Scope> =>
   Effect.gen(function* () {
     const namespace = yield* namespaceOf(options)
@@ -68,7 +72,7 @@ export const make = (
     const keyspaceOf = (asked: VersionOption | undefined): Keyspace =>
       asked?.version === undefined ? keyspace : Keyspace.under(namespace, asked.version, redacts)
     const name = yield* cacheName
-    const { store, close } = closable(given, name)
+    const { store, close } = guard(given, breaker, name)
     const warnings = new Warnings()
     const events = new Events()
     const counters = new LayerCounters(store.name, warnings, events, name)

@@ -13,8 +13,7 @@
 import { Effect } from "effect"
 import type { CacheError } from "../../CacheError.js"
 import type { GroupVersion, StoredEntry } from "../../CacheStore.js"
-import { nowMillis, withFiber } from "../runtime/fiber.js"
-import { isInTransaction } from "../runtime/transaction.js"
+import { isInTransaction, nowMillis, withFiber } from "../runtime/fiber.js"
 import type { Found, Store } from "../stores/Store.js"
 import {
   add,

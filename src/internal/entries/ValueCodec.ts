@@ -59,7 +59,7 @@ const references: PlainCodec = {
 const bytesCodec = (toError: (refusal: EncodeRefusal) => CacheError): PlainCodec => ({
   encode: (value) => Either.mapLeft(encodePlain(value), toError),
   // A store of bytes gives bytes.
-  decode: (payload) => decodePlain(payload as Uint8Array)
+  decode: decodePlain as PlainCodec["decode"]
 })
 
 const plainBytes = bytesCodec(refused)

@@ -1,17 +1,24 @@
 /** What a memoized function keeps for each backend that it has met: its policy, codecs and counters there. */
-import { Either } from "effect"
+import { type Effect, Either } from "effect"
 import type { CacheBackendService } from "../../CacheBackend.js"
 import type { CacheError } from "../../CacheError.js"
 import type { Name } from "../entries/keyspace.js"
 import { failureCodecFor, type ValueCodec } from "../entries/ValueCodec.js"
 import { type Definition, policyOf } from "../readThrough/memoOptions.js"
 import type { Policy } from "../readThrough/request.js"
+import type { LocalEntry, LocalPart } from "../stores/Store.js"
 import type { Counters } from "../telemetry/counters.js"
 import type { Events } from "../telemetry/Events.js"
-import { ArgumentMemory } from "./arguments/ArgumentMemory.js"
-import type { Arguments } from "./arguments/Parameters.js"
+import { ArgumentMemory, type Arguments } from "./arguments/callArguments.js"
+import type { FunctionText } from "./Definitions.js"
 import { type Engine, engine } from "./engine.js"
-import type { LocalHits } from "./localHits.js"
+
+/** What a hit in the memory of this process needs beside the remembered entry. */
+export interface LocalHits {
+  readonly local: LocalPart
+  readonly groups: ReadonlyArray<string>
+  readonly entries: ArgumentMemory<LocalEntry>
+}
 
 /** What a memoized function remembers of one backend. */
 export interface Binding<A, E> {
@@ -32,6 +39,8 @@ export interface Binding<A, E> {
   readonly localHits: LocalHits | undefined
   /** The names of calls, where their entries can't be remembered. */
   readonly names: ArgumentMemory<Name>
+  /** A warning that the next call logs. */
+  unsaid: Effect.Effect<void> | undefined
 }
 
 const rememberedNames = 10_000
@@ -47,8 +56,7 @@ export const groupsOf = <A>(
   return Either.merge(keyspace.groups("cached", names))
 }
 
-/** @param name the option `key`, or the name in it */
-export const bind = <A, E>(
+const bind = <A, E>(
   backend: CacheBackendService,
   definition: Definition<A, Arguments>,
   name: string
@@ -80,6 +88,43 @@ export const bind = <A, E>(
     policy: policyOf(definition, backendEngine.defaultTtl),
     groups,
     localHits: remembers ? { local, groups, entries: new ArgumentMemory(local.capacity) } : undefined,
-    names: new ArgumentMemory(rememberedNames)
+    names: new ArgumentMemory(rememberedNames),
+    unsaid: undefined
+  }
+}
+
+/** What tells a function from another one under its key. */
+interface Told {
+  readonly definition: (() => FunctionText) | undefined
+  readonly print: (args: Arguments) => string | CacheError
+}
+
+/** The bindings of one memoized function. */
+export class Bindings<A, E> {
+  private readonly made = new WeakMap<CacheBackendService, Binding<A, E>>()
+
+  /** @param name the option `key`, or the name in it */
+  constructor(
+    private readonly definition: Either.Either<Definition<A, Arguments>, CacheError>,
+    private readonly name: string,
+    private readonly target: Told
+  ) {}
+
+  to(backend: CacheBackendService): Binding<A, E> | CacheError {
+    const known = this.made.get(backend)
+    if (known !== undefined) return known
+    if (Either.isLeft(this.definition)) return this.definition.left
+    const binding = bind<A, E>(backend, this.definition.right, this.name)
+    binding.unsaid = this.sharedKey(binding.engine)
+    this.made.set(backend, binding)
+    return binding
+  }
+
+  /** A warning, if the layer serves another function under this key. */
+  private sharedKey({ definitions, warnings }: Engine): Effect.Effect<void> | undefined {
+    const { name, target } = this
+    const definition = target.definition?.()
+    const warning = definition === undefined ? undefined : definitions.add(`${target.print([])}`, name, definition)
+    return warning === undefined ? undefined : warnings.warn(`Shared key ${name}`, () => warning)
   }
 }

@@ -4,7 +4,7 @@ import type { CacheBackend } from "../../CacheBackend.js"
 import type { CachedFunctionOf } from "../../CachedFunction.js"
 import { CacheError } from "../../CacheError.js"
 import { currentFiber, withFiber } from "../runtime/fiber.js"
-import type { Arguments } from "./arguments/Parameters.js"
+import type { Arguments } from "./arguments/callArguments.js"
 import type { MemoizedFunction } from "./MemoizedFunction.js"
 
 /** An iterator that ends at once with a value: `yield*` returns it without a step of the runtime. */

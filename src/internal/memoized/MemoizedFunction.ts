@@ -1,22 +1,20 @@
 /**
- * A memoized function. Each of its calls finds its cache in its fiber, or it has one of its own. A local hit is the hot path of the library: it looks up
- * a remembered entry, compares times and counts.
+ * A memoized function. Each of its calls finds its cache in its fiber, or it has one of its own. A hit in the memory of this process
+ * is the hot path of the library: it looks up a remembered entry, compares times and counts.
  */
-import { Effect, Either } from "effect"
+import { type Context, Effect, Either } from "effect"
 import type { CacheBackend, CacheBackendService } from "../../CacheBackend.js"
 import type { CachedOptions } from "../../CachedFunction.js"
 import { CacheError, type NoCachedValue } from "../../CacheError.js"
+import { countsUnder } from "../entries/entryState.js"
+import { versionIn } from "../entries/groupVersions.js"
 import { type Name, withContext } from "../entries/keyspace.js"
 import { type Definition, define } from "../readThrough/memoOptions.js"
-import { type CallingFiber, debugIsOn, nowMillis } from "../runtime/fiber.js"
+import { type CallingFiber, debugIsOn, nowMillis, serviceOf } from "../runtime/fiber.js"
 import type { LocalEntry, LocalPart } from "../stores/Store.js"
-import { withOwnMemory } from "./arguments/ArgumentMemory.js"
-import type { Arguments, Parameters } from "./arguments/Parameters.js"
-import { type Binding, bind, groupsOf } from "./Binding.js"
-import type { CacheSource } from "./CacheSource.js"
-import type { Engine } from "./engine.js"
+import { type Arguments, type Parameters, withOwnMemory } from "./arguments/callArguments.js"
+import { type Binding, Bindings, groupsOf } from "./Binding.js"
 import { nameIn } from "./lifting/keyOption.js"
-import { isLocalHit } from "./localHits.js"
 import { type Memoizable, Request } from "./Request.js"
 
 /** After so many local hits other fibers have their turn. Effect lets a fiber run about as many operations. */
@@ -28,14 +26,38 @@ const keyIsEmpty = new CacheError({
   description: "the option key must be a text that is not empty"
 })
 
+/** Of whatever name. `CacheBackend` stands for all of them in the types: what the users of a function see is its signature. */
+export type CacheTag = Context.Tag<CacheBackend, CacheBackendService>
+
+/** Where the calls find their cache: it is the one that made the function, or stands under the tag in their fiber. */
+export interface CacheSource {
+  readonly maker: CacheBackendService | undefined
+  readonly tag: CacheTag
+}
+
+const localVersion = (local: LocalPart, group: string): string | undefined => versionIn(local.group(group))
+
+/** Whether a call is answered with the payload of the entry, which counts as a use of it. */
+export const isLocalHit = (
+  fiber: CallingFiber,
+  now: number,
+  local: LocalPart,
+  entry: LocalEntry,
+  groups: ReadonlyArray<string>,
+  codec: unknown
+): boolean => {
+  if (now >= entry.hitUntil || !countsUnder(entry.groups, groups, local, localVersion)) return false
+  if (local.near !== undefined && !local.near.answers(fiber, entry, codec)) return false
+  local.used(entry)
+  return true
+}
+
 export class MemoizedFunction<A, E, R> {
-  private readonly definition: Either.Either<Definition<A, Arguments>, CacheError>
-  private readonly bindings = new WeakMap<CacheBackendService, Binding<A, E>>()
+  private readonly hasKey: boolean
+  private readonly bindings: Bindings<A, E>
   private readonly parameters: Parameters
   private latest: Binding<A, E> | undefined
   private hits = 0
-  /** A warning that the next call logs. */
-  private unsaid: Effect.Effect<void> | undefined
 
   constructor(
     private readonly options: CachedOptions<A, Arguments>,
@@ -46,13 +68,25 @@ export class MemoizedFunction<A, E, R> {
     this.parameters = target.parameters
     // A caller in JavaScript may pass anything.
     const name: unknown = nameIn(options.key)
-    const valid = typeof name === "string" && name !== ""
-    this.definition = valid ? (definition ?? define("cached", options)) : Either.left(keyIsEmpty)
+    this.hasKey = typeof name === "string" && name !== ""
+    const checked = this.hasKey ? (definition ?? define("cached", options)) : Either.left(keyIsEmpty)
+    this.bindings = new Bindings(checked, nameIn(options.key), target)
+  }
+
+  private cacheOf(fiber: CallingFiber): CacheBackendService | undefined {
+    return this.source.maker ?? serviceOf(fiber, this.source.tag)
+  }
+
+  private withCache<B, E2, R2>(
+    use: (backend: CacheBackendService) => Effect.Effect<B, E2, R2>
+  ): Effect.Effect<B, E2, R2 | CacheBackend> {
+    const { maker, tag } = this.source
+    return Effect.flatMap(maker === undefined ? tag : Effect.succeed(maker), use)
   }
 
   /** The key as the user knows it, or the error if the arguments have no key. */
   printed(receiver: unknown, args: Arguments): string | CacheError {
-    if (Either.isLeft(this.definition) && this.definition.left === keyIsEmpty) return keyIsEmpty
+    if (!this.hasKey) return keyIsEmpty
     const { keyArgs } = this.options
     return keyArgs === undefined
       ? this.target.print(this.parameters.seen(args))
@@ -62,7 +96,7 @@ export class MemoizedFunction<A, E, R> {
   /** The remembered entry, if a call is answered with its payload. */
   localHit(fiber: CallingFiber, args: Arguments): LocalEntry | undefined {
     const binding = this.latest
-    if (binding?.localHits === undefined || binding.backend !== this.source.of(fiber)) return undefined
+    if (binding?.localHits === undefined || binding.backend !== this.cacheOf(fiber)) return undefined
     const { entries, groups, local } = binding.localHits
     const entry = entries.get(this.parameters.seen(args))
     if (entry === undefined || !this.isHit(fiber, binding, local, entry, groups)) return undefined
@@ -77,8 +111,9 @@ export class MemoizedFunction<A, E, R> {
   }
 
   lookup(fiber: CallingFiber, receiver: unknown, args: Arguments): Effect.Effect<A, E, R | CacheBackend> {
-    const backend = this.source.of(fiber)
-    if (backend === undefined) return Effect.flatMap(this.source.cache, () => Effect.never)
+    const backend = this.cacheOf(fiber)
+    // Without a cache the tag itself dies, and says what is missing.
+    if (backend === undefined) return Effect.flatMap(this.source.tag, () => Effect.never)
     const request = this.request(backend, receiver, args)
     if (request instanceof CacheError) return Effect.die(withContext("cached", request))
     const answer = this.firstLocalHit(fiber, request) ?? request.binding.engine.readThrough.lookup(fiber, request)
@@ -88,9 +123,9 @@ export class MemoizedFunction<A, E, R> {
   withWarnings<B, E2, R2>(binding: Binding<A, E>, answer: Effect.Effect<B, E2, R2>): Effect.Effect<B, E2, R2> {
     const { counters } = binding.engine
     if (binding.counters === counters.other) return Effect.zipRight(counters.warnTooManyNames, answer)
-    if (this.unsaid === undefined) return answer
-    const warning = this.unsaid
-    this.unsaid = undefined
+    const warning = binding.unsaid
+    if (warning === undefined) return answer
+    binding.unsaid = undefined
     return Effect.zipRight(warning, answer)
   }
 
@@ -105,7 +140,7 @@ export class MemoizedFunction<A, E, R> {
   }
 
   forceRecalc(receiver: unknown, args: Arguments): Effect.Effect<A, E, R | CacheBackend> {
-    return Effect.flatMap(this.source.cache, (backend) => {
+    return this.withCache((backend) => {
       const request = this.request(backend, receiver, args)
       return request instanceof CacheError
         ? Effect.die(withContext("forceRecalc", request))
@@ -114,7 +149,7 @@ export class MemoizedFunction<A, E, R> {
   }
 
   requireCache(receiver: unknown, args: Arguments): Effect.Effect<A, NoCachedValue | CacheError, CacheBackend> {
-    return Effect.flatMap(this.source.cache, (backend) => {
+    return this.withCache((backend) => {
       const request = this.request(backend, receiver, args)
       if (request instanceof CacheError) return Effect.fail(withContext("requireCache", request))
       return Effect.mapError(request.binding.engine.readThrough.requireCache(request), (error) =>
@@ -124,7 +159,7 @@ export class MemoizedFunction<A, E, R> {
   }
 
   invalidate(receiver: unknown, args: Arguments): Effect.Effect<void, CacheError, CacheBackend> {
-    return Effect.flatMap(this.source.cache, (backend) => {
+    return this.withCache((backend) => {
       const binding = this.bindingTo(backend)
       if (binding instanceof CacheError) return Effect.fail(withContext("invalidate", binding))
       // Groups that are a function of the arguments are not needed.
@@ -192,22 +227,8 @@ export class MemoizedFunction<A, E, R> {
 
   bindingTo(backend: CacheBackendService): Binding<A, E> | CacheError {
     if (this.latest?.backend === backend) return this.latest
-    let binding = this.bindings.get(backend)
-    if (binding === undefined) {
-      if (Either.isLeft(this.definition)) return this.definition.left
-      const name = nameIn(this.options.key)
-      binding = bind<A, E>(backend, this.definition.right, name)
-      this.unsaid = this.sharedKey(binding.engine, name) ?? this.unsaid
-      this.bindings.set(backend, binding)
-    }
-    this.latest = binding
+    const binding = this.bindings.to(backend)
+    if (!(binding instanceof CacheError)) this.latest = binding
     return binding
-  }
-
-  /** A warning, if the layer serves another function under this key. */
-  private sharedKey({ definitions, warnings }: Engine, name: string): Effect.Effect<void> | undefined {
-    const definition = this.target.definition?.()
-    const warning = definition === undefined ? undefined : definitions.add(`${this.target.print([])}`, name, definition)
-    return warning === undefined ? undefined : warnings.warn(`Shared key ${name}`, () => warning)
   }
 }

@@ -1,6 +1,6 @@
 /** A memoized function of many keys. The entry of a key is the one that `MemoizedFunction` makes of a call with it. */
 import { Array as Arr, Effect, Either, Option } from "effect"
-import type { CacheBackendService } from "../../CacheBackend.js"
+import { CacheBackend, type CacheBackendService } from "../../CacheBackend.js"
 import { CacheError } from "../../CacheError.js"
 import { type Name, withContext } from "../entries/keyspace.js"
 import type { LoadMany } from "../readThrough/many/Load.js"
@@ -9,14 +9,12 @@ import { type Found, unanswered } from "../readThrough/many/ManyReads.js"
 import { eventLoopTurn } from "../runtime/eventLoop.js"
 import { type CallingFiber, debugIsOn } from "../runtime/fiber.js"
 import { absent } from "../values/absent.js"
-import { Parameters } from "./arguments/Parameters.js"
-import { type AskedKeys, ask, byKey, type Keys, merged, type Requested, type Values } from "./askedKeys.js"
+import { Parameters } from "./arguments/callArguments.js"
+import { type AskedKeys, ask, byKey, type Keys, localValues, merged, type Requested, type Values } from "./askedKeys.js"
 import type { Binding } from "./Binding.js"
-import { CacheSource } from "./CacheSource.js"
 import type { FunctionText } from "./Definitions.js"
 import { callPrinter, pickedPrinter } from "./lifting/keyOption.js"
 import { defineMany, type ManyDefinition, type ManyOptions } from "./lifting/manyOptions.js"
-import { localValues } from "./localHits.js"
 import { MemoizedFunction } from "./MemoizedFunction.js"
 
 /**
@@ -68,7 +66,7 @@ export class MemoizedMany {
         compute: () => Effect.dieMessage("a key that is in no load")
       },
       // Whose cache it is says who calls.
-      CacheSource.usual,
+      { maker: undefined, tag: CacheBackend },
       this.definition
     )
   }

@@ -9,7 +9,7 @@ import type { Policy, Previous } from "../readThrough/request.js"
 import type { AsyncContext } from "../runtime/asyncContext.js"
 import type { Counters } from "../telemetry/counters.js"
 import type { Warnings } from "../telemetry/warnings.js"
-import type { Arguments, Parameters } from "./arguments/Parameters.js"
+import type { Arguments, Parameters } from "./arguments/callArguments.js"
 import type { Binding } from "./Binding.js"
 import type { FunctionText } from "./Definitions.js"
 

@@ -3,9 +3,11 @@ import { CacheError } from "../../CacheError.js"
 import type { Name } from "../entries/keyspace.js"
 import type { ManyKeys } from "../readThrough/many/ManyKeys.js"
 import { unanswered } from "../readThrough/many/ManyReads.js"
+import { type CallingFiber, nowMillis } from "../runtime/fiber.js"
+import type { LocalEntry } from "../stores/Store.js"
 import { absent } from "../values/absent.js"
-import type { Binding } from "./Binding.js"
-import type { MemoizedFunction } from "./MemoizedFunction.js"
+import type { Binding, LocalHits } from "./Binding.js"
+import { isLocalHit, type MemoizedFunction } from "./MemoizedFunction.js"
 import { Request } from "./Request.js"
 
 export type Keys = ReadonlyArray<unknown>
@@ -74,7 +76,44 @@ export const byKey = ({ keys, places }: AskedKeys, values: ReadonlyArray<unknown
   return map
 }
 
-/** The same, of what was found in the memory of this process and of the rest. */
+/** The values of those of the keys that are hits in the memory of this process, and the other keys. The caller counts and tells the hits. */
+export interface LocalValues {
+  readonly values: Map<unknown, unknown>
+  readonly rest: Array<unknown>
+}
+
+/**
+ * The hits of many calls, each with one of the keys.
+ *
+ * @param nameOf `undefined` where a key can't be printed
+ */
+export const localValues = (
+  fiber: CallingFiber,
+  { entries, groups, local }: LocalHits,
+  codec: unknown,
+  keys: ReadonlyArray<unknown>,
+  nameOf: (key: unknown) => Name | undefined
+): LocalValues => {
+  const values = new Map<unknown, unknown>()
+  const rest: Array<unknown> = []
+  const now = nowMillis(fiber)
+  const hitOf = (entry: LocalEntry | undefined): LocalEntry | undefined =>
+    entry !== undefined && isLocalHit(fiber, now, local, entry, groups, codec) ? entry : undefined
+  for (const key of keys) {
+    const args = [key]
+    let hit = hitOf(entries.get(args))
+    if (hit === undefined && entries.takes(args)) {
+      const name = nameOf(key)
+      hit = name === undefined ? undefined : hitOf(local.find(name.finished))
+      if (hit !== undefined) entries.remember(args, hit)
+    }
+    if (hit === undefined) rest.push(key)
+    else values.set(key, hit.payload)
+  }
+  return { values, rest }
+}
+
+/** The values of `byKey`, of what was found in the memory of this process and of the rest. */
 export const merged = (keys: Keys, local: Values, rest: Values): Values => {
   const map = new Map<unknown, unknown>()
   for (const key of keys) {

@@ -12,6 +12,8 @@ export type Kind = "read" | "write" | "remove"
 export type Skipped = "nothing" | "writes" | "everything"
 
 export class Streaks {
+  /** Whether a success has anything to reset: after most operations it has not. */
+  hasFailed = false
   private outages = 0
   private refusedReads = 0
   /** Outages and refusals. */
@@ -25,6 +27,7 @@ export class Streaks {
   failed(kind: Kind, key: string | undefined, error: CacheError): Skipped {
     const outage = isOutage(error)
     if (ignoredByBreaker(error) || (!outage && !isRefusal(error))) return "nothing"
+    this.hasFailed = true
     if (outage) this.outages++
     else if (kind === "read") this.refusedReads++
     if (this.outages >= this.most || this.refusedReads >= this.most) return "everything"
@@ -37,8 +40,10 @@ export class Streaks {
   succeeded(kind: Kind): void {
     this.outages = 0
     this.refusedReads = 0
-    if (kind !== "write") return
-    this.failedWrites = 0
-    this.lastWritten = undefined
+    if (kind === "write") {
+      this.failedWrites = 0
+      this.lastWritten = undefined
+    }
+    this.hasFailed = this.failedWrites > 0
   }
 }

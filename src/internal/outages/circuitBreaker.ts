@@ -6,12 +6,11 @@
  */
 import { Cause, Effect, Option, type Scope } from "effect"
 import { CacheError } from "../../CacheError.js"
-import type { Token } from "../../CacheStore.js"
+import type { RejectedItem, WriteItem } from "../../CacheStore.js"
 import { backgroundSleep } from "../runtime/eventLoop.js"
-import { type CallingFiber, nowMillis, withFiber } from "../runtime/fiber.js"
-import { isInTransaction } from "../runtime/transaction.js"
+import { type CallingFiber, isInTransaction, nowMillis, withFiber } from "../runtime/fiber.js"
 import { unfused } from "../stores/fused.js"
-import { amendThrough, type Fused, identityOf, type Store } from "../stores/Store.js"
+import type { Store } from "../stores/Store.js"
 import { breakerGauge } from "../telemetry/metrics.js"
 import { Warnings } from "../telemetry/warnings.js"
 import { InvalidationQueue } from "./invalidationQueue.js"
@@ -31,9 +30,38 @@ export interface BreakerSettings {
 /** A key that nobody has. */
 const probeKey = "v0:effect-cached:probe"
 
-/** The store behind a breaker. */
-export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<Store, never, Scope.Scope> =>
+/** What `guard` asks of a breaker at each operation. */
+export interface Breaker {
+  /**
+   * Why the operation is skipped; `undefined` where the store is to be asked.
+   *
+   * @param needed keys of which the store must have every invalidation first: those that are read, or whose entry is replaced
+   */
+  readonly refusal: (fiber: CallingFiber, kind: Kind, needed?: ReadonlyArray<string>) => CacheError | undefined
+  readonly succeeded: (fiber: CallingFiber, kind: Kind) => void
+  readonly written: (
+    fiber: CallingFiber,
+    items: ReadonlyArray<WriteItem>,
+    rejected: ReadonlyArray<RejectedItem>
+  ) => void
+  /** Counts the outage or refusal, opens the breaker if that was one too many, and goes on with the caller's `onFailure`. */
+  readonly failed: <A, E, R>(
+    fiber: CallingFiber,
+    kind: Kind,
+    key: string | undefined,
+    error: CacheError,
+    onFailure: (error: CacheError) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E, R>
+  /** Queues the invalidation that has failed with this error. Returns whether it did. */
+  readonly queues: (fiber: CallingFiber, keys: ReadonlyArray<string> | "all", error: CacheError) => boolean
+  /** Set where invalidations are queued. */
+  readonly tellReplayed: Store["tellReplayed"]
+}
+
+/** The breaker of a store. Its probes run in a fiber of the scope. */
+export const circuitBreaker = (store: Store, settings: BreakerSettings): Effect.Effect<Breaker, never, Scope.Scope> =>
   Effect.gen(function* () {
+    const { queueInvalidations } = settings
     const openBreakers = breakerGauge({ store: store.name })
     const lateNews = new LateNews()
     const queue = new InvalidationQueue(store, (changed) => lateNews.add(changed))
@@ -50,7 +78,6 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
     const awaitingReplay = skipped("the key was invalidated during an outage, and that could not be replayed yet")
 
     let skips: Skipped = "nothing"
-    let isClosed = false
     // Whether the log says that the breaker is open. A store that comes and goes is told once a minute.
     let isReported = false
     const warnings = new Warnings()
@@ -61,7 +88,6 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
 
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
-        isClosed = true
         if (skips !== "nothing") openBreakers.unsafeModify(-1, [])
       })
     )
@@ -121,162 +147,53 @@ export const guard = (store: Store, settings: BreakerSettings): Effect.Effect<St
       }
     )
     yield* Effect.forkScoped(Effect.interruptible(Effect.forever(Effect.zipRight(probesWanted.await, probeUntilBack))))
-    if (settings.queueInvalidations) yield* Effect.forkScoped(Effect.interruptible(lateNews.run(settings.retryAfter)))
-
-    /** Counts the outage or refusal, opens the breaker if that was one too many, and goes on with the caller's `onFailure`. */
-    const afterFailure = <A, E, R>(
-      kind: Kind,
-      key: string | undefined,
-      error: CacheError,
-      onFailure: (error: CacheError) => Effect.Effect<A, E, R>
-    ): Effect.Effect<A, E, R> => {
-      // Once the layer closes, failures say nothing about the store.
-      if (skips === "everything" || isClosed) return onFailure(error)
-      if (isOutage(error) && key !== undefined) lastFailed = key
-      const next = streaks.failed(kind, key, error)
-      if (next === "nothing" || next === skips) return onFailure(error)
-      if (skips === "nothing") openBreakers.unsafeModify(1, [])
-      skips = next
-      isReported = false
-      probesWanted.unsafeOpen()
-      return Effect.zipRight(
-        report(Option.some(error)),
-        Effect.suspend(() => onFailure(error))
-      )
-    }
+    if (queueInvalidations) yield* Effect.forkScoped(Effect.interruptible(lateNews.run(settings.retryAfter)))
 
     /** A transaction uses the user's own connection, so it bypasses the breaker: its failure reaches the user. */
     const isInside = (fiber: CallingFiber): boolean =>
       isInTransaction(fiber) && store.joinsTransaction?.(fiber) !== false
 
-    const fusedGuard =
-      <Request, Answer>(
-        kind: "read" | "write",
-        operation: Fused<Request, Answer>,
-        keyOf: (request: Request | undefined) => string | undefined,
-        refusalIn: (answer: Answer, requests: number) => CacheError | undefined
-      ): Fused<Request, Answer> =>
-      (fiber, requests, onAnswer, onFailure) => {
-        if (isInside(fiber)) return operation(fiber, requests, onAnswer, onFailure)
-        if (skips !== "nothing" && (skips === "everything" || kind === "write")) {
-          return onFailure(skips === "everything" ? open : unwritable)
-        }
-        const key = keyOf(requests[0])
-        const { length } = requests
-        return operation(
-          fiber,
-          requests,
-          (answer) => {
-            const refusal = refusalIn(answer, length)
-            if (refusal !== undefined) return afterFailure(kind, key, refusal, () => onAnswer(answer))
-            streaks.succeeded(kind)
-            return onAnswer(answer)
-          },
-          (error) => afterFailure(kind, key, error, onFailure)
-        )
-      }
-
-    const guardedRead = fusedGuard(
-      "read",
-      store.read,
-      (key) => key,
-      () => undefined
-    )
-    const guardedWrite = fusedGuard(
-      "write",
-      store.write,
-      (item) => item?.key,
-      // if some were written, those that were not are at fault themselves
-      (rejected, items) => (rejected.length === items ? rejected[0]?.error : undefined)
-    )
-
-    const guarded = <A>(
-      kind: Kind,
-      key: string | undefined,
-      operation: () => Effect.Effect<A, CacheError>
-    ): Effect.Effect<A, CacheError> =>
-      withFiber((fiber) => {
-        if (isInside(fiber)) return operation()
-        if (skips === "everything") return Effect.fail(open)
-        if (skips === "writes" && kind === "write") return Effect.fail(unwritable)
-        return Effect.matchEffect(operation(), {
-          onFailure: (error) => afterFailure(kind, key, error, Effect.fail),
-          onSuccess: (value) => {
-            streaks.succeeded(kind)
-            return Effect.succeed(value)
-          }
-        })
-      })
-
     /** A store that takes no writes takes most often no removals either, and both until somebody mends it. */
     const isQueueable = (error: CacheError): boolean => isOutage(error) || (skips === "writes" && isRefusal(error))
 
-    /** Queues an invalidation that fails because of an outage, and succeeds with `instead`. */
-    const queued = <A>(
-      operation: Effect.Effect<A, CacheError>,
-      enqueue: () => void,
-      instead: A
-    ): Effect.Effect<A, CacheError> =>
-      settings.queueInvalidations
-        ? Effect.catchIf(operation, isQueueable, (error) =>
-            withFiber((fiber) => {
-              if (isInside(fiber)) return Effect.fail(error)
-              enqueue()
-              probesWanted.unsafeOpen()
-              return Effect.succeed(instead)
-            })
-          )
-        : operation
-
-    const read: Store["read"] = settings.queueInvalidations
-      ? (fiber, keys, onFound, onFailure) =>
-          queue.blocks(keys) ? onFailure(awaitingReplay) : guardedRead(fiber, keys, onFound, onFailure)
-      : guardedRead
-
-    const write: Store["write"] = settings.queueInvalidations
-      ? (fiber, items, onWritten, onFailure) =>
-          guardedWrite(
-            fiber,
-            items,
-            (rejected) => {
-              // What a transaction writes may be rolled back: then the queued invalidation must still be replayed.
-              if (!isInside(fiber)) queue.written(items, rejected)
-              return onWritten(rejected)
-            },
-            onFailure
-          )
-      : guardedWrite
-
-    /** A computation from before a queued invalidation: its lease is still there, and its value must not be stored. */
-    const overwriting = (
-      key: string,
-      operation: () => Effect.Effect<Option.Option<Token>, CacheError>
-    ): Effect.Effect<Option.Option<Token>, CacheError> =>
-      settings.queueInvalidations
-        ? withFiber((fiber) =>
-            queue.blocks([key]) && !isInside(fiber) ? Effect.fail(awaitingReplay) : guarded("write", key, operation)
-          )
-        : guarded("write", key, operation)
-
     return {
-      ...identityOf(store),
-      ...(settings.queueInvalidations ? { tellReplayed: lateNews.through } : {}),
-      read,
-      write,
-      add: (key, entry) => guarded("write", key, () => store.add(key, entry)),
-      replace: (key, token, entry) => overwriting(key, () => store.replace(key, token, entry)),
-      ...amendThrough(store, (amended, key) => overwriting(key, () => amended)),
-      remove: (keys) =>
-        queued(
-          guarded("remove", keys[0], () => store.remove(keys)),
-          () => queue.add(keys),
-          0
-        ),
-      clear: queued(
-        guarded("remove", undefined, () => store.clear),
-        () => queue.addClear(),
-        undefined
-      ),
-      ...(store.size === undefined ? {} : { size: store.size })
+      refusal: (fiber, kind, needed) => {
+        // A computation from before a queued invalidation has its lease still, and its value must not be stored.
+        const isBlocked = queueInvalidations && needed !== undefined && queue.blocks(needed)
+        if (isBlocked && (kind === "read" || !isInside(fiber))) return awaitingReplay
+        if (skips === "nothing" || (skips === "writes" && kind !== "write") || isInside(fiber)) return undefined
+        return skips === "everything" ? open : unwritable
+      },
+      succeeded: (fiber, kind) => {
+        if (streaks.hasFailed && !isInside(fiber)) streaks.succeeded(kind)
+      },
+      written: (fiber, items, rejected) => {
+        if ((!streaks.hasFailed && !queueInvalidations) || isInside(fiber)) return
+        streaks.succeeded("write")
+        // What a transaction writes may be rolled back: then the queued invalidation must still be replayed.
+        queue.written(items, rejected)
+      },
+      failed: (fiber, kind, key, error, onFailure) => {
+        if (skips === "everything" || isInside(fiber)) return onFailure(error)
+        if (isOutage(error) && key !== undefined) lastFailed = key
+        const next = streaks.failed(kind, key, error)
+        if (next === "nothing" || next === skips) return onFailure(error)
+        if (skips === "nothing") openBreakers.unsafeModify(1, [])
+        skips = next
+        isReported = false
+        probesWanted.unsafeOpen()
+        return Effect.zipRight(
+          report(Option.some(error)),
+          Effect.suspend(() => onFailure(error))
+        )
+      },
+      queues: (fiber, keys, error) => {
+        if (!queueInvalidations || !isQueueable(error) || isInside(fiber)) return false
+        if (keys === "all") queue.addClear()
+        else queue.add(keys)
+        probesWanted.unsafeOpen()
+        return true
+      },
+      tellReplayed: queueInvalidations ? lateNews.through : undefined
     }
   })

@@ -10,8 +10,15 @@ import { type EntryReader, hitCounters, keysOf, plainHit, type Snapshot, snapsho
 import { refreshesEarly, type Servable, type Unservable } from "../entries/entryState.js"
 import { storeFailed } from "../outages/storeFailure.js"
 import { captureAsyncContext } from "../runtime/asyncContext.js"
-import { type CallingFiber, debugIsOn, now, nowMillis, withFiber } from "../runtime/fiber.js"
-import { inTransaction, isInTransaction } from "../runtime/transaction.js"
+import {
+  type CallingFiber,
+  debugIsOn,
+  inTransaction,
+  isInTransaction,
+  now,
+  nowMillis,
+  withFiber
+} from "../runtime/fiber.js"
 import { logAction } from "../telemetry/logs.js"
 import type { Alone } from "./computations/Alone.js"
 import type { SingleFlight } from "./computations/SingleFlight.js"

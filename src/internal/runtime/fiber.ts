@@ -1,4 +1,4 @@
-/** The fiber that runs now, and what it carries: services, time, log level. Read synchronously. */
+/** The fiber that runs now, and what it carries: services, SQL transaction, time, log level. Read synchronously. */
 import {
   Clock,
   type Context,
@@ -39,8 +39,21 @@ export const withService = <I, S, A, E, R>(
     return service === undefined ? Effect.flatMap(tag, (own) => use(fiber, own)) : use(fiber, service)
   })
 
-/** Whether a service with this key was provided: for tags of packages that may not be installed. */
-export const providesKey = (fiber: CallingFiber, key: string): boolean => fiber.currentContext.unsafeMap.has(key)
+// The tags are known by their keys, because the core loads no SQL client.
+const transactionKey = "@effect/sql/SqlClient/TransactionConnection"
+/** `@effect/sql-libsql` marks its transactions by a tag of its own. */
+export const libsqlTransactionKey = "@effect/sql-libsql/LibsqlClient/LibsqlTransaction"
+
+/**
+ * Whether the fiber is inside a SQL transaction. A computation there may read what is never committed, so its value is stored in no
+ * backend (`ReadThrough.ts` decides that).
+ */
+export const isInTransaction = (fiber: CallingFiber): boolean => {
+  const { unsafeMap } = fiber.currentContext
+  return unsafeMap.has(transactionKey) || unsafeMap.has(libsqlTransactionKey)
+}
+
+export const inTransaction: Effect.Effect<boolean> = withFiber((fiber) => Effect.succeed(isInTransaction(fiber)))
 
 /** Milliseconds on the fiber's Clock. */
 export const nowMillis = (fiber: CallingFiber): number => {

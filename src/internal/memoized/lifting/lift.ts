@@ -1,12 +1,11 @@
 /** Makes memoized functions, methods and effects. */
 import { Effect, Effectable } from "effect"
-import type { CacheBackend, CacheBackendService } from "../../../CacheBackend.js"
+import { CacheBackend, type CacheBackendService } from "../../../CacheBackend.js"
 import type { CachedEffectOf, CachedOptions } from "../../../CachedFunction.js"
 import type { CacheError } from "../../../CacheError.js"
-import { type Arguments, Parameters } from "../arguments/Parameters.js"
-import { CacheSource, type CacheTag } from "../CacheSource.js"
+import { type Arguments, Parameters } from "../arguments/callArguments.js"
 import { asFunction, bound, keyOrThrow, type Memoized, MemoizedCall } from "../MemoizedCall.js"
-import { MemoizedFunction } from "../MemoizedFunction.js"
+import { type CacheSource, type CacheTag, MemoizedFunction } from "../MemoizedFunction.js"
 import { callPrinter, pickedPrinter, printEffect } from "./keyOption.js"
 
 type AnyMethod = (this: unknown, ...args: Arguments) => Effect.Effect<unknown, unknown, unknown>
@@ -127,10 +126,10 @@ const untyped = (sourceOf: (options: Options) => CacheSource) => (first: Target 
   return (target: Target, context?: unknown) => lift(target, given, sourceOf(given), context)
 }
 
-export const cached = untyped((options) => CacheSource.under(options.backend))
+export const cached = untyped((options) => ({ maker: undefined, tag: options.backend ?? CacheBackend }))
 
 /** `cached` of a service: its functions belong to that cache. */
-export const cachedIn = (cache: () => CacheBackendService) => untyped(() => CacheSource.from(cache()))
+export const cachedIn = (cache: () => CacheBackendService) => untyped(() => ({ maker: cache(), tag: CacheBackend }))
 
 export const asCached = (method: unknown): Memoized => {
   // Only memoized functions carry the symbol.

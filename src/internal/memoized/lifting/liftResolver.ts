@@ -2,7 +2,7 @@
 import { Effect, PrimaryKey, Request, RequestResolver } from "effect"
 import { CacheBackend, type CacheBackendService } from "../../../CacheBackend.js"
 import { withFiber, withService } from "../../runtime/fiber.js"
-import type { CacheTag } from "../CacheSource.js"
+import type { CacheTag } from "../MemoizedFunction.js"
 import { MemoizedMany } from "../MemoizedMany.js"
 import type { ManyOptions } from "./manyOptions.js"
 

@@ -7,7 +7,7 @@ import { withAbsent } from "../../entries/absent.js"
 import { durationMillis, positiveInteger } from "../../options.js"
 import { type Definition, define } from "../../readThrough/memoOptions.js"
 import { absent } from "../../values/absent.js"
-import type { Arguments } from "../arguments/Parameters.js"
+import type { Arguments } from "../arguments/callArguments.js"
 
 /** The key is the only argument of the callbacks. */
 export type ManyOptions = CachedOptions<unknown, Arguments> &

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { ArgumentMemory } from "../../../src/internal/memoized/arguments/ArgumentMemory.js"
+import { ArgumentMemory } from "../../../src/internal/memoized/arguments/callArguments.js"
 
 describe("ArgumentMemory", () => {
   it("separates arguments that a Map does not, and does not remember what is not plain", () => {
