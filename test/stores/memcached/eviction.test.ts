@@ -4,7 +4,7 @@ import { CacheBackend, cached, invalidateGroup } from "effect-cached"
 import * as MemcachedBackend from "effect-cached/MemcachedBackend"
 import type { Client } from "memjs"
 import { Keyspace } from "../../../src/internal/entries/keyspace.js"
-import { generationKey } from "../../../src/internal/stores/memcached/generation/Generation.js"
+import { generationKey } from "../../../src/internal/stores/memcached/generation.js"
 import { memcached } from "../../servers/memcached.js"
 import { added, bareMemjs, freshNamespace, item, readText, readTexts, storeOn } from "./support.js"
 

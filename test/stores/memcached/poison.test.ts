@@ -7,7 +7,7 @@ import { CacheBackend, cached } from "effect-cached"
 import * as MemcachedBackend from "effect-cached/MemcachedBackend"
 import type { Client } from "memjs"
 import { Keyspace } from "../../../src/internal/entries/keyspace.js"
-import { generationKey, generationLength } from "../../../src/internal/stores/memcached/generation/Generation.js"
+import { generationKey, generationLength } from "../../../src/internal/stores/memcached/generation.js"
 import { memcachedServers } from "../../servers/memcached.js"
 import { bareMemjs, freshNamespace } from "./support.js"
 

@@ -1,8 +1,8 @@
 /**
  * The six primitives on memcached, and who calls whom below them:
  *
- *     MemcachedStore                             the primitives, their errors and failover
- *       ├── settings, errors
+ *     MemcachedStore                             the connections, and the primitives over them
+ *       ├── settings, checked, errors            options; what all primitives do about keys, failover and errors
  *       ▼
  *     read  write  compareAndSet  remove  clear  one primitive each: which servers, in which order
  *       ▼
@@ -10,62 +10,30 @@
  *       ▼
  *     commands/                                  one operation on one server: its requests, the meaning of their answers
  *       ▼
- *     generation/    protocol/                   what clears a namespace; the bytes of the binary protocol, and memjs
+ *     generation     protocol/                   what clears a namespace; the bytes of the binary protocol, and memjs
  *
  * No arrow runs back up.
  */
 import { Effect, type Scope } from "effect"
 import { CacheError } from "../../../CacheError.js"
-import type { RejectedItem } from "../../../CacheStore.js"
 import { forkFromCallbacks } from "../../runtime/fork.js"
 import { Warnings } from "../../telemetry/warnings.js"
 import type { FusedByteStore } from "../Store.js"
+import { checked } from "./checked.js"
 import { clear } from "./clear.js"
 import type { LogLevel } from "./client/Connection.js"
 import { Pool } from "./client/Pool.js"
 import type { PoolSettings } from "./client/PoolSettings.js"
 import { Refusal, storeName } from "./client/Refusal.js"
 import { isLoopback } from "./client/tls.js"
+import { sameToken } from "./commands/item.js"
 import type { Problem } from "./commands/Problem.js"
-import { sameToken } from "./commands/Token.js"
 import { add, replace } from "./compareAndSet.js"
-import { cacheError, invalidKey, type Operation } from "./errors.js"
-import { isKey } from "./protocol/request.js"
-import { fusedRead, readWithStandIns } from "./read.js"
+import { cacheError, type Operation } from "./errors.js"
+import { readFrom } from "./read.js"
 import { remove } from "./remove.js"
 import { type MemcachedOptions, poolSettings } from "./settings.js"
-import { fusedWrite } from "./write.js"
-
-/** Runs an operation on the keys, none of which may harm the connection. */
-const checked = <A>(
-  pool: Pool,
-  operation: Operation,
-  keys: ReadonlyArray<string>,
-  run: Effect.Effect<A, CacheError>
-): Effect.Effect<A, CacheError> => {
-  const bad = keys.find((key) => !isKey(key))
-  if (bad !== undefined) return Effect.fail(invalidKey(operation, bad))
-  return pool.settings.failover ? againElsewhere(pool, keys, run) : run
-}
-
-/**
- * Runs the operation again when a server went down under it and another one stands in now. Not on the same server, where it may
- * have happened already.
- */
-const againElsewhere = <A>(
-  pool: Pool,
-  keys: ReadonlyArray<string>,
-  run: Effect.Effect<A, CacheError>
-): Effect.Effect<A, CacheError> =>
-  Effect.suspend(() => {
-    const asked = keys.map((key) => pool.route(key).server)
-    const hasMoved = () => keys.some((key, index) => pool.route(key).server !== asked[index])
-    return Effect.catchIf(
-      run,
-      ({ reason }) => reason === "Unavailable" && hasMoved(),
-      () => run
-    )
-  })
+import { writeTo } from "./write.js"
 
 /** Fails if a server has answered, but can't keep what the cache promises. */
 const refuseUnfit = ({ connections }: Pool): Effect.Effect<void, CacheError> =>
@@ -124,9 +92,6 @@ const warnOfClearText = ({ credentials, servers, tls }: PoolSettings): Effect.Ef
 const mapped = <A>(operation: Operation, key: string | undefined, run: Effect.Effect<A, Problem>) =>
   Effect.mapError(run, (problem) => cacheError(operation, problem, key))
 
-const readError = (problem: Problem): CacheError => cacheError("read", problem)
-const writeError = (problem: Problem, key?: string): CacheError => cacheError("write", problem, key)
-
 /**
  * The store over the connections.
  *
@@ -139,25 +104,8 @@ export const over = (pool: Pool): FusedByteStore => ({
   name: storeName,
   joinsTransaction: () => false,
   sameToken,
-  read: (_fiber, keys, onFound, onFailure) => {
-    if (keys.length === 0) return onFound([])
-    if (!pool.settings.failover && keys.every(isKey)) {
-      return fusedRead(pool, keys, onFound, (problem) => onFailure(readError(problem)))
-    }
-    const reading = checked(pool, "read", keys, Effect.mapError(readWithStandIns(pool, keys), readError))
-    return Effect.matchEffect(reading, { onFailure, onSuccess: onFound })
-  },
-  write: (_fiber, items, onWritten, onFailure) => {
-    if (items.length === 0) return onWritten([])
-    if (!pool.settings.failover && items.every(({ key }) => isKey(key))) {
-      return fusedWrite(pool, items, writeError, onWritten, onFailure)
-    }
-    const keys = items.map(({ key }) => key)
-    const writing = Effect.suspend(() =>
-      fusedWrite<ReadonlyArray<RejectedItem>, CacheError, never>(pool, items, writeError, Effect.succeed, Effect.fail)
-    )
-    return Effect.matchEffect(checked(pool, "write", keys, writing), { onFailure, onSuccess: onWritten })
-  },
+  read: readFrom(pool),
+  write: writeTo(pool),
   add: (key, record) => checked(pool, "add", [key], mapped("add", key, add(pool, key, record))),
   replace: (key, token, record) =>
     checked(pool, "replace", [key], mapped("replace", key, replace(pool, key, token, record))),

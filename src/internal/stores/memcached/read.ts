@@ -4,22 +4,26 @@
  */
 import { Effect } from "effect"
 import type { StoredBytes } from "../../../ByteStore.js"
-import type { Found } from "../Store.js"
-import { orDie, prepareStandIn } from "./client/exchange.js"
+import type { CacheError } from "../../../CacheError.js"
+import type { CallingFiber } from "../../runtime/fiber.js"
+import type { Found, FusedRead } from "../Store.js"
+import { checked } from "./checked.js"
+import { prepareStandIn } from "./client/exchange.js"
 import type { Pool, Route } from "./client/Pool.js"
-import { isOnePart, split } from "./client/split.js"
-import type { Listener } from "./commands/Command.js"
+import { type Listener, orDie } from "./commands/Command.js"
 import type { Problem } from "./commands/Problem.js"
 import { ReadCommand } from "./commands/ReadCommand.js"
+import { cacheError } from "./errors.js"
+import { isKey } from "./protocol/request.js"
 
 type Records = Found<StoredBytes>
 
-/** Resumes the caller with what it makes of the answer. */
+/** Resumes the caller, in the callback of the socket, with what it makes of the answer. */
 class Caller<A, E, R> implements Listener<Records> {
   constructor(
     private readonly resume: (effect: Effect.Effect<A, E, R>) => void,
     private readonly onFound: (found: Records) => Effect.Effect<A, E, R>,
-    private readonly onFailure: (problem: Problem) => Effect.Effect<A, E, R>
+    private readonly onFailure: (error: CacheError) => Effect.Effect<A, E, R>
   ) {}
 
   done(found: Records): void {
@@ -27,7 +31,7 @@ class Caller<A, E, R> implements Listener<Records> {
   }
 
   failed(problem: Problem): void {
-    this.resume(orDie(this.onFailure, problem))
+    this.resume(orDie(this.onFailure, cacheError("read", problem)))
   }
 }
 
@@ -66,14 +70,10 @@ const askOne = ({ primary, server }: Route, keys: ReadonlyArray<string>, listene
 const self = (key: string): string => key
 
 /** Asks the servers of all keys. Returns how to abandon the commands that wait for a connection. */
-const askAll = (
-  pool: Pool,
-  keys: ReadonlyArray<string>,
-  caller: Listener<Records>
-): Effect.Effect<void> | undefined => {
-  const shared = isOnePart(keys) ? pool.sharedRoute(keys, self) : undefined
+const ask = (pool: Pool, keys: ReadonlyArray<string>, caller: Listener<Records>): Effect.Effect<void> | undefined => {
+  const shared = pool.sharedRoute(keys, self)
   if (shared !== undefined) return askOne(shared, keys, caller)
-  const parts = split(pool, keys, self)
+  const parts = pool.split(keys, self)
   const assembly = new Assembly(keys.length, parts.length, caller)
   const abandons = parts.flatMap(({ elements, positions, route }) => {
     const abandon = askOne(route, elements, assembly.part(positions))
@@ -82,26 +82,35 @@ const askAll = (
   return abandons.length === 0 ? undefined : Effect.all(abandons, { discard: true })
 }
 
-/** Reads at least one key, and goes on in the callback of the socket with what the caller makes of the answer. */
-export const fusedRead = <A, E, R>(
-  pool: Pool,
-  keys: ReadonlyArray<string>,
-  onFound: (found: Records) => Effect.Effect<A, E, R>,
-  onFailure: (problem: Problem) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> =>
-  Effect.async<A, E, R>((resume) => askAll(pool, keys, new Caller(resume, onFound, onFailure)))
-
-/** Reads at least one key where stand-in servers may have to be prepared first. */
-export const readWithStandIns = (pool: Pool, keys: ReadonlyArray<string>): Effect.Effect<Records, Problem> =>
+/** Where stand-in servers may have to be prepared first. */
+const readWithStandIns = (pool: Pool, keys: ReadonlyArray<string>): Effect.Effect<Records, CacheError> =>
   // In one step with the look at what is prepared: an Effect in between would let a server go down.
-  Effect.async<Records, Problem>((resume) => {
-    const unprepared = split(pool, keys, self).filter(
-      ({ route: { primary, server } }) => !server.generations.isPreparedFor(primary)
-    )
-    if (unprepared.length === 0) return askAll(pool, keys, new Caller(resume, Effect.succeed, Effect.fail))
+  Effect.async<Records, CacheError>((resume) => {
+    const unprepared = pool
+      .split(keys, self)
+      .filter(({ route: { primary, server } }) => !server.generations.isPreparedFor(primary))
+    if (unprepared.length === 0) return ask(pool, keys, new Caller(resume, Effect.succeed, Effect.fail))
     resume(Effect.zipRight(prepareStandIns(unprepared.map(({ route }) => route)), readWithStandIns(pool, keys)))
     return undefined
   })
 
-const prepareStandIns = (routes: ReadonlyArray<Route>): Effect.Effect<void, Problem> =>
-  Effect.forEach(routes, prepareStandIn, { concurrency: "unbounded", discard: true })
+const prepareStandIns = (routes: ReadonlyArray<Route>): Effect.Effect<void, CacheError> =>
+  Effect.mapError(Effect.forEach(routes, prepareStandIn, { concurrency: "unbounded", discard: true }), (problem) =>
+    cacheError("read", problem)
+  )
+
+export const readFrom =
+  (pool: Pool): FusedRead<StoredBytes> =>
+  <A, E, R>(
+    _fiber: CallingFiber,
+    keys: ReadonlyArray<string>,
+    onFound: (found: Records) => Effect.Effect<A, E, R>,
+    onFailure: (error: CacheError) => Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E, R> => {
+    if (keys.length === 0) return onFound([])
+    if (!pool.settings.failover && keys.every(isKey)) {
+      return Effect.async<A, E, R>((resume) => ask(pool, keys, new Caller(resume, onFound, onFailure)))
+    }
+    const reading = checked(pool, "read", keys, readWithStandIns(pool, keys))
+    return Effect.matchEffect(reading, { onFailure, onSuccess: onFound })
+  }

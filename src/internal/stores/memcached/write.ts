@@ -1,17 +1,22 @@
-/** Writes items to all servers concerned at once. */
+/**
+ * Writes items to all servers concerned at once. The caller of a set goes on in the callback of the socket.
+ */
 import { Effect, Either } from "effect"
 import type { ByteItem } from "../../../ByteStore.js"
 import type { CacheError } from "../../../CacheError.js"
 import type { RejectedItem } from "../../../CacheStore.js"
-import { exchange, exchangeUnderGeneration, type Write } from "./client/exchange.js"
-import type { Pool, Route } from "./client/Pool.js"
-import { isOnePart, type Part, split } from "./client/split.js"
+import type { CallingFiber } from "../../runtime/fiber.js"
+import type { FusedWrite } from "../Store.js"
+import { checked } from "./checked.js"
+import { exchange, GuardedWrite } from "./client/exchange.js"
+import type { Part, Pool, Route } from "./client/Pool.js"
 import type { Problem } from "./commands/Problem.js"
 import { RemoveCommand } from "./commands/RemoveCommand.js"
 import { type Rejection, WriteCommand } from "./commands/WriteCommand.js"
+import { cacheError } from "./errors.js"
+import { isKey } from "./protocol/request.js"
 
 type Rejected = ReadonlyArray<RejectedItem>
-type ErrorOf = (problem: Problem, key?: string) => CacheError
 
 /**
  * Removes what stands under the keys of the rejected items. memcached deletes the item that a value too large for it was to
@@ -29,51 +34,48 @@ const removeRejected = (
 
 const none: Rejected = []
 
-/** The items whose keys share a route. */
-class Writing<A, E, R> implements Write<ReadonlyArray<Rejection>, A, E, R> {
-  constructor(
-    private readonly route: Route,
-    private readonly items: ReadonlyArray<ByteItem>,
-    private readonly errorOf: ErrorOf,
-    private readonly onWritten: (rejected: Rejected) => Effect.Effect<A, E, R>,
-    readonly failed: (problem: Problem) => Effect.Effect<A, E, R>
-  ) {}
+const rejectedItem = (key: string, problem: Problem): RejectedItem => ({
+  key,
+  error: cacheError("write", problem, key)
+})
 
-  command(): WriteCommand {
+/** Writes items whose keys share a route. */
+class Writing<A, E, R> extends GuardedWrite<ReadonlyArray<Rejection>, A, E, R> {
+  constructor(
+    route: Route,
+    private readonly items: ReadonlyArray<ByteItem>,
+    private readonly onWritten: (rejected: Rejected) => Effect.Effect<A, E, R>,
+    protected readonly refused: (problem: Problem) => Effect.Effect<A, E, R>
+  ) {
+    super(route)
+  }
+
+  protected command(): WriteCommand {
     return new WriteCommand(this.route.primary, this.items)
   }
 
-  done(rejections: ReadonlyArray<Rejection>): Effect.Effect<A, E, R> {
-    const { errorOf, items, onWritten, route } = this
+  protected written(rejections: ReadonlyArray<Rejection>): Effect.Effect<A, E, R> {
+    const { items, onWritten, route } = this
     if (rejections.length === 0) return onWritten(none)
-    const rejected = rejections.map(({ item: { key }, problem }) => ({ key, error: errorOf(problem, key) }))
+    const rejected = rejections.map(({ item: { key }, problem }) => rejectedItem(key, problem))
     return Effect.flatMap(removeRejected(route, items, rejections), () => onWritten(rejected))
   }
 }
 
-/** Writes items whose keys share a route. */
-const writeTo = <A, E, R>(
-  route: Route,
-  items: ReadonlyArray<ByteItem>,
-  errorOf: ErrorOf,
-  onWritten: (rejected: Rejected) => Effect.Effect<A, E, R>,
-  onFailure: (problem: Problem) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> => exchangeUnderGeneration(route, new Writing(route, items, errorOf, onWritten, onFailure))
-
 /** Writes items to several servers. Fails when none of them could be asked. */
-const writeParts = (parts: ReadonlyArray<Part<ByteItem>>, errorOf: ErrorOf): Effect.Effect<Rejected, CacheError> => {
+const writeParts = (parts: ReadonlyArray<Part<ByteItem>>): Effect.Effect<Rejected, CacheError> => {
   const writes = parts.map(({ elements, route }) =>
-    Effect.either(writeTo<Rejected, Problem, never>(route, elements, errorOf, Effect.succeed, Effect.fail))
+    Effect.either(new Writing<Rejected, Problem, never>(route, elements, Effect.succeed, Effect.fail).send())
   )
   return Effect.flatMap(
     Effect.all(writes, { concurrency: "unbounded" }),
     (results): Effect.Effect<Rejected, CacheError> => {
       const failed = results.find(Either.isLeft)
-      if (failed !== undefined && results.every(Either.isLeft)) return Effect.fail(errorOf(failed.left))
+      if (failed !== undefined && results.every(Either.isLeft)) return Effect.fail(cacheError("write", failed.left))
       const rejected = results.flatMap((result, index) =>
         Either.isRight(result)
           ? result.right
-          : (parts[index]?.elements ?? []).map(({ key }) => ({ key, error: errorOf(result.left, key) }))
+          : (parts[index]?.elements ?? []).map(({ key }) => rejectedItem(key, result.left))
       )
       return Effect.succeed(rejected)
     }
@@ -83,22 +85,33 @@ const writeParts = (parts: ReadonlyArray<Part<ByteItem>>, errorOf: ErrorOf): Eff
 const keyOf = ({ key }: ByteItem): string => key
 const bytesOf = ({ record }: ByteItem): number => record.bytes.length
 
-/**
- * Writes at least one item, and goes on in the callback of the socket with what the caller makes of the answer. Fails when no
- * server could be asked. The items of some that could not be asked are among the rejected.
- */
-export const fusedWrite = <A, E, R>(
+/** The items of servers that could not be asked are among the rejected. */
+const write = <A, E, R>(
   pool: Pool,
   items: ReadonlyArray<ByteItem>,
-  errorOf: ErrorOf,
   onWritten: (rejected: Rejected) => Effect.Effect<A, E, R>,
   onFailure: (error: CacheError) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => {
-  const route = isOnePart(items, bytesOf) ? pool.sharedRoute(items, keyOf) : undefined
+  const route = pool.sharedRoute(items, keyOf, bytesOf)
   if (route === undefined) {
-    const written = writeParts(split(pool, items, keyOf, bytesOf), errorOf)
+    const written = writeParts(pool.split(items, keyOf, bytesOf))
     return Effect.matchEffect(written, { onFailure, onSuccess: onWritten })
   }
   const loneKey = items.length === 1 ? items[0]?.key : undefined
-  return writeTo(route, items, errorOf, onWritten, (problem) => onFailure(errorOf(problem, loneKey)))
+  const refused = (problem: Problem) => onFailure(cacheError("write", problem, loneKey))
+  return new Writing(route, items, onWritten, refused).send()
 }
+
+export const writeTo =
+  (pool: Pool): FusedWrite<ByteItem> =>
+  <A, E, R>(
+    _fiber: CallingFiber,
+    items: ReadonlyArray<ByteItem>,
+    onWritten: (rejected: Rejected) => Effect.Effect<A, E, R>,
+    onFailure: (error: CacheError) => Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E, R> => {
+    if (items.length === 0) return onWritten(none)
+    if (!pool.settings.failover && items.every(({ key }) => isKey(key))) return write(pool, items, onWritten, onFailure)
+    const writing = Effect.suspend(() => write<Rejected, CacheError, never>(pool, items, Effect.succeed, Effect.fail))
+    return Effect.matchEffect(checked(pool, "write", items.map(keyOf), writing), { onFailure, onSuccess: onWritten })
+  }

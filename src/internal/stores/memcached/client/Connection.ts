@@ -13,11 +13,11 @@ import { Watchdog } from "../../../runtime/Watchdog.js"
 import { breakerGauge } from "../../../telemetry/metrics.js"
 import type { Command, Listener } from "../commands/Command.js"
 import { GenerationCommand } from "../commands/GenerationCommand.js"
-import { hasNoCas, Problem, problemOf, withoutCas } from "../commands/Problem.js"
-import type { Generations } from "../generation/Generations.js"
+import { Problem, problemOf, withoutCas } from "../commands/Problem.js"
+import type { Generations } from "../generation.js"
 import type { Answer } from "../protocol/AnswerReader.js"
 import { Status } from "../protocol/constants.js"
-import { greeting, isHandshake, login } from "../protocol/handshake.js"
+import { greeting, login } from "../protocol/handshake.js"
 import { Opaques } from "../protocol/request.js"
 import { type Attempt, explained, whatIsMissing } from "./attempt.js"
 import { Pipeline } from "./Pipeline.js"
@@ -177,7 +177,7 @@ export class Connection {
   }
 
   private answered(answer: Answer): void {
-    if (isHandshake(answer)) {
+    if (answer.isHandshake) {
       // The transport wakes a server by a further greeting.
       if (this.attempt !== "greeting") return
       if (answer.status !== Status.success) this.broke(problemOf(answer))
@@ -188,7 +188,7 @@ export class Connection {
     if (pipeline === undefined || !pipeline.answer(answer)) throw new Error("the server answered what was not asked")
     if (!pipeline.endsWith(answer)) return
     // It is the generation's record, which is there once the connection is ready: so the first such answer tells.
-    if (hasNoCas(answer)) {
+    if (answer.hasNoCas) {
       this.broke(withoutCas())
       return
     }

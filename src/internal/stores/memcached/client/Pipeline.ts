@@ -5,8 +5,7 @@
  */
 import type { Command } from "../commands/Command.js"
 import type { Problem } from "../commands/Problem.js"
-import { noGeneration, readRecord } from "../generation/Generation.js"
-import type { Generations } from "../generation/Generations.js"
+import { type Generations, noGeneration, readRecord } from "../generation.js"
 import type { Answer } from "../protocol/AnswerReader.js"
 import { Opcode, Status } from "../protocol/constants.js"
 import { noBody, Opaques, requestLength, writeRequest } from "../protocol/request.js"

@@ -1,6 +1,8 @@
-/** The servers of a store, and which of them is asked for a key. */
-import { generationKey } from "../generation/Generation.js"
-import { Generations } from "../generation/Generations.js"
+/**
+ * The servers of a store, which of them is asked for a key, and how the elements of a call are sorted by that. Many elements for one
+ * server become several commands, so that the time-out measures the server and not how much it was asked at once.
+ */
+import { Generations, generationKey } from "../generation.js"
 import { Connection, type Surroundings } from "./Connection.js"
 import type { PoolSettings } from "./PoolSettings.js"
 import { makeRing, type Ring } from "./Ring.js"
@@ -13,8 +15,21 @@ export interface Route {
   readonly server: Connection
 }
 
-export const isSameRoute = (one: Route, other: Route): boolean =>
-  one.primary === other.primary && one.server === other.server
+const isSameRoute = (one: Route, other: Route): boolean => one.primary === other.primary && one.server === other.server
+
+/** The elements that one command is for. */
+export interface Part<A> {
+  readonly route: Route
+  readonly elements: Array<A>
+  /** Where the elements stood before they were sorted. */
+  readonly positions: Array<number>
+}
+
+/** Elements of one command, and bytes of their values. A command has more bytes only where one value has. */
+const mostElements = 500
+const mostBytes = 262_144
+
+const noBytes = (): number => 0
 
 export class Pool {
   readonly connections: ReadonlyArray<Connection>
@@ -52,16 +67,45 @@ export class Pool {
     return { primary, server: this.connections[standIn ?? primary] ?? direct.server }
   }
 
-  /** The route that all elements share, if they do; `undefined` for no elements. Most calls have one element. */
-  sharedRoute<A>(elements: ReadonlyArray<A>, keyOf: (element: A) => string): Route | undefined {
+  /** The route of all elements, if one command can be for all of them. Most calls have one element. */
+  sharedRoute<A>(
+    elements: ReadonlyArray<A>,
+    keyOf: (element: A) => string,
+    bytesOf: (element: A) => number = noBytes
+  ): Route | undefined {
+    if (elements.length > mostElements) return undefined
     let shared: Route | undefined
+    let bytes = 0
     for (const element of elements) {
       const route = this.route(keyOf(element))
-      if (this.connections.length === 1) return route
-      if (shared !== undefined && !isSameRoute(shared, route)) return undefined
-      shared = route
+      bytes += bytesOf(element)
+      if (shared === undefined) shared = route
+      else if (bytes > mostBytes || !isSameRoute(shared, route)) return undefined
     }
     return shared
+  }
+
+  split<A>(
+    elements: ReadonlyArray<A>,
+    keyOf: (element: A) => string,
+    bytesOf: (element: A) => number = noBytes
+  ): ReadonlyArray<Part<A>> {
+    const full: Array<Part<A>> = []
+    const open: Array<Part<A> & { bytes: number }> = []
+    elements.forEach((element, position) => {
+      const route = this.route(keyOf(element))
+      const at = open.findIndex((other) => isSameRoute(other.route, route))
+      const part = open[at]
+      if (part === undefined) {
+        open.push({ route, elements: [element], positions: [position], bytes: bytesOf(element) })
+        return
+      }
+      part.elements.push(element)
+      part.positions.push(position)
+      part.bytes += bytesOf(element)
+      if (part.elements.length >= mostElements || part.bytes >= mostBytes) full.push(...open.splice(at, 1))
+    })
+    return [...full, ...open]
   }
 
   close(): void {

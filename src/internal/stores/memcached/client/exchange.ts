@@ -1,24 +1,9 @@
 /** Commands as Effects: interruptible at any point, and under the generation that they need. */
 import { Effect } from "effect"
-import { type Command, type Listener, type Superseded, superseded } from "../commands/Command.js"
+import { type Command, type Listener, orDie, type Superseded, superseded } from "../commands/Command.js"
 import { GenerationCommand } from "../commands/GenerationCommand.js"
 import { Problem } from "../commands/Problem.js"
 import type { Route } from "./Pool.js"
-
-/**
- * What the caller makes of an answer, in the callback of the socket. A throw concerns this caller alone: it must not come
- * between the socket and the other callers.
- */
-export const orDie = <Input, A, E, R>(
-  make: (input: Input) => Effect.Effect<A, E, R>,
-  input: Input
-): Effect.Effect<A, E, R> => {
-  try {
-    return make(input)
-  } catch (defect) {
-    return Effect.die(defect)
-  }
-}
 
 /**
  * Sends a command and waits for its result. After an interruption the answers are still read, and dropped, so the connection
@@ -60,57 +45,50 @@ const attempts = 8
 const clearedAllTheTime = (): Problem =>
   new Problem("StoreFailed", "the namespace was cleared again and again while this was written")
 
-/** A command that writes under the present generation, and what its caller makes of the result. */
-export interface Write<A, B, E, R> {
-  command(): Command<A | Superseded>
-  done(result: A): Effect.Effect<B, E, R>
-  failed(problem: Problem): Effect.Effect<B, E, R>
-}
+/**
+ * A command that writes under the present generation, and its caller, who goes on in the callback of the socket. If another process
+ * changed the generation in between, the command is made and sent again. Used once.
+ */
+export abstract class GuardedWrite<Result, A, E, R> implements Listener<Result | Superseded> {
+  private left = attempts
+  private resume: (effect: Effect.Effect<A, E, R>) => void = () => {}
 
-/** Waits for the command. */
-class Attempt<A, B, E, R> implements Listener<A | Superseded> {
-  constructor(
-    private readonly route: Route,
-    private readonly write: Write<A, B, E, R>,
-    /** How often the command may be sent, this time included. */
-    private readonly left: number,
-    private readonly resume: (effect: Effect.Effect<B, E, R>) => void
-  ) {}
+  constructor(protected readonly route: Route) {}
 
-  send(): Effect.Effect<void> | undefined {
-    return this.route.server.ask(this.write.command(), this)
+  protected abstract command(): Command<Result | Superseded>
+  /** What the caller makes of the result. */
+  protected abstract written(result: Result): Effect.Effect<A, E, R>
+  protected abstract refused(problem: Problem): Effect.Effect<A, E, R>
+
+  /** Sends the command and waits for its result. */
+  send(): Effect.Effect<A, E, R> {
+    return Effect.async<A, E, R>((resume) => {
+      const { primary, server } = this.route
+      if (server.generations.current(primary) !== undefined) return this.ask(resume)
+      resume(
+        Effect.matchEffect(learnGeneration(this.route), {
+          onFailure: (problem) => this.refused(problem),
+          onSuccess: () => Effect.async<A, E, R>((again) => this.ask(again))
+        })
+      )
+      return undefined
+    })
   }
 
-  done(result: A | Superseded): void {
-    const { left, resume, route, write } = this
-    // The symbol is no A: no command has it as a result of its own.
-    if (result !== superseded) resume(orDie((made: A) => write.done(made), result as A))
-    else if (left > 1) resume(exchangeUnderGeneration(route, write, left - 1))
+  done(result: Result | Superseded): void {
+    this.left -= 1
+    // The symbol is no Result: no command has it as a result of its own.
+    if (result !== superseded) this.resume(orDie((made: Result) => this.written(made), result as Result))
+    else if (this.left > 0) this.resume(this.send())
     else this.failed(clearedAllTheTime())
   }
 
   failed(problem: Problem): void {
-    this.resume(orDie((made: Problem) => this.write.failed(made), problem))
+    this.resume(orDie((made: Problem) => this.refused(made), problem))
+  }
+
+  private ask(resume: (effect: Effect.Effect<A, E, R>) => void): Effect.Effect<void> | undefined {
+    this.resume = resume
+    return this.route.server.ask(this.command(), this)
   }
 }
-
-/**
- * Sends a command that writes under the present generation, again if another process changed that in between. Goes on in the
- * callback of the socket with what the caller makes of the result.
- */
-export const exchangeUnderGeneration = <A, B, E, R>(
-  route: Route,
-  write: Write<A, B, E, R>,
-  left = attempts
-): Effect.Effect<B, E, R> =>
-  Effect.async<B, E, R>((resume) => {
-    const { primary, server } = route
-    if (server.generations.current(primary) !== undefined) return new Attempt(route, write, left, resume).send()
-    resume(
-      Effect.matchEffect(learnGeneration(route), {
-        onFailure: (problem) => write.failed(problem),
-        onSuccess: () => Effect.async<B, E, R>((again) => new Attempt(route, write, left, again).send())
-      })
-    )
-    return undefined
-  })

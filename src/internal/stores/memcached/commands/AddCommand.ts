@@ -3,13 +3,12 @@
  * living one from one of an earlier generation.
  */
 import type { ByteRecord } from "../../../../ByteStore.js"
-import { type Generation, noGeneration } from "../generation/Generation.js"
+import { type Generation, noGeneration } from "../generation.js"
 import type { Answer } from "../protocol/AnswerReader.js"
 import { Opcode, Status } from "../protocol/constants.js"
 import { noBody, type Opaques, requestLength, writeRequest } from "../protocol/request.js"
 import { Command, type Superseded, superseded } from "./Command.js"
-import { itemLength, writeItem } from "./itemBody.js"
-import { isLiving, Token, tokenIn } from "./Token.js"
+import { isLiving, itemLength, Token, tokenIn, writeItem } from "./item.js"
 
 /**
  * - `added`: by this command

@@ -4,7 +4,8 @@
  *
  * A command is used once. It goes out in a pipeline, together with the commands of other fibers.
  */
-import type { Generation } from "../generation/Generation.js"
+import { Effect } from "effect"
+import type { Generation } from "../generation.js"
 import type { Answer } from "../protocol/AnswerReader.js"
 import type { Opaques } from "../protocol/request.js"
 import { Problem, problemOf } from "./Problem.js"
@@ -13,6 +14,21 @@ import { Problem, problemOf } from "./Problem.js"
 export interface Listener<Result> {
   done(result: Result): void
   failed(problem: Problem): void
+}
+
+/**
+ * What a listener makes of its result, in the callback of the socket. A throw concerns this caller alone: it must not come between
+ * the socket and the other callers.
+ */
+export const orDie = <Input, A, E, R>(
+  make: (input: Input) => Effect.Effect<A, E, R>,
+  input: Input
+): Effect.Effect<A, E, R> => {
+  try {
+    return make(input)
+  } catch (defect) {
+    return Effect.die(defect)
+  }
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Answer } from "../protocol/AnswerReader.js"
 import { Opcode } from "../protocol/constants.js"
 import { noBody, type Opaques, requestLength, writeRequest } from "../protocol/request.js"
 import { Command } from "./Command.js"
-import type { Token } from "./Token.js"
+import type { Token } from "./item.js"
 
 export class DiscardCommand extends Command<void> {
   readonly requests = 1

@@ -2,7 +2,7 @@
  * Writes the record of a generation: `ensure` only where none stands, `renew` whatever stood there. Every pipeline ends by
  * reading that record, so the result is the generation that counts; `undefined` where `ensure` met a record that is none.
  */
-import { type Generation, generationLength, randomGeneration, writeGeneration } from "../generation/Generation.js"
+import { type Generation, generationLength, randomGeneration, writeGeneration } from "../generation.js"
 import type { Answer } from "../protocol/AnswerReader.js"
 import { Opcode, Status } from "../protocol/constants.js"
 import { buildRequest } from "../protocol/memjs.js"

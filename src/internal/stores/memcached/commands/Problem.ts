@@ -18,13 +18,6 @@ export class Closed extends Problem {}
 /** The server answers, but can't keep what the cache promises. No other connection mends that. */
 export class Unfit extends Problem {}
 
-/**
- * Of an item that is there: a server without compare-and-set gives all items the number 0. Every compare-and-set on it succeeds,
- * so values from before an invalidation would come back.
- */
-export const hasNoCas = ({ casHigh, casLow, status }: Answer): boolean =>
-  casLow === 0 && casHigh === 0 && status === Status.success
-
 export const withoutCas = (): Unfit =>
   new Unfit(
     "StoreFailed",

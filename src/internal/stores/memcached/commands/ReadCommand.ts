@@ -1,15 +1,11 @@
 /** Reads items: a quiet GET each, so only those which are there are answered. */
 import type { StoredBytes } from "../../../../ByteStore.js"
-import { type Generation, generationLength } from "../generation/Generation.js"
+import type { Generation } from "../generation.js"
 import type { Answer } from "../protocol/AnswerReader.js"
 import { headerLength, Opcode, Status } from "../protocol/constants.js"
 import { noBody, type Opaques, writeRequest } from "../protocol/request.js"
 import { Command } from "./Command.js"
-import { isLiving, type Token, tokenIn } from "./Token.js"
-
-interface Item extends StoredBytes {
-  readonly token: Token
-}
+import { type Item, isLiving, itemIn } from "./item.js"
 
 export class ReadCommand extends Command<ReadonlyArray<StoredBytes | undefined>> {
   readonly requests: number
@@ -26,7 +22,7 @@ export class ReadCommand extends Command<ReadonlyArray<StoredBytes | undefined>>
     let length = keys.length * headerLength
     for (const key of keys) length += key.length
     this.length = length
-    this.found = new Array(keys.length).fill(undefined)
+    this.found = new Array(keys.length)
   }
 
   encode(into: Buffer, at: number, opaques: Opaques): void {
@@ -47,9 +43,4 @@ export class ReadCommand extends Command<ReadonlyArray<StoredBytes | undefined>>
     }
     return found
   }
-}
-
-const itemIn = (answer: Answer, server: number): Item | undefined => {
-  const token = tokenIn(answer, server)
-  return token === undefined ? undefined : { token, bytes: answer.keep(answer.start + generationLength) }
 }

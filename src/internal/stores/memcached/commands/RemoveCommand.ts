@@ -3,7 +3,7 @@
  * its answer has the item's flags, which name the generation, and not its value. Should the connection break between the two,
  * the item ends a second later.
  */
-import type { Generation } from "../generation/Generation.js"
+import type { Generation } from "../generation.js"
 import type { Answer } from "../protocol/AnswerReader.js"
 import { headerLength, Opcode, Status } from "../protocol/constants.js"
 import { noBody, type Opaques, type RequestBody, requestLength, writeRequest } from "../protocol/request.js"
@@ -45,7 +45,7 @@ export class RemoveCommand extends Command<number> {
     if (answer.status === Status.notFound) return
     if (answer.status !== Status.success) this.unexpected(answer)
     else if (!isTouch) this.deleted[key] = true
-    else if (answer.start - answer.extras >= 4) this.touched[key] = answer.buffer.readUInt32BE(answer.extras)
+    else if (answer.start - answer.extras >= 4) this.touched[key] = answer.buffer.readInt32BE(answer.extras)
   }
 
   protected result(generation: Generation | undefined): number {

@@ -1,13 +1,12 @@
 /** Compare-and-set: a SET whose header carries the compare-and-set number of the item that was read. */
 import { Option } from "effect"
 import type { ByteRecord } from "../../../../ByteStore.js"
-import type { Generation } from "../generation/Generation.js"
+import type { Generation } from "../generation.js"
 import type { Answer } from "../protocol/AnswerReader.js"
 import { Opcode, Status } from "../protocol/constants.js"
 import type { Opaques } from "../protocol/request.js"
 import { Command } from "./Command.js"
-import { itemLength, writeItem } from "./itemBody.js"
-import { Token } from "./Token.js"
+import { itemLength, Token, writeItem } from "./item.js"
 
 export class ReplaceCommand extends Command<Option.Option<Token>> {
   readonly requests = 1

@@ -1,11 +1,11 @@
 /** Writes items whatever was there: a quiet SET each, so only those which failed are answered. */
 import type { ByteItem } from "../../../../ByteStore.js"
-import type { Generation } from "../generation/Generation.js"
+import type { Generation } from "../generation.js"
 import type { Answer } from "../protocol/AnswerReader.js"
 import { Opcode, Status } from "../protocol/constants.js"
 import type { Opaques } from "../protocol/request.js"
 import { Command, type Superseded, superseded } from "./Command.js"
-import { itemLength, writeItem } from "./itemBody.js"
+import { itemLength, writeItem } from "./item.js"
 import { type Problem, problemOf } from "./Problem.js"
 
 /** An item that the server did not store. */

@@ -2,7 +2,7 @@
  * Cuts what a socket delivers into answers. Each byte is copied at most once: memjs copies all bytes that it has not parsed
  * yet with every chunk, which is quadratic in the size of an answer.
  */
-import { answerMagic, headerLength } from "./constants.js"
+import { answerMagic, headerLength, Opcode, Status } from "./constants.js"
 import { describeForeign } from "./foreignAnswer.js"
 
 /** More than memcached's largest item. What says that it is longer does not come from memcached. */
@@ -22,6 +22,19 @@ export class Answer {
   end = 0
   /** Whether `buffer` is the socket's own, which the next read overwrites. */
   private isLent = false
+
+  /** Whether it answers the first request on a connection. */
+  get isHandshake(): boolean {
+    return this.opcode === Opcode.noop || this.opcode === Opcode.authenticate
+  }
+
+  /**
+   * Of an item that is there: a server without compare-and-set gives all items the number 0. Every compare-and-set on it succeeds,
+   * so values from before an invalidation would come back.
+   */
+  get hasNoCas(): boolean {
+    return this.casLow === 0 && this.casHigh === 0 && this.status === Status.success
+  }
 
   /** The bytes from `start` to the end of the value. The caller may keep them. */
   keep(start: number): Buffer {

@@ -3,7 +3,6 @@
  * it takes the user and the password.
  */
 import { Redacted } from "effect"
-import type { Answer } from "./AnswerReader.js"
 import { Opcode } from "./constants.js"
 import { buildRequest } from "./memjs.js"
 
@@ -19,5 +18,3 @@ export const greeting: Buffer = buildRequest(Opcode.noop, "", "", "", lineEnd)
 /** A login by SASL PLAIN. */
 export const login = (username: string, password: Redacted.Redacted): Buffer =>
   buildRequest(Opcode.authenticate, "PLAIN", "", `\0${username}\0${Redacted.value(password)}`, lineEnd)
-
-export const isHandshake = ({ opcode }: Answer): boolean => opcode === Opcode.noop || opcode === Opcode.authenticate
