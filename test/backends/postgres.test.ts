@@ -8,6 +8,7 @@ import { cachedSuite } from "../suites/cachedSuite.js"
 import { manySuite } from "../suites/manySuite.js"
 import { smokeSuite } from "../suites/smokeSuite.js"
 import { backendTests } from "../suites/sql/backend.js"
+import { whole } from "../support/size.js"
 
 /** However often it is built: the same table, under a namespace of its own. */
 const backend = (connections: number, table: string) =>
@@ -16,9 +17,9 @@ const backend = (connections: number, table: string) =>
 const table = freshTable()
 cacheBackendSuite("SqlBackend on PostgreSQL", backend(10, table), { shared: true, neighbour: backend(10, table) })
 cachedSuite("cached on PostgreSQL", backend(10, table), { shared: true })
-manySuite("cachedMany on PostgreSQL", backend(10, table), { shared: true })
+manySuite("cachedMany on PostgreSQL", backend(10, table), { shared: true, large: true })
 
-for (const connections of [1, 2]) {
+for (const connections of whole ? [1, 2] : [1]) {
   const table = freshTable()
   smokeSuite(
     `SqlBackend on PostgreSQL, connections: ${connections}`,

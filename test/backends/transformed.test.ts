@@ -22,6 +22,7 @@ import { client, freshTable } from "../stores/postgres/support.js"
 import { newFile } from "../stores/sqlite/support.js"
 import { cachedSuite } from "../suites/cachedSuite.js"
 import { smokeSuite } from "../suites/smokeSuite.js"
+import { whole } from "../support/size.js"
 
 const scope = Effect.runSync(Scope.make())
 afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
@@ -73,14 +74,16 @@ const onSqlite = (namespace = randomUUID()) =>
 const redisBackend = onRedis()
 cacheBackendSuite("Redis, compressed and encrypted", redisBackend, { shared: true, neighbour: onRedis() })
 cachedSuite("cached on Redis, compressed and encrypted", redisBackend, { shared: true })
-cacheBackendSuite("memory, compressed and encrypted", sealed(MemoryBackend.layer({ copy: true })))
 cacheBackendSuite(
   "a tier over Redis, compressed and encrypted",
   TieredBackend.layer({ maxStaleness: "1 hour" }).pipe(Layer.provide(onRedis()))
 )
-smokeSuite("memcached, compressed and encrypted", onMemcached(), onMemcached())
 smokeSuite("PostgreSQL, compressed and encrypted", onPostgres(), onPostgres())
-smokeSuite("SQLite, compressed and encrypted", onSqlite(), onSqlite())
+if (whole) {
+  cacheBackendSuite("memory, compressed and encrypted", sealed(MemoryBackend.layer({ copy: true })))
+  smokeSuite("memcached, compressed and encrypted", onMemcached(), onMemcached())
+  smokeSuite("SQLite, compressed and encrypted", onSqlite(), onSqlite())
+}
 
 describe("the plaintext is nowhere on the server", () => {
   const word = "plaintext-that-nobody-may-see"

@@ -5,7 +5,7 @@
 import { Effect } from "effect"
 import { describe, expect, inject, it } from "vitest"
 import { bundled } from "../support/program.js"
-import { sized, thorough } from "../support/size.js"
+import { sized, thorough, whole } from "../support/size.js"
 import { isKept, judge, summary } from "./judge.js"
 import type { Plan } from "./plan.js"
 import { isFaulty, type Profile, planFor } from "./profiles.js"
@@ -73,12 +73,13 @@ describe.concurrent("the cluster", { timeout: 300_000 }, () => {
   it("memcached: a clock that is 5 s wrong", () => verify("memcached", "clocks", 1, { duration: 1_000 }))
   const all = ["stormy", "processes", "store"] as const
   const runs: ReadonlyArray<readonly [keyof typeof servers, ReadonlyArray<Profile>]> = [
+    // Each of them on two stores at least.
     ["sql", all],
-    ["memcached", all],
-    ["redis", all],
+    ["memcached", whole ? all : ["store"]],
+    ["redis", whole ? all : ["stormy", "processes"]],
     // Each of them on one tier at least: what is below it, has its own runs.
     ["a tier over redis", thorough ? all : ["processes"]],
-    ["a tier over sql", thorough ? all : ["stormy", "store"]],
+    ["a tier over sql", thorough ? all : whole ? ["stormy", "store"] : ["store"]],
     ["a tier over memcached", thorough ? all : ["stormy"]]
   ]
   for (const [store, profiles] of runs) {

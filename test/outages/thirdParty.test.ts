@@ -15,6 +15,7 @@ import {
   set,
   stats
 } from "effect-cached"
+import { blockedFor } from "../support/blocked.js"
 
 const quietly = Logger.withMinimumLogLevel(LogLevel.None)
 
@@ -211,8 +212,7 @@ describe.concurrent("a store of a third party", () => {
       yield* Effect.gen(function* () {
         const read = yield* Effect.fork(get("a"))
         yield* Effect.sleep(1)
-        const until = performance.now() + 1_000
-        while (performance.now() < until);
+        blockedFor(1_000)
         expect(yield* Fiber.join(read)).toEqual(Option.none())
       }).pipe(Effect.provide(layerOf(answering, { timeout: 300 })))
     })

@@ -227,7 +227,7 @@ describe("no read that begins after an invalidation has returned gives a value m
           judge(world, play(world, plan))
           await breathe()
         }),
-        { numRuns: runs(world.runs) }
+        { numRuns: runs(Math.ceil(world.runs / 2), world.runs) }
       )
     )
   }

@@ -323,7 +323,7 @@ describe("random programs", () => {
   }
   for (const [name, world] of Object.entries(worlds)) {
     it(name, async () => {
-      for (let seed = 0; seed < runs(20); seed++) {
+      for (let seed = 0; seed < runs(10, 20); seed++) {
         play(world, seed)
         await breathe()
       }

@@ -1,8 +1,9 @@
 /**
- * How much the tests try. All together take a few minutes; with `EFFECT_CACHED_TESTS=thorough npm run test:unit`, before a release
- * or where something smells, the randomised ones try fifty times as much, and variants of a backend run the whole suites too.
+ * How much the tests try, by `EFFECT_CACHED_TESTS`. `quick`, the default: each backend runs its suites once, and every promise is tried,
+ * in some minutes. `whole`, for CI: the variants of a backend run the whole suites too, the packed library is installed, and random
+ * tests try more. `thorough`, before a release or where something smells: random tests try fifty times as much as in `whole`.
  */
-const sizes = ["quick", "thorough"] as const
+const sizes = ["quick", "whole", "thorough"] as const
 
 const given = process.env["EFFECT_CACHED_TESTS"] ?? "quick"
 const size = sizes.find((one) => one === given)
@@ -10,8 +11,11 @@ if (size === undefined) throw new Error(`EFFECT_CACHED_TESTS is ${sizes.join(" o
 
 export const thorough = size === "thorough"
 
-/** One number or the other: of rounds or milliseconds. */
+/** What belongs to `whole` is part of `thorough`, too. */
+export const whole = size !== "quick"
+
+/** So much in the thorough tests, or else so little: of rounds or milliseconds. */
 export const sized = (few: number, many: number): number => (thorough ? many : few)
 
-/** So many runs of a property, or fifty times as many. */
-export const runs = (few: number): number => sized(few, 50 * few)
+/** So many runs of a property: in `quick`, and in `whole`. */
+export const runs = (few: number, more = few): number => (thorough ? 50 * more : whole ? more : few)

@@ -8,6 +8,7 @@ import { CacheBackend, get, set, setMany } from "effect-cached"
 import * as MemcachedBackend from "effect-cached/MemcachedBackend"
 import { memcached } from "../../servers/memcached.js"
 import { relayTo } from "../../servers/relay.js"
+import { blockedFor } from "../../support/blocked.js"
 import { freshNamespace } from "./support.js"
 
 const warned = (lines: Array<string>) =>
@@ -18,11 +19,7 @@ const warned = (lines: Array<string>) =>
     })
   )
 
-const busyFor = (millis: number) =>
-  Effect.sync(() => {
-    const until = performance.now() + millis
-    while (performance.now() < until);
-  })
+const busyFor = (millis: number) => Effect.sync(() => blockedFor(millis))
 
 const layerOn = (servers: string) => MemcachedBackend.layer({ servers, namespace: freshNamespace() })
 

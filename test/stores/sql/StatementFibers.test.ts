@@ -2,6 +2,7 @@ import { stat } from "node:fs"
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, FiberId, Scope, TestClock } from "effect"
 import * as StatementFibers from "../../../src/internal/stores/sql/StatementFibers.js"
+import { blockedFor } from "../../support/blocked.js"
 
 const make = StatementFibers.make({
   timeout: 2_000,
@@ -107,8 +108,7 @@ describe("the fibers of statements", () => {
       const four = [1, 2, 3, 4].map(() => fibers.run(answered))
       const statements = yield* Effect.fork(Effect.all(four, { concurrency: "unbounded" }))
       yield* settle
-      const until = performance.now() + 4_000
-      while (performance.now() < until);
+      blockedFor(4_000)
       expect(yield* Fiber.join(statements)).toEqual(four.map(() => "answered"))
     })
   )

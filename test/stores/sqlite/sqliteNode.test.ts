@@ -16,6 +16,7 @@ import { primitiveTests } from "../../suites/sql/primitives.js"
 import { processTests } from "../../suites/sql/processes.js"
 import { purgeTests } from "../../suites/sql/purge.js"
 import { transactionTests } from "../../suites/sql/transactions.js"
+import { whole } from "../../support/size.js"
 import { heldTransaction, key, newFile, record, sqlite, text } from "./support.js"
 
 const files = { WAL: newFile("WAL"), DELETE: newFile("DELETE") }
@@ -29,10 +30,12 @@ const backend = (mode: keyof typeof files) =>
     SqliteClient.layer({ filename: fileURLToPath(files[mode].url), disableWAL: true })
   )
 
-cacheBackendSuite("SqlBackend on SQLite through @effect/sql-sqlite-node", backend("WAL"), {
-  shared: true,
-  neighbour: backend("WAL")
-})
+if (whole) {
+  cacheBackendSuite("SqlBackend on SQLite through @effect/sql-sqlite-node", backend("WAL"), {
+    shared: true,
+    neighbour: backend("WAL")
+  })
+}
 smokeSuite("SqlBackend on SQLite through @effect/sql-sqlite-node, DELETE", backend("DELETE"), backend("DELETE"))
 
 const database = sqlite("WAL", "sqlite-node")

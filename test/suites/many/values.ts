@@ -250,11 +250,13 @@ export const valueTests = (it: It): void => {
   )
 }
 
-export const largeTests = (it: It): void => {
-  it.effect("10,000 keys, 500 of them stale, 500 missing: at most two loads, the right value for each", () =>
+/** Of so many thousands of keys. */
+export const largeTests = (it: It, count: number): void => {
+  it.effect(`${count} keys, 500 of them stale, 500 missing: at most two loads, the right value for each`, () =>
     live(
       Effect.gen(function* () {
         const { key } = yield* ground
+        const [fresh, stored, loadsBefore] = [count - 1_000, count - 500, count / 1_000]
         const { load, loads } = noting()
         const large = (ids: ReadonlyArray<number>) =>
           Effect.map(load(ids.map((id) => id % 1_000)), (values) =>
@@ -262,19 +264,20 @@ export const largeTests = (it: It): void => {
           )
         const f = cachedMany(large, {
           key: key("f"),
-          ttl: (_, id) => (id >= 9_000 && id < 9_500 ? "1 milli" : "1 hour"),
+          ttl: (_, id) => (id >= fresh && id < stored ? "1 milli" : "1 hour"),
           stale: "1 hour",
           groups: [key("g")]
         })
-        yield* f(range(0, 9_500))
+        yield* f(range(0, stored))
         // At most 1,000 at once.
-        expect(loads.map(({ length }) => length)).toStrictEqual([...Array.from({ length: 9 }, () => 1_000), 500])
+        const full = Array.from({ length: loadsBefore - 1 }, () => 1_000)
+        expect(loads.map(({ length }) => length)).toStrictEqual([...full, 500])
         yield* Effect.sleep("10 millis")
-        const found = yield* f(range(0, 10_000))
-        expect(loads.slice(10).map(({ length }) => length)).toStrictEqual([1_000])
-        expect([...found.keys()]).toStrictEqual(range(0, 10_000))
+        const found = yield* f(range(0, count))
+        expect(loads.slice(loadsBefore).map(({ length }) => length)).toStrictEqual([1_000])
+        expect([...found.keys()]).toStrictEqual(range(0, count))
         expect([...found.values()]).toStrictEqual(
-          range(0, 10_000).map((id) => (id < 9_000 ? Math.floor(id / 1_000) + 1 : 11))
+          range(0, count).map((id) => (id < fresh ? Math.floor(id / 1_000) : loadsBefore) + 1)
         )
       })
     )
