@@ -6,7 +6,7 @@ import * as StatementFibers from "../../../src/internal/stores/sql/StatementFibe
 interface Sent {
   readonly requests: ReadonlyArray<number>
   readonly sender: FiberId.FiberId
-  readonly answer: Deferred.Deferred<Batcher.Outcomes<number, string, string>, string>
+  readonly answer: Deferred.Deferred<Batcher.Answers<number, string>, string>
 }
 
 const defective = 666
@@ -33,7 +33,7 @@ const manual = (
       fibers: yield* fibers(1_000),
       run: (requests) =>
         Effect.gen(function* () {
-          const answer = yield* Deferred.make<Batcher.Outcomes<number, string, string>, string>()
+          const answer = yield* Deferred.make<Batcher.Answers<number, string>, string>()
           sent.push({ requests, answer, sender: yield* Effect.fiberId })
           const answered = Effect.onInterrupt(Deferred.await(answer), () => Effect.sync(() => interrupted++))
           return yield* options.interruptible === false ? Effect.uninterruptible(answered) : answered
@@ -44,12 +44,12 @@ const manual = (
       if (batch === undefined) return Effect.dieMessage(`batch ${index} was not sent`)
       return Deferred.succeed(batch.answer, (request) => {
         if (request === defective) throw new Error("defective")
-        return request < 0 ? Exit.fail(`no ${request}`) : Exit.succeed(`${request}`)
+        return `${request}`
       })
     }
     return {
       ask: batcher.request,
-      byCallback: batcher.ask,
+      match: batcher.match,
       answer,
       sent,
       interrupted: () => interrupted,
@@ -72,29 +72,33 @@ describe("batcher", () => {
     })
   )
 
-  it.scoped("who asks by a callback goes with the others, and hears of a close", () =>
+  it.scoped("who goes on where the batch is answered goes with the others, and hears of a close", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
-      const { answer, ask, batches, byCallback } = yield* Scope.extend(manual(), scope)
-      const heard: Array<Exit.Exit<string, string>> = []
-      const hear = (exit: Exit.Exit<string, string>) => {
-        heard.push(exit)
-      }
-      const fiber = yield* Effect.fork(ask(1))
-      byCallback(2, hear)
+      const { answer, ask, batches, match } = yield* Scope.extend(manual(), scope)
+      const heard = (request: number) =>
+        match(
+          request,
+          (text) => Effect.succeed(`answered ${text}`),
+          (error) => Effect.succeed(`failed ${error}`)
+        )
+      const asked = yield* Effect.fork(ask(1))
+      const answered = yield* Effect.fork(heard(2))
       yield* settle
-      expect(batches()).toEqual([[2, 1]])
+      expect(batches()).toEqual([[1, 2]])
       yield* answer(0)
-      expect(yield* Fiber.join(fiber)).toBe("1")
-      byCallback(3, hear)
+      expect(yield* Fiber.join(asked)).toBe("1")
+      expect(yield* Fiber.join(answered)).toBe("answered 2")
+      const sent = yield* Effect.fork(heard(3))
       yield* settle
-      byCallback(4, hear)
+      const queued = yield* Effect.fork(heard(4))
+      yield* settle
       const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(closing)
-      byCallback(5, hear)
-      expect(heard[0]).toEqual(Exit.succeed("2"))
-      expect(heard.slice(1)).toEqual([Exit.fail("closed"), Exit.fail("closed"), Exit.fail("closed")])
+      expect(yield* Fiber.join(sent)).toBe("failed closed")
+      expect(yield* Fiber.join(queued)).toBe("failed closed")
+      expect(yield* heard(5)).toBe("failed closed")
     })
   )
 
@@ -133,19 +137,17 @@ describe("batcher", () => {
     })
   )
 
-  it.scoped("who fails, fails alone; who is interrupted, takes nobody along", () =>
+  it.scoped("who is interrupted takes nobody along", () =>
     Effect.gen(function* () {
       const { answer, ask, batches, interrupted } = yield* manual()
-      const bad = yield* Effect.fork(ask(-1))
-      const good = yield* Effect.fork(ask(2))
-      const gone = yield* Effect.fork(ask(3))
+      const other = yield* Effect.fork(ask(1))
+      const gone = yield* Effect.fork(ask(2))
       yield* settle
       yield* Fiber.interrupt(gone)
       yield* answer(0)
-      expect(yield* Fiber.await(bad)).toEqual(Exit.fail("no -1"))
-      expect(yield* Fiber.join(good)).toBe("2")
+      expect(yield* Fiber.join(other)).toBe("1")
       expect(interrupted()).toBe(0)
-      expect(batches()).toEqual([[-1, 2, 3]])
+      expect(batches()).toEqual([[1, 2]])
     })
   )
 
@@ -265,23 +267,24 @@ describe("batcher", () => {
 
   it.scoped("an answer in the very moment in which a batch is left harms none of the next", () =>
     Effect.gen(function* () {
-      const { answer, ask, byCallback, sent } = yield* manual({ concurrency: 2 })
-      const heard: Array<Exit.Exit<string, string>> = []
-      byCallback(1, (exit) => {
-        heard.push(exit)
-        const [first] = sent
-        if (first !== undefined)
-          Deferred.unsafeDone(
-            first.answer,
-            Exit.succeed(() => Exit.succeed("late"))
-          )
-      })
+      const { answer, ask, match, sent } = yield* manual({ concurrency: 2 })
+      const left = yield* Effect.fork(
+        match(1, Effect.succeed, (error) => {
+          const [first] = sent
+          if (first !== undefined)
+            Deferred.unsafeDone(
+              first.answer,
+              Exit.succeed(() => "late")
+            )
+          return Effect.fail(error)
+        })
+      )
       yield* settle
       yield* TestClock.adjust("500 millis")
       const other = yield* Effect.fork(ask(2))
       yield* settle
       yield* TestClock.adjust("500 millis")
-      expect(heard).toEqual([Exit.fail("timed out")])
+      expect(yield* Fiber.await(left)).toEqual(Exit.fail("timed out"))
       const third = yield* Effect.fork(ask(3))
       yield* settle
       yield* answer(1)

@@ -64,7 +64,7 @@ layer(ownFile, { excludeTestServices: true })("the table on SQLite", (it) => {
       expect(yield* plan(texts.read, '["a"]')).toContain(byKey)
       expect(yield* plan(texts.remove([key(1)]))).toContain(byKey)
       expect(yield* plan(texts.purge(10))).toContain(byExpiry)
-      expect(yield* plan(texts.evict(10, 10, 0))).toContain(byExpiry)
+      expect(yield* plan(texts.evict(10, 10))).toContain(byExpiry)
       expect(yield* plan(texts.count)).toContain("USING COVERING INDEX")
     })
   )

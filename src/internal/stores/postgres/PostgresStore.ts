@@ -10,7 +10,7 @@ import { namespaceInKeys } from "../sql/namespace.js"
 import type { SqlStoreOptions } from "../sql/options.js"
 import * as SqlStore from "../sql/SqlStore.js"
 import * as StatementFibers from "../sql/StatementFibers.js"
-import { startLater } from "../sql/startLater.js"
+import { startAs } from "../sql/startLater.js"
 import { parseTable, type Table } from "../sql/table.js"
 import { wallClock } from "../sql/wallClock.js"
 import { onPool, type Run } from "./connection.js"
@@ -65,5 +65,5 @@ export const make = (
     const warnings = new Warnings()
     const opened = open(sql, yield* parseTable(options.table), options, warnings)
     yield* adviseSecondConnection(sql, warnings)
-    return yield* options.onStart === "retry" ? startLater(name, opened, warnings) : opened
+    return yield* startAs(options.onStart, name, opened, warnings)
   })

@@ -7,7 +7,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Effect } from "effect"
 import type { CacheError } from "../../../CacheError.js"
 import { codeOf } from "../sql/errors.js"
-import { queryOf, type Statement } from "./statements/named.js"
+import type { Statement } from "./statements/named.js"
 
 // 26000 and 42P05: a pooler in between gives each statement another session. 0A000: the table was made anew.
 const notPrepared = /^(26000|42P05|0A000)$/
@@ -16,6 +16,18 @@ const notPrepared = /^(26000|42P05|0A000)$/
 const smallTable = 64 * 1024
 /** The plans of a table that has grown or shrunk by this factor are outdated. */
 const outdatedFactor = 4
+
+const asText = (text: string): string => text
+/** Every column comes as the server's text. The program's own parsers, those of `pg.types` and of the client, are not asked. */
+const types = { getTypeParser: () => asText }
+
+/**
+ * What `pg` takes in place of a text, and `@effect/sql-pg` passes on to it.
+ *
+ * @param plan a number in the name of a prepared statement; not prepared without it
+ */
+export const queryOf = ({ name, text }: Statement, plan: number | undefined): string =>
+  (plan === undefined ? { text, types } : { name: `${name}_${plan}`, text, types }) as unknown as string
 
 export class PreparedStatements {
   private plan = 0

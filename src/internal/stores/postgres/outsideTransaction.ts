@@ -2,10 +2,9 @@
  * The primitives where no transaction of the user is around. Each is one statement and so atomic by itself. What concurrent
  * fibers ask goes out in one batch.
  */
-import { Effect, Exit, Option, type Scope } from "effect"
-import type { ByteRecord, StoredBytes } from "../../../ByteStore.js"
+import { Effect, Option, type Scope } from "effect"
+import type { ByteRecord } from "../../../ByteStore.js"
 import type { CacheError } from "../../../CacheError.js"
-import type { Found } from "../Store.js"
 import { forEachPage } from "../sql/namespace.js"
 import type { MatchRead, Primitives } from "../sql/SqlStore.js"
 import type { BatchOptions } from "./batches/batches.js"
@@ -78,19 +77,7 @@ export const outsideTransaction = (options: OutsideOptions): Effect.Effect<Outsi
       )
 
     return {
-      // answered in the callback of the batch, without an Effect in between
-      read: <A, E, R>(
-        keys: ReadonlyArray<string>,
-        onFound: (found: Found<StoredBytes>) => Effect.Effect<A, E, R>,
-        onFailure: (error: CacheError) => Effect.Effect<A, E, R>
-      ) =>
-        Effect.async<A, E, R>((resume) =>
-          reads.ask(keys, (exit) =>
-            resume(
-              Exit.isSuccess(exit) ? onFound(exit.value) : Effect.matchEffect(exit, { onSuccess: onFound, onFailure })
-            )
-          )
-        ),
+      read: reads.match,
 
       write,
 

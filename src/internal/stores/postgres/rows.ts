@@ -5,7 +5,7 @@ import { CacheError } from "../../../CacheError.js"
 
 export const isTrue = (column: string | null | undefined): boolean => column === "t"
 
-/** Reads the rows of a statement. What throws there is a failure of the store: no row of a statement has an unknown form. */
+/** Reads the rows of a statement. If they are not what it returns, `read` throws: a failure of the store, no defect of the caller. */
 export const reading = <Row, A>(
   rows: Effect.Effect<ReadonlyArray<Row>, CacheError>,
   read: (rows: ReadonlyArray<Row>) => A

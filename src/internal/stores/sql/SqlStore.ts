@@ -1,15 +1,14 @@
 /** A store out of what a database does inside and outside of the user's transactions. */
 import type { Connection } from "@effect/sql/SqlConnection"
-import { Effect, type Option } from "effect"
+import { type Context, Effect, type Option } from "effect"
 import type { AmendedRecord, ByteItem, ByteRecord, StoredBytes } from "../../../ByteStore.js"
 import type { CacheError } from "../../../CacheError.js"
 import type { RejectedItem, Token } from "../../../CacheStore.js"
-import { withFiber } from "../../runtime/fiber.js"
+import { type CallingFiber, serviceOf, withFiber } from "../../runtime/fiber.js"
 import { fused } from "../fused.js"
 import type { Found, FusedByteStore } from "../Store.js"
 import { unlessTooLarge, withoutTooLarge } from "./items.js"
 import type { Purge } from "./purgeSchedule.js"
-import { type TransactionTag, transactionOf } from "./transaction.js"
 
 /** The primitives. `ByteStore` says what each means. */
 export interface Primitives<T extends Token> {
@@ -34,6 +33,9 @@ export const matchRead =
   (keys, onSuccess, onFailure) =>
     Effect.matchEffect(read(keys), { onSuccess, onFailure })
 
+/** What a client puts into the context of a fiber that is inside its `withTransaction`. */
+export type TransactionTag<Id> = Context.Tag<Id, readonly [Connection, depth: number]>
+
 export interface Database<T extends Token, Id> {
   readonly name: string
   readonly transaction: TransactionTag<Id>
@@ -43,6 +45,10 @@ export interface Database<T extends Token, Id> {
   readonly isToken: (token: Token) => token is T
   readonly purge: Purge
 }
+
+/** The connection of the transaction, or undefined outside of one. */
+const transactionOf = <Id>(fiber: CallingFiber, tag: TransactionTag<Id>): Connection | undefined =>
+  serviceOf(fiber, tag)?.[0]
 
 export const make = <T extends Token, Id>(database: Database<T, Id>): FusedByteStore => {
   const { inside, isToken, outside, purge, transaction } = database

@@ -1,4 +1,4 @@
-/** A store whose database need not be there when the layer is built: the option `onStart: "retry"`. */
+/** How a store starts, as the option `onStart` says: its database need not be there when the layer is built. */
 import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Exit, Scope } from "effect"
 import { CacheError } from "../../../CacheError.js"
@@ -6,6 +6,7 @@ import { backgroundSleep } from "../../runtime/eventLoop.js"
 import type { Warnings } from "../../telemetry/warnings.js"
 import type { FusedByteStore } from "../Store.js"
 import { fromSqlError } from "./errors.js"
+import type { SqlStoreOptions } from "./options.js"
 
 const retryAfter = "1 second"
 
@@ -52,7 +53,7 @@ const until = (name: string, started: () => FusedByteStore | undefined, error: (
 }
 
 /** The started store, or one that starts in the background and fails with `Unavailable` until it has. */
-export const startLater = <R>(
+const startLater = <R>(
   name: string,
   start: Effect.Effect<FusedByteStore, CacheError | SqlError, R>,
   warnings: Warnings
@@ -99,3 +100,11 @@ export const startLater = <R>(
       () => failure
     )
   })
+
+export const startAs = <R>(
+  onStart: SqlStoreOptions["onStart"],
+  name: string,
+  start: Effect.Effect<FusedByteStore, CacheError | SqlError, R>,
+  warnings: Warnings
+): Effect.Effect<FusedByteStore, CacheError | SqlError, R | Scope.Scope> =>
+  onStart === "retry" ? startLater(name, start, warnings) : start

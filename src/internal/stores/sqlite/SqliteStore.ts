@@ -25,13 +25,13 @@ import type { FusedByteStore } from "../Store.js"
 import { namespaceInKeys } from "../sql/namespace.js"
 import type { SqlStoreOptions } from "../sql/options.js"
 import * as SqlStore from "../sql/SqlStore.js"
-import { startLater } from "../sql/startLater.js"
+import { startAs } from "../sql/startLater.js"
 import { parseTable, type Table } from "../sql/table.js"
 import { type SqliteClient, withClientOf } from "./client.js"
 import { primitives } from "./primitives.js"
 import { purge } from "./purge.js"
+import type { Runner } from "./runner.js"
 import { statements } from "./statements.js"
-import type { Statements } from "./statementsOf.js"
 import { createTable, inMain } from "./table.js"
 import { insideTransaction } from "./transaction.js"
 
@@ -47,13 +47,13 @@ const refuseMemory = (file: unknown): Effect.Effect<void, CacheError> =>
         })
       )
 
-const fileOf = ({ rows }: Statements) =>
+const fileOf = ({ rows }: Runner) =>
   Effect.map(
     rows<{ readonly file: unknown }>("SELECT file FROM pragma_database_list WHERE name = 'main'", []),
     ([row]) => row?.file
   )
 
-const adviseWriteAheadLog = ({ rows }: Statements, warnings: Warnings): Effect.Effect<void, CacheError> =>
+const adviseWriteAheadLog = ({ rows }: Runner, warnings: Warnings): Effect.Effect<void, CacheError> =>
   Effect.flatMap(rows<{ readonly journal_mode: unknown }>("PRAGMA journal_mode", []), ([row]) =>
     row?.journal_mode === "wal" || row?.journal_mode === "memory"
       ? Effect.void
@@ -93,8 +93,7 @@ export const make = (
     const sql = yield* SqlClient
     const table = yield* Effect.flatMap(parseTable(options.table), inMain)
     const warnings = new Warnings()
-    return yield* withClientOf(sql, options.timeout, (client) => {
-      const opened = open(client, table, options, warnings)
-      return options.onStart === "retry" ? startLater(name, opened, warnings) : opened
-    })
+    return yield* withClientOf(sql, options.timeout, (client) =>
+      startAs(options.onStart, name, open(client, table, options, warnings), warnings)
+    )
   })

@@ -4,18 +4,18 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import { Context, type Duration, Effect } from "effect"
 import type { CacheError } from "../../../CacheError.js"
 import { libsqlTransactionKey } from "../../runtime/fiber.js"
-import type { TransactionTag } from "../sql/transaction.js"
+import type { TransactionTag } from "../sql/SqlStore.js"
 import * as libsql from "./libsql/connection.js"
 import { driverOf } from "./libsql/driver.js"
+import type { OwnRunner, Runner } from "./runner.js"
 import * as node from "./sharedConnection.js"
-import type { OwnStatements, Statements } from "./statementsOf.js"
 
 export interface SqliteClient<Id> {
   readonly transaction: TransactionTag<Id>
   /** Outside of transactions. */
-  readonly outside: OwnStatements
+  readonly outside: OwnRunner
   /** On the connection of the user's transaction. */
-  readonly inside: (connection: Connection, operation: string) => Statements
+  readonly inside: (connection: Connection, operation: string) => Runner
   /** Whether a database in memory would be another one for each connection. */
   readonly needsFile: boolean
 }

@@ -8,8 +8,8 @@ import { isOutage } from "../../outages/outage.js"
 import { split } from "../sql/items.js"
 import { forEachPage } from "../sql/namespace.js"
 import type { Primitives } from "../sql/SqlStore.js"
+import type { Runner } from "./runner.js"
 import type { NewRow, SqliteStatements } from "./statements.js"
-import type { Statements } from "./statementsOf.js"
 
 interface Row {
   readonly key: string
@@ -25,7 +25,7 @@ const perStatement = { items: 500, bytes: 16 * 1024 * 1024 }
 const newRow = (item: ByteItem): NewRow => ({ ...item, token: randomUUID() })
 
 export const primitives = (
-  { change, pause, rows }: Statements,
+  { change, pause, rows }: Runner,
   texts: SqliteStatements,
   namespace: string
 ): Primitives<string> => {

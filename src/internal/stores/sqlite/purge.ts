@@ -5,13 +5,12 @@
 import { type Duration, Effect, Metric, Option, type Scope } from "effect"
 import type { CacheError } from "../../../CacheError.js"
 import { evictedFrom } from "../../telemetry/metrics.js"
-import { shortLived } from "../sql/leases.js"
 import { type Purge, schedulePurge } from "../sql/purgeSchedule.js"
+import type { Runner } from "./runner.js"
 import type { SqliteStatements } from "./statements.js"
-import type { Statements } from "./statementsOf.js"
 
 export interface PurgeOptions {
-  readonly own: Statements
+  readonly own: Runner
   readonly texts: SqliteStatements
   readonly maxEntries: number | undefined
   readonly purgeEvery: Duration.Duration
@@ -35,7 +34,7 @@ export const purge = ({ maxEntries, own, purgeEvery, texts }: PurgeOptions): Eff
     const evict = (most: number): Effect.Effect<void, CacheError> => {
       const together = togetherOf(most)
       return Effect.gen(function* () {
-        const removed = yield* own.change(texts.evict(most, together, shortLived))
+        const removed = yield* own.change(texts.evict(most, together))
         evictions += removed
         yield* Metric.incrementBy(evicted, removed)
         if (removed === together) yield* Effect.zipRight(own.pause, evict(most))

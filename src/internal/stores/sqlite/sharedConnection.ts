@@ -10,7 +10,7 @@ import { type Duration, Effect } from "effect"
 import type { CacheError } from "../../../CacheError.js"
 import { fromSqlError, noTurn } from "../sql/errors.js"
 import { wallClock } from "../sql/wallClock.js"
-import type { OwnStatements, Statements } from "./statementsOf.js"
+import type { OwnRunner, Runner } from "./runner.js"
 import { waitForLock } from "./waitForLock.js"
 
 /** Not prepared: the client would keep the values in its memory, as the text of a statement, and the failure of one for minutes. */
@@ -40,7 +40,7 @@ const withoutBlocking = <A>(connection: Connection, use: Effect.Effect<A, SqlErr
     ([before]) => Effect.ignore(setBusyTimeout(connection, before?.timeout ?? 0))
   )
 
-const statementsOn = (connection: Connection, operation: string): Omit<Statements, "pause"> => {
+const statementsOn = (connection: Connection, operation: string): Omit<Runner, "pause"> => {
   const rows = <A extends object>(text: string, parameters: ReadonlyArray<string>) =>
     Effect.mapError(withoutBlocking(connection, execute<A>(connection, text, parameters)), fromSqlError(operation))
   return {
@@ -64,7 +64,7 @@ const inTurn = <A>(
     )
   )
 
-export const outsideTransaction = (sql: SqlClient, timeout: Duration.Duration): OwnStatements => {
+export const outsideTransaction = (sql: SqlClient, timeout: Duration.Duration): OwnRunner => {
   const [waitToRead, waitToWrite] = [waitForLock(timeout), waitForLock(timeout)]
   const change = (text: string) =>
     waitToWrite(inTurn(sql, timeout, (connection) => statementsOn(connection, "store").change(text)))
@@ -85,7 +85,7 @@ export const outsideTransaction = (sql: SqlClient, timeout: Duration.Duration): 
 /** A transaction that began with a plain `BEGIN`, as this client's do, has no lock yet when it first writes. */
 export const insideTransaction =
   (timeout: Duration.Duration) =>
-  (connection: Connection, operation: string): Statements => {
+  (connection: Connection, operation: string): Runner => {
     const wait = waitForLock(timeout)
     const on = statementsOn(connection, operation)
     return {

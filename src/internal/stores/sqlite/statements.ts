@@ -73,13 +73,13 @@ WHERE key = ${literal(key)} AND token = ${literal(old)} AND expires_at > ${now}`
       `DELETE FROM ${t} WHERE key IN (SELECT key FROM ${t} WHERE expires_at <= ${now} ORDER BY expires_at LIMIT ${batch})`,
 
     /**
-     * Removes the values that are over `most`, at most `atOnce`: those that expire next, but later than in `spared`
-     * milliseconds; the others only where these are too few. It counts and removes in one statement: so several processes never remove the same excess,
-     * and a write in between costs no lease.
+     * Removes the values that are over `most`, at most `atOnce`: those that expire next, but what is short-lived only where these
+     * are too few. It counts and removes in one statement: so several processes never remove the same excess, and a write in
+     * between costs no lease.
      */
-    evict: (most: number, atOnce: number, spared: number) => {
+    evict: (most: number, atOnce: number) => {
       const next = (which: ">" | "<=") =>
-        `SELECT key FROM (SELECT key FROM ${t} WHERE expires_at ${which} ${now} + ${spared} AND ${isValue} AND NOT ${lease} ORDER BY expires_at LIMIT (SELECT n FROM excess))`
+        `SELECT key FROM (SELECT key FROM ${t} WHERE expires_at ${which} ${now} + ${shortLived} AND ${isValue} AND NOT ${lease} ORDER BY expires_at LIMIT (SELECT n FROM excess))`
       return `DELETE FROM ${t} WHERE key IN (
   WITH excess AS MATERIALIZED (SELECT min(${atOnce}, max(0, (SELECT count(*) FROM ${t} WHERE ${isValue})
     - (SELECT count(*) FROM ${t} WHERE expires_at <= ${now} + ${shortLived} AND ${lease}) - ${most})) AS n)

@@ -4,8 +4,8 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Effect } from "effect"
 import { CacheError } from "../../../CacheError.js"
 import type { Table } from "../sql/table.js"
+import type { OwnRunner } from "./runner.js"
 import { literal } from "./statements.js"
-import type { OwnStatements } from "./statementsOf.js"
 
 export const definition = (table: Table): ReadonlyArray<string> => [
   `CREATE TABLE IF NOT EXISTS ${table.quoted} (
@@ -18,7 +18,7 @@ export const definition = (table: Table): ReadonlyArray<string> => [
 ]
 
 /** Creates the table where it is missing. Safe when many processes start at once. */
-export const createTable = (table: Table, { define, rows }: OwnStatements): Effect.Effect<void, CacheError> =>
+export const createTable = (table: Table, { define, rows }: OwnRunner): Effect.Effect<void, CacheError> =>
   Effect.flatMap(
     // looked up first: a process that starts should not have to wait for the lock
     rows(`SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ${literal(table.name)} COLLATE NOCASE`, []),

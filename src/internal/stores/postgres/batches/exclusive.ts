@@ -1,5 +1,5 @@
 /** The exclusive writes (`add`, `replace`, `amend`) of concurrent fibers in one statement. */
-import { Effect, Exit } from "effect"
+import { Effect } from "effect"
 import type { ByteItem } from "../../../../ByteStore.js"
 import type { CacheError } from "../../../../CacheError.js"
 import { isOutage } from "../../../outages/outage.js"
@@ -18,7 +18,7 @@ export interface Exclusive extends ByteItem {
 /** The row that the statement gave for the key, if any. A null token tells that changes stand there. */
 export type Outcome = { readonly token: string | null } | undefined
 
-const sendAlone = Exit.succeed("send alone" as const)
+const sendAlone = "send alone" as const
 
 export const batchExclusive = (
   options: BatchOptions,
@@ -39,7 +39,7 @@ export const batchExclusive = (
       sizeOf: () => 1,
       run: (
         requests: ReadonlyArray<Exclusive>
-      ): Effect.Effect<Batcher.Outcomes<Exclusive, Outcome | "send alone", CacheError>, CacheError> => {
+      ): Effect.Effect<Batcher.Answers<Exclusive, Outcome | typeof sendAlone>, CacheError> => {
         const first = new Map<string, Exclusive>()
         for (const request of requests) if (!first.has(request.key)) first.set(request.key, request)
         const batch = [...first.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
@@ -47,10 +47,10 @@ export const batchExclusive = (
           Effect.map((outcomes) => (request: Exclusive) => {
             const sent = first.get(request.key)
             const outcome = outcomes.get(request.key)
-            if (sent === request) return Exit.succeed(outcome)
+            if (sent === request) return outcome
             // if the first of two had another token, its failure says nothing about the second
             if (sent?.token !== request.token) return sendAlone
-            return Exit.succeed(outcome?.token === null ? outcome : undefined)
+            return outcome?.token === null ? outcome : undefined
           }),
           Effect.catchIf(
             (error) => requests.length > 1 && !isOutage(error),
@@ -62,7 +62,7 @@ export const batchExclusive = (
 
     return (request: Exclusive): Effect.Effect<Outcome, CacheError> =>
       Effect.flatMap(batcher.request(request), (outcome) =>
-        outcome === "send alone"
+        outcome === sendAlone
           ? Effect.map(send([request], options.run), (outcomes) => outcomes.get(request.key))
           : Effect.succeed(outcome)
       )

@@ -1,5 +1,5 @@
 /** The reads of concurrent fibers in one statement. */
-import { Effect, Exit } from "effect"
+import { Effect } from "effect"
 import type { StoredBytes } from "../../../../ByteStore.js"
 import type { CacheError } from "../../../../CacheError.js"
 import type { Found } from "../../Store.js"
@@ -71,7 +71,9 @@ export const batchRead = ({ direct, fibers, sharedKey, statements }: BatchOption
       const read = keys.size < manyKeys || untilShort-- > 0 ? asRows : asOneRow
       return Effect.map(
         read([...keys]),
-        (foundOf) => (each: ReadonlyArray<string>) => Exit.succeed<Found<StoredBytes>>(each.map(foundOf))
+        (foundOf) =>
+          (each: ReadonlyArray<string>): Found<StoredBytes> =>
+            each.map(foundOf)
       )
     }
   })

@@ -1,5 +1,5 @@
 /** The removals of concurrent fibers in one statement. */
-import { Array as Arr, Effect, Exit } from "effect"
+import { Array as Arr, Effect } from "effect"
 import type { CacheError } from "../../../../CacheError.js"
 import { isOutage } from "../../../outages/outage.js"
 import * as Batcher from "../../sql/batcher.js"
@@ -78,7 +78,7 @@ export const batchRemove = (options: BatchOptions) =>
               // of two callers who remove the same record, one did
               const mine = request.filter((key) => alive.has(key) && !counted.has(key))
               for (const key of mine) counted.add(key)
-              return Exit.succeed({ count: mine.length, left: request.filter((key) => !locked.has(key)) })
+              return { count: mine.length, left: request.filter((key) => !locked.has(key)) }
             }
           })
         )

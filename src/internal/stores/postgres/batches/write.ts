@@ -1,5 +1,5 @@
 /** The writes of concurrent fibers in one statement. */
-import { Effect, Exit } from "effect"
+import { Effect } from "effect"
 import type { ByteItem } from "../../../../ByteStore.js"
 import type { CacheError } from "../../../../CacheError.js"
 import type { RejectedItem } from "../../../../CacheStore.js"
@@ -10,7 +10,6 @@ import type { Statement } from "../statements/named.js"
 import { distinct, packed } from "../statements/parameters.js"
 import { type BatchOptions, batchesWithoutShort, concurrency, maxKeys, notWritten } from "./batches.js"
 
-const nothingLeft: Exit.Exit<ReadonlyArray<ByteItem>> = Exit.succeed([])
 const noneRejected: Effect.Effect<ReadonlyArray<RejectedItem>> = Effect.succeed([])
 
 const perStatement = { items: maxKeys, bytes: 8 * 1024 * 1024 }
@@ -50,9 +49,9 @@ export const batchWrite = (options: BatchOptions) =>
         const items = distinct(...requests)
         return Effect.map(Effect.forEach(split(items, perStatement), written), (byPart) => {
           const keys = byPart.flat()
-          if (keys.length === items.length) return () => nothingLeft
+          if (keys.length === items.length) return () => []
           const done = new Set(keys)
-          return (items: ReadonlyArray<ByteItem>) => Exit.succeed(items.filter((item) => !done.has(item.key)))
+          return (items: ReadonlyArray<ByteItem>) => items.filter((item) => !done.has(item.key))
         })
       }
     })

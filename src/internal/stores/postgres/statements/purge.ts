@@ -1,4 +1,4 @@
-/** The statements of the purge. They skip what is locked, so they wait for nobody. */
+/** The statements of the purge, and of the table's size. They skip what is locked, so they wait for nobody. */
 import { isLease, shortLived } from "../../sql/leases.js"
 import type { Table } from "../../sql/table.js"
 import { kinds, noChange } from "../table.js"
@@ -68,6 +68,9 @@ UNION ALL ${longestFirst(`${kinds.values} AND purge_at <= ${soon} AND ${isNoLeas
     /** Of the groups beyond the `$1` that live longest, removes those that expire next, at most `$2`; none that is short-lived. */
     evictGroups: evict(longestFirst(lastingGroups), `SELECT key FROM ${t} WHERE ${lastingGroups}`),
 
-    tableSize: `SELECT pg_relation_size('${t}'::regclass)::float8 AS bytes`
+    tableSize: `SELECT pg_relation_size('${t}'::regclass)::float8 AS bytes`,
+
+    /** What the store tells of its size, by the statistics that the server keeps anyway. */
+    size: `SELECT greatest(reltuples, 0)::bigint AS entries, pg_total_relation_size(oid) AS bytes FROM pg_class WHERE oid = '${t}'::regclass`
   }
 }

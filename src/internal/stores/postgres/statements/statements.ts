@@ -7,10 +7,10 @@
  *   which it only ever tries. A statement that holds one record never waits for a record whose key is locked so.
  */
 import type { Table } from "../../sql/table.js"
+import { clearStatements } from "./clear.js"
 import { exclusiveStatements } from "./exclusive.js"
 import { foldStatements } from "./fold.js"
 import { named } from "./named.js"
-import { namespaceStatements } from "./namespace.js"
 import { purgeStatements } from "./purge.js"
 import { readStatements } from "./read.js"
 import { removeStatements } from "./remove.js"
@@ -26,7 +26,7 @@ export const statements = (table: Table, timeoutMillis: number) =>
     ...removeStatements(table),
     ...foldStatements(table),
     ...transactionStatements(table),
-    ...namespaceStatements(table),
+    ...clearStatements(table),
     ...purgeStatements(table)
   })
 

@@ -5,7 +5,7 @@ import { type Duration, Effect } from "effect"
 import type { CacheError } from "../../../../CacheError.js"
 import { fromSqlError, isBusy } from "../../sql/errors.js"
 import { wallClock } from "../../sql/wallClock.js"
-import type { OwnStatements, Statements } from "../statementsOf.js"
+import type { OwnRunner, Runner } from "../runner.js"
 import { waitForLock } from "../waitForLock.js"
 import type { Driver } from "./driver.js"
 
@@ -18,7 +18,7 @@ const isInProgress = (cause: unknown): boolean =>
 const checkReadable = "BEGIN; SELECT 1 FROM sqlite_master LIMIT 1; COMMIT"
 
 /** The file is only ever locked between two turns of the event loop, never across one. */
-export const outsideTransaction = (driver: Driver, timeout: Duration.Duration): OwnStatements => {
+export const outsideTransaction = (driver: Driver, timeout: Duration.Duration): OwnRunner => {
   const [waitToRead, waitToWrite] = [waitForLock(timeout), waitForLock(timeout)]
 
   let last: Promise<unknown> = Promise.resolve()
@@ -103,7 +103,7 @@ export const outsideTransaction = (driver: Driver, timeout: Duration.Duration): 
 }
 
 /** The transaction holds SQLite's lock already. */
-export const insideTransaction = (connection: Connection, operation: string): Statements => {
+export const insideTransaction = (connection: Connection, operation: string): Runner => {
   const rows = <A extends object>(
     text: string,
     parameters: ReadonlyArray<string>

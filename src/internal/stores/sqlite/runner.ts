@@ -3,7 +3,7 @@ import type { Effect } from "effect"
 import type { CacheError } from "../../../CacheError.js"
 
 /** Runs statements whose values are literals. */
-export interface Statements {
+export interface Runner {
   /** Runs one that writes, and tells how many rows it changed. */
   readonly change: (text: string) => Effect.Effect<number, CacheError>
   readonly rows: <A extends object>(
@@ -14,7 +14,7 @@ export interface Statements {
   readonly pause: Effect.Effect<void>
 }
 
-export interface OwnStatements extends Statements {
+export interface OwnRunner extends Runner {
   /** Runs statements that create what may be there already. */
   readonly define: (statements: ReadonlyArray<string>) => Effect.Effect<void, CacheError>
 }

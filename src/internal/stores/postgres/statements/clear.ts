@@ -1,8 +1,8 @@
-/** The statements over all keys of a namespace, and over the table. */
+/** The statements of `clear`: over all keys of a namespace, and over the changes to the whole of it. */
 import type { Table } from "../../sql/table.js"
 import { noChange } from "../table.js"
 
-export const namespaceStatements = ({ quoted: t }: Table) => {
+export const clearStatements = ({ quoted: t }: Table) => {
   const pageOfKeys = (kind: "=" | "<>") =>
     `SELECT DISTINCT key FROM ${t} WHERE change ${kind} ${noChange} AND split_part(key, ':', 2) = $1 AND key > $2 AND key <> $3 ORDER BY key LIMIT $4`
 
@@ -13,9 +13,6 @@ export const namespaceStatements = ({ quoted: t }: Table) => {
     /** The changes to the whole namespace, which stand under `$1`. */
     sharedChanges: `SELECT change FROM ${t} WHERE key = $1 AND change <> ${noChange}`,
 
-    forgetChanges: `DELETE FROM ${t} WHERE key = $1 AND change <> ${noChange} AND (change = ANY($2::uuid[])) IS TRUE`,
-
-    /** By the statistics that the server keeps anyway. */
-    size: `SELECT greatest(reltuples, 0)::bigint AS entries, pg_total_relation_size(oid) AS bytes FROM pg_class WHERE oid = '${t}'::regclass`
+    forgetChanges: `DELETE FROM ${t} WHERE key = $1 AND change <> ${noChange} AND (change = ANY($2::uuid[])) IS TRUE`
   }
 }
