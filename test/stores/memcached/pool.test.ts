@@ -2,10 +2,21 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { makeRing } from "../../../src/internal/stores/memcached/client/Ring.js"
 import { parseServers } from "../../../src/internal/stores/memcached/client/Servers.js"
+import { generationKey } from "../../../src/internal/stores/memcached/generation.js"
+import { isKey } from "../../../src/internal/stores/memcached/protocol/request.js"
 import { addresses, type MemcachedServer, memcachedPool } from "../../servers/memcached.js"
 import { added, eventually, freshNamespace, item, readRecord, readText, readTexts, record, storeOn } from "./support.js"
 
 const brisk = { timeout: 600, retryDelay: 100 }
+
+describe("the keys of generations", () => {
+  it("are keys of memcached, however long the names of the namespace and the servers are, and different ones", () => {
+    const names = ["a", "/".repeat(97), `${"/".repeat(96)}a`, `${"b".repeat(240)}.example:11211`]
+    const keys = names.flatMap((namespace) => [undefined, ...names].map((primary) => generationKey(namespace, primary)))
+    expect(keys.filter((key) => !isKey(key))).toEqual([])
+    expect(new Set(keys).size).toBe(keys.length)
+  })
+})
 
 /** Keys that belong to the server at `index`. */
 const keysOf = (servers: ReadonlyArray<MemcachedServer>, index: number, count: number) =>

@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from "@effect/vitest"
-import { Effect, Option, Schedule } from "effect"
+import { Effect, Exit, Option, Schedule } from "effect"
 import { CacheBackend, cached, invalidateGroup } from "effect-cached"
 import * as RedisBackend from "effect-cached/RedisBackend"
+import { withFiber } from "../../../src/internal/runtime/fiber.js"
 import { unfused } from "../../../src/internal/stores/fused.js"
 import { redis } from "../../servers/redis.js"
 import { amended, amendOf, amends, bytesOf, recordOf } from "../../suites/amend.js"
@@ -69,6 +70,24 @@ describe("the store on Redis", () => {
       expect(yield* store.remove(["a"])).toBe(1)
       yield* store.clear
       expect(timers).not.toHaveBeenCalled()
+    })
+  )
+
+  it.scopedLive("does not matter to others that one caller throws over its answer", () =>
+    Effect.gen(function* () {
+      const server = yield* redis()
+      const store = yield* storeOn(server.url)
+      yield* write(store, item("a", "value"))
+      const throws = (): never => {
+        throw new Error("no use for it")
+      }
+      const read = <A>(onFound: () => Effect.Effect<A>) =>
+        withFiber((fiber) => store.read(fiber, ["a"], onFound, Effect.die))
+      const peaceful = read(() => Effect.succeed("found"))
+      const outcomes = yield* Effect.all([peaceful, read(throws), peaceful].map(Effect.exit), {
+        concurrency: "unbounded"
+      }).pipe(Effect.timeout("10 seconds"))
+      expect(outcomes).toEqual([Exit.succeed("found"), Exit.die(new Error("no use for it")), Exit.succeed("found")])
     })
   )
 

@@ -2,7 +2,8 @@
  * A namespace's generation on one server: 64 random bits. They stand in a record of their own and in front of every item. An
  * item counts only while the two agree, so writing one new generation clears the whole namespace.
  */
-import { createHash, randomFillSync } from "node:crypto"
+import { randomFillSync } from "node:crypto"
+import { spelled } from "../spelled.js"
 
 /** Two signed halves: V8 keeps such a number without an object for it. */
 export class Generation {
@@ -48,14 +49,8 @@ export const readRecord = (from: Buffer, start: number, end: number): Generation
   return generation?.equals(noGeneration) === false ? generation : undefined
 }
 
-const longestReadable = 120
-
-const spelled = (text: string): string => {
-  const readable = encodeURIComponent(text)
-  return readable.length <= longestReadable
-    ? readable
-    : `${readable.slice(0, longestReadable - 43)}${createHash("sha256").update(text).digest("base64url")}`
-}
+/** Of the two names in a generation's key, which has 250 bytes at most, as every key. */
+const longestName = 110
 
 /**
  * The key of a generation's record.
@@ -63,7 +58,7 @@ const spelled = (text: string): string => {
  * @param primary the server that the one with the record stands in for; `undefined` for its own keys
  */
 export const generationKey = (namespace: string, primary: string | undefined): string =>
-  `effect-cached!generation:${spelled(namespace)}${primary === undefined ? "" : `@${spelled(primary)}`}`
+  `effect-cached!generation:${spelled(namespace, longestName)}${primary === undefined ? "" : `@${spelled(primary, longestName)}`}`
 
 /** The generations that one server is known to have: its own, and one for each server that it stands in for. */
 export class Generations {

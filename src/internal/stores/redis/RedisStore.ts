@@ -97,8 +97,6 @@ const over = (
   all: Buckets,
   replication: Replication | undefined
 ): FusedByteStore => {
-  const reads = new Reads(commands, all)
-
   const send = (operation: Operation, bucket: Bucket, command: ReadonlyArray<string | Uint8Array>, key?: string) =>
     (operation === "remove" || operation === "clear" ? invalidations : commands).send(
       operation,
@@ -153,8 +151,7 @@ const over = (
     name: "redis",
     joinsTransaction: () => false,
     sameToken,
-    read: (_fiber, keys, onFound, onFailure) =>
-      keys.length === 0 ? onFound([]) : reads.read(keys, onFound, onFailure),
+    read: new Reads(commands, all).read,
     write: fused((items) =>
       Effect.suspend(() => {
         const rejected = items.flatMap(({ key, record }) => {

@@ -3,7 +3,7 @@
  * cluster a command takes keys of one hash slot only, so the namespace is divided into buckets, each with a hash tag and a
  * generation of its own.
  */
-import { createHash } from "node:crypto"
+import { spelled } from "../spelled.js"
 
 export interface Bucket {
   readonly generationKey: string
@@ -11,15 +11,7 @@ export interface Bucket {
 }
 
 const bucketsOfCluster = 64
-const longestReadable = 77
-
-/** Readable where it is short, and without the braces of a hash tag. */
-const spelled = (namespace: string): string => {
-  const readable = encodeURIComponent(namespace)
-  return readable.length <= longestReadable
-    ? readable
-    : `${readable.slice(0, longestReadable - 43)}${createHash("sha256").update(namespace).digest("base64url")}`
-}
+const longestName = 77
 
 /** FNV-1a (Fowler, Noll, Vo, 1991), folded to the number of buckets. */
 const bucketOf = (key: string): number => {
@@ -36,12 +28,14 @@ export interface Buckets {
 }
 
 export const buckets = (namespace: string, isCluster: boolean): Buckets => {
+  // Without the braces of a hash tag.
+  const name = spelled(namespace, longestName)
   if (!isCluster) {
-    const only: Bucket = { generationKey: `effect-cached!generation:${spelled(namespace)}`, nameOf: (key) => key }
+    const only: Bucket = { generationKey: `effect-cached!generation:${name}`, nameOf: (key) => key }
     return { all: [only], of: () => only }
   }
   const all = Array.from({ length: bucketsOfCluster }, (_, index): Bucket => {
-    const tag = `{${spelled(namespace)}#${index}}`
+    const tag = `{${name}#${index}}`
     return { generationKey: `${tag}!generation`, nameOf: (key) => `${tag}${key}` }
   })
   // `bucketOf` gives the number of an element.

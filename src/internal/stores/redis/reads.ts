@@ -2,11 +2,10 @@
  * The reads of one microtask to one bucket go out as one MGET, whatever fiber asked: without that a hit costs three times as much
  * at 64 callers. A read is only ever answered by a command that was sent after it was asked.
  */
-import type { Effect } from "effect"
+import { Effect } from "effect"
 import type { StoredBytes } from "../../../ByteStore.js"
 import type { CacheError } from "../../../CacheError.js"
-import { awaitCallback } from "../../runtime/callback.js"
-import type { Found } from "../Store.js"
+import type { Found, FusedRead } from "../Store.js"
 import { type Bucket, type Buckets, byBucket } from "./buckets.js"
 import type { Commands } from "./Commands.js"
 import { storedBytes } from "./item.js"
@@ -16,104 +15,100 @@ const mostKeys = 500
 
 const nothing: ReadonlyArray<unknown> = []
 
-type Answer = (stored: (key: string) => StoredBytes | undefined) => void
+/** Who waits for keys of one bucket. */
+interface Waiting {
+  readonly found: (stored: (key: string) => StoredBytes | undefined) => void
+  readonly failed: (error: CacheError) => void
+}
 
 class Batch {
   readonly places = new Map<string, number>()
-  readonly onAnswer: Array<Answer> = []
-  readonly onFailure: Array<(error: CacheError) => void> = []
+  private readonly waiting: Array<Waiting> = []
 
-  ask(keys: ReadonlyArray<string>, onAnswer: Answer, onFailure: (error: CacheError) => void): void {
+  ask(keys: ReadonlyArray<string>, waiting: Waiting): void {
     for (const key of keys) if (!this.places.has(key)) this.places.set(key, this.places.size)
-    this.onAnswer.push(onAnswer)
-    this.onFailure.push(onFailure)
+    this.waiting.push(waiting)
   }
 
   /** The first element of the answer is the generation. */
   answer(items: ReadonlyArray<unknown>): void {
     const stored = (key: string) => storedBytes(items[0], items[1 + (this.places.get(key) ?? items.length)])
-    for (const answer of this.onAnswer) answer(stored)
+    for (const one of this.waiting) one.found(stored)
   }
 
   fail(error: CacheError): void {
-    for (const failed of this.onFailure) failed(error)
+    for (const one of this.waiting) one.failed(error)
+  }
+}
+
+/** Resumes its fiber, in which `onFound` and `onFailure` run: what they throw concerns no other caller. */
+class Caller<A, E, R> implements Waiting {
+  constructor(
+    private readonly keys: ReadonlyArray<string>,
+    private readonly resume: (effect: Effect.Effect<A, E, R>) => void,
+    private readonly onFound: (found: Found<StoredBytes>) => Effect.Effect<A, E, R>,
+    private readonly onFailure: (error: CacheError) => Effect.Effect<A, E, R>
+  ) {}
+
+  found(stored: (key: string) => StoredBytes | undefined): void {
+    this.resume(Effect.suspend(() => this.onFound(this.keys.map(stored))))
+  }
+
+  failed(error: CacheError): void {
+    this.resume(Effect.suspend(() => this.onFailure(error)))
   }
 }
 
 export class Reads {
-  private readonly waiting = new Map<Bucket, Batch>()
+  private readonly batches = new Map<Bucket, Batch>()
 
   constructor(
     private readonly commands: Commands,
     private readonly buckets: Buckets
   ) {}
 
-  /** Reads at least one key. */
-  read<A, E, R>(
-    keys: ReadonlyArray<string>,
-    onFound: (found: Found<StoredBytes>) => Effect.Effect<A, E, R>,
-    onFailure: (error: CacheError) => Effect.Effect<A, E, R>
-  ): Effect.Effect<A, E, R> {
-    return awaitCallback<A, E, R>((resume) => {
-      if (this.buckets.all.length === 1) {
-        this.ask(
-          this.buckets.of(""),
-          keys,
-          (stored) => resume(onFound(keys.map(stored))),
-          (error) => resume(onFailure(error))
-        )
-      } else
-        this.readSeveral(
-          keys,
-          (found) => resume(onFound(found)),
-          (error) => resume(onFailure(error))
-        )
-    })
-  }
+  readonly read: FusedRead<StoredBytes> = (_fiber, keys, onFound, onFailure) =>
+    keys.length === 0
+      ? onFound([])
+      : Effect.async((resume) => {
+          const caller = new Caller(keys, resume, onFound, onFailure)
+          if (this.buckets.all.length === 1) this.ask(this.buckets.of(""), keys, caller)
+          else this.askSeveral(keys, caller)
+        })
 
-  private readSeveral(
-    keys: ReadonlyArray<string>,
-    onFound: (found: Found<StoredBytes>) => void,
-    onFailure: (error: CacheError) => void
-  ): void {
-    const found = new Array<StoredBytes | undefined>(keys.length).fill(undefined)
+  private askSeveral(keys: ReadonlyArray<string>, caller: Waiting): void {
+    const found = new Map<string, StoredBytes | undefined>()
     const groups = byBucket(this.buckets, keys, (key) => key)
     let open = groups.size
     for (const [bucket, group] of groups) {
-      this.ask(
-        bucket,
-        group.map(([, key]) => key),
-        (stored) => {
-          for (const [place, key] of group) found[place] = stored(key)
-          if (--open === 0) onFound(found)
+      const ofBucket = group.map(([, key]) => key)
+      this.ask(bucket, ofBucket, {
+        found: (stored) => {
+          for (const key of ofBucket) found.set(key, stored(key))
+          if (--open === 0) caller.found((key) => found.get(key))
         },
-        (error) => {
+        failed: (error) => {
           const isFirst = open > 0
           open = 0
-          if (isFirst) onFailure(error)
+          if (isFirst) caller.failed(error)
         }
-      )
+      })
     }
   }
 
-  private ask(
-    bucket: Bucket,
-    keys: ReadonlyArray<string>,
-    onAnswer: Answer,
-    onFailure: (error: CacheError) => void
-  ): void {
-    let batch = this.waiting.get(bucket)
+  private ask(bucket: Bucket, keys: ReadonlyArray<string>, waiting: Waiting): void {
+    let batch = this.batches.get(bucket)
     if (batch === undefined || batch.places.size + keys.length > mostKeys) {
       const begun = new Batch()
       batch = begun
-      this.waiting.set(bucket, begun)
+      this.batches.set(bucket, begun)
       queueMicrotask(() => this.send(bucket, begun))
     }
-    batch.ask(keys, onAnswer, onFailure)
+    batch.ask(keys, waiting)
   }
 
   private send(bucket: Bucket, batch: Batch): void {
-    if (this.waiting.get(bucket) === batch) this.waiting.delete(bucket)
+    if (this.batches.get(bucket) === batch) this.batches.delete(bucket)
     const names = Array.from(batch.places.keys(), bucket.nameOf)
     this.commands.ask(
       "read",
