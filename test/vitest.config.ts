@@ -15,9 +15,16 @@ const longest = [
   "memcached/outage",
   "memcached/busyProcess",
   "redis/outage",
+  "tiered/realBuses",
   "buses",
   "examples",
   "backends",
+  "postgres/transactions",
+  "sqlite/sqliteNode",
+  "tiered/tier",
+  "docs/blocks",
+  "telemetry/labels",
+  "arguments/longTexts",
   "interruption.sweep"
 ]
 
@@ -61,7 +68,7 @@ export default defineConfig({
     // what a test says is of interest where it fails
     silent: "passed-only",
     // what hangs is to be told; what is slow on a busy machine is not
-    testTimeout: sized(120_000, 3_600_000),
+    testTimeout: sized(300_000, 3_600_000),
     hookTimeout: 240_000
   }
 })

@@ -1,6 +1,6 @@
 /**
  * The library as npm gives it to a user: what is in the tarball, and whether it installs by the README's own lines and works.
- * Installs from npm's cache, or from the registry.
+ * Installs from npm's cache, or from the registry. To install takes a minute of a processor, so the quick tests don't.
  */
 import { execFileSync } from "node:child_process"
 import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
@@ -12,7 +12,7 @@ import { formatMessage } from "publint/utils"
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest"
 import { memcachedServers } from "../servers/memcached.js"
 import { projectRoot } from "../support/bundle.js"
-import { thorough } from "../support/size.js"
+import { thorough, whole } from "../support/size.js"
 import { installLines, Project, pack, readme } from "./project.js"
 import { oldest } from "./versions.js"
 
@@ -25,7 +25,6 @@ const sqlWorks = { code: 0, output: "1 2 42" }
 const works = { code: 0, output: "42" }
 const compiles = { code: 0, output: "" }
 
-const packages = mkdtempSync(join(tmpdir(), "effect-cached-package-"))
 const projects: Array<Project> = []
 let tarball = ""
 
@@ -37,16 +36,6 @@ const empty = (manifest: Readonly<Record<string, unknown>> = {}): Project => {
 
 /** A project that has vitest already: npm resolves it, but need not unpack it, with `--omit=dev`. */
 const withVitest = (version: number) => empty({ devDependencies: { vitest: `^${version}` } })
-
-beforeAll(async () => {
-  tarball = await pack(packages)
-}, 900_000)
-
-afterAll(() => {
-  for (const folder of [packages, ...projects.map((project) => project.folder)]) {
-    rmSync(folder, { recursive: true, force: true })
-  }
-})
 
 const packedFiles = (): ReadonlyArray<string> =>
   execFileSync("tar", ["-tzf", tarball], { encoding: "utf8" })
@@ -63,7 +52,21 @@ const withMemcached = async <A>(body: (servers: string) => Promise<A>): Promise<
   }
 }
 
-describe.concurrent("the packed library", { timeout: 900_000 }, () => {
+const describeWhole = whole ? describe.concurrent : describe.skip
+
+describeWhole("the packed library", { timeout: 900_000 }, () => {
+  const packages = mkdtempSync(join(tmpdir(), "effect-cached-package-"))
+
+  beforeAll(async () => {
+    tarball = await pack(packages)
+  }, 900_000)
+
+  afterAll(() => {
+    for (const folder of [packages, ...projects.map((project) => project.folder)]) {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+
   it("holds what is published and nothing else", async () => {
     const files = packedFiles()
     const others = files.filter((file) => !/^(dist|src)\//.test(file))
@@ -145,21 +148,19 @@ describe.concurrent("the packed library", { timeout: 900_000 }, () => {
     await project.install(`npm install effect-cached ${named.join(" ")}`)
     expect(await project.run("effectNative.mjs")).toEqual(works)
   })
+})
 
-  it("names the oldest versions as its peers", () => {
-    const { peerDependencies } = JSON.parse(
-      execFileSync("tar", ["-xzOf", tarball, "package/package.json"], { encoding: "utf8" })
-    )
-    expect(peerDependencies).toEqual({
-      effect: `^${oldest.effect}`,
-      "@effect/experimental": `>=${oldest.native["@effect/experimental"]} <0.62.0`,
-      "@effect/platform": `>=${oldest.native["@effect/platform"]} <0.98.0`,
-      "@effect/sql": `>=${oldest.sql["@effect/sql"]} <0.53.0`,
-      "@effect/sql-pg": `>=${oldest.sql["@effect/sql-pg"]} <0.54.0`,
-      "@effect/sql-libsql": `>=${oldest.sql["@effect/sql-libsql"]} <0.43.0`,
-      "@effect/sql-sqlite-node": `>=${oldest.sql["@effect/sql-sqlite-node"]} <0.54.0`,
-      memjs: expect.any(String),
-      redis: ">=5.0.0 <7.0.0"
-    })
+it("the library names the oldest versions as its peers", () => {
+  const { peerDependencies } = JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8"))
+  expect(peerDependencies).toEqual({
+    effect: `^${oldest.effect}`,
+    "@effect/experimental": `>=${oldest.native["@effect/experimental"]} <0.62.0`,
+    "@effect/platform": `>=${oldest.native["@effect/platform"]} <0.98.0`,
+    "@effect/sql": `>=${oldest.sql["@effect/sql"]} <0.53.0`,
+    "@effect/sql-pg": `>=${oldest.sql["@effect/sql-pg"]} <0.54.0`,
+    "@effect/sql-libsql": `>=${oldest.sql["@effect/sql-libsql"]} <0.43.0`,
+    "@effect/sql-sqlite-node": `>=${oldest.sql["@effect/sql-sqlite-node"]} <0.54.0`,
+    memjs: expect.any(String),
+    redis: ">=5.0.0 <7.0.0"
   })
 })

@@ -11,7 +11,7 @@ import { bundled, contestant } from "../support/program.js"
 import { backendAt, type Place, type Report, type Task } from "./caller.js"
 
 const processes = 8
-const computing = 2_000
+const computing = 1_000
 const file = bundled(fileURLToPath(new URL("caller.ts", import.meta.url)))
 
 const places: Record<string, Effect.Effect<Place, Error, Scope.Scope>> = {
@@ -34,7 +34,7 @@ const mostAtOnce = (found: ReadonlyArray<Report>): number =>
 const reports = (task: Task) =>
   Effect.gen(function* () {
     const cache = yield* CacheBackend
-    yield* cache.set("computations", 0, { ttl: "1 hour" })
+    for (const counter of ["calls", "computations"]) yield* cache.set(counter, 0, { ttl: "1 hour" })
     const callers = yield* Effect.all(
       Array.from({ length: processes }, () => contestant<Report>(file(), [JSON.stringify(task)]))
     )
@@ -56,7 +56,13 @@ for (const [name, where] of Object.entries(places)) {
     for (const ending of endings) {
       it.scopedLive(`${ending}: each waits for one computation at most, and computes once`, () =>
         Effect.gen(function* () {
-          const { found } = yield* reports({ place: yield* where, ending, computing, maxLease: 600_000 })
+          const { found } = yield* reports({
+            place: yield* where,
+            ending,
+            callers: processes,
+            computing,
+            maxLease: 600_000
+          })
           assert.deepStrictEqual(
             found.map(({ computed }) => computed),
             found.map(() => 1)
@@ -70,7 +76,13 @@ for (const [name, where] of Object.entries(places)) {
     it.scopedLive("a refresh in the background that never ends is replaced after maxLease", () =>
       Effect.gen(function* () {
         const maxLease = 3_000
-        const task = { place: yield* where, ending: "hangs in the background", computing: 50, maxLease } as const
+        const task = {
+          place: yield* where,
+          ending: "hangs in the background",
+          callers: processes,
+          computing: 50,
+          maxLease
+        } as const
         const { found } = yield* reports(task)
         for (const { told, took } of found) {
           assert.isAbove(Number(told), 2)

@@ -10,6 +10,7 @@ import { asyncStore } from "../support/asyncStore.js"
 import { endOf, memoryStore, rigIn, runIn } from "../support/backend.js"
 import { breathe } from "../support/breathe.js"
 import { type Choose, inTurn, Simulation, seeded } from "../support/simulation.js"
+import { whole } from "../support/size.js"
 
 type Operation = "lookup" | "forceRecalc" | "invalidate"
 
@@ -172,7 +173,7 @@ for (const network of [false, true]) {
           [1, 9],
           [30, 14]
         ] as const) {
-          await sweep({ ...scenario, behind, network }, first, 19)
+          await sweep({ ...scenario, behind, network }, first, whole ? 19 : 37)
         }
       })
     }

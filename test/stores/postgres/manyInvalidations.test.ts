@@ -7,10 +7,10 @@ import { CacheBackend, cached, invalidateGroup } from "effect-cached"
 import * as SqlBackend from "effect-cached/SqlBackend"
 import { countOf } from "../../suites/sql/ground.js"
 import { longestTurn } from "../../support/longestTurn.js"
-import { sized } from "../../support/size.js"
+import { sized, whole } from "../../support/size.js"
 import { client, freshTable, key, outsideTransaction, record, store, text } from "./support.js"
 
-const many = sized(2_000, 10_000)
+const many = sized(whole ? 2_000 : 1_000, 10_000)
 
 const backendOn = (table: string) => Layer.build(SqlBackend.layer({ table, timeout: "1 minute" }))
 

@@ -4,10 +4,10 @@ import { Effect } from "effect"
 import { statements } from "../../../src/internal/stores/postgres/statements/statements.js"
 import { parseTable } from "../../../src/internal/stores/sql/table.js"
 import { unknownIdTests } from "../../suites/sql/unknownIds.js"
-import { sized } from "../../support/size.js"
+import { sized, whole } from "../../support/size.js"
 import { client, freshTable, postgres, store } from "./support.js"
 
-describe("unknown ids on PostgreSQL", () => unknownIdTests(postgres, sized(3_000, 100_000)))
+describe("unknown ids on PostgreSQL", () => unknownIdTests(postgres, sized(whole ? 3_000 : 1_000, 100_000)))
 
 layer(client(), { excludeTestServices: true })("the purge of values and groups", (it) => {
   it.scoped("reads no whole table", () =>

@@ -6,7 +6,7 @@ import * as MemcachedBackend from "effect-cached/MemcachedBackend"
 import * as RedisBackend from "effect-cached/RedisBackend"
 import { memcachedServers } from "../../servers/memcached.js"
 import { redisUrl } from "../../servers/redis.js"
-import { sized } from "../../support/size.js"
+import { sized, whole } from "../../support/size.js"
 import { freshNamespace } from "../memcached/support.js"
 import { attack } from "./attack.js"
 import { tierOver, unreliableBus } from "./support.js"
@@ -25,7 +25,7 @@ const stores = {
 } as const
 
 const maxStaleness = 150
-const operations = sized(6_000, 100_000)
+const operations = sized(whole ? 6_000 : 3_000, 100_000)
 
 const calm = Effect.delay(Effect.void, "50 millis")
 
