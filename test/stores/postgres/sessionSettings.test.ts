@@ -4,6 +4,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { CacheBackend, cached } from "effect-cached"
 import * as SqlBackend from "effect-cached/SqlBackend"
+import { blockedFor } from "../../support/blocked.js"
 import { whole } from "../../support/size.js"
 import { client, freshTable, heldTransaction, type SessionSettings } from "./support.js"
 
@@ -183,6 +184,23 @@ describe("lock_timeout", () => {
       const sql = yield* administrator
       yield* heldTransaction(sql, sql`SELECT key FROM ${sql(table)} FOR UPDATE`)
       expect(yield* Effect.flip(cache.delete("a"))).toMatchObject({ reason: "Timeout" })
+    })
+  )
+})
+
+describe("idle_session_timeout", () => {
+  it.scopedLive("a statement that is sent to a session which has just ended is sent again, on another connection", () =>
+    Effect.gen(function* () {
+      const cache = yield* backendOn({ idle_session_timeout: "200ms" }, { table: freshTable(), timeout: "1 minute" }, 1)
+      for (let round = 0; round < 5; round++) {
+        yield* cache.set("key", round)
+        // What the server says when it ends the session lies in the socket while the process is busy.
+        blockedFor(500)
+        expect(yield* cache.increment("key")).toBe(round + 1)
+        blockedFor(500)
+        expect(yield* cache.get("key")).toMatchObject({ value: round + 1 })
+      }
+      expect((yield* cache.stats).storeErrors).toBe(0)
     })
   )
 })

@@ -4,7 +4,7 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import { Duration, Effect, Random } from "effect"
 import type { CacheError } from "../../../CacheError.js"
 import { scopedUninterruptible } from "../../runtime/scope.js"
-import { codeOf, fromSqlError, isContention, isPoolTimeout } from "../sql/errors.js"
+import { codeOf, fromSqlError, isContention, isPoolTimeout, isSessionEnd } from "../sql/errors.js"
 import type { StatementFibers } from "../sql/StatementFibers.js"
 import { wallClock } from "../sql/wallClock.js"
 import type { PreparedStatements } from "./PreparedStatements.js"
@@ -48,7 +48,7 @@ export const onPool = ({ fibers, noConnection, prepared, sql }: PoolOptions): Ru
     })
   }
 
-  return <A extends object>(statement: Statement, parameters: ReadonlyArray<unknown>) =>
+  const onConnection = <A extends object>(statement: Statement, parameters: ReadonlyArray<unknown>) =>
     // not interruptible: `reserve` would lose the connection of a fiber that is interrupted while it waits for one
     Effect.uninterruptible(
       scopedUninterruptible((fiber) => {
@@ -63,4 +63,11 @@ export const onPool = ({ fibers, noConnection, prepared, sql }: PoolOptions): Ru
         })
       })
     )
+
+  /** A session that ended while it was idle has not seen the statement: it is sent on another connection. */
+  const run: Run = <A extends object>(statement: Statement, parameters: ReadonlyArray<unknown>) =>
+    Effect.catchAll(onConnection<A>(statement, parameters), (error) =>
+      isSessionEnd(error.cause) ? Effect.zipRight(moment, run<A>(statement, parameters)) : Effect.fail(error)
+    )
+  return run
 }

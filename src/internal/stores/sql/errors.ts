@@ -49,6 +49,9 @@ export const isBusy = (error: unknown): boolean => sqliteBusy.test(codeOf(error)
  */
 export const isContention = (error: unknown): boolean => /^(40001|40P01|55P03)$/.test(codeOf(error))
 
+/** Whether a `SqlError` says that `idle_session_timeout` had ended the session before the statement came. */
+export const isSessionEnd = (error: unknown): boolean => codeOf(error) === "57P05"
+
 /** Whether the client's own `connectTimeout` ended the wait for a connection of its pool. */
 export const isPoolTimeout = (error: SqlError): boolean =>
   String(property(error.cause, "message")).startsWith("timeout exceeded when trying to connect")
