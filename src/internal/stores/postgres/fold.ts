@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import type { CacheError } from "../../../CacheError.js"
 import { forEachPage } from "../sql/namespace.js"
+import { untilFewer } from "../sql/purgeSchedule.js"
 import { maxKeys, notRemoved } from "./batches/batches.js"
 import type { Run } from "./connection.js"
 import { reading } from "./rows.js"
@@ -21,9 +22,9 @@ export const sharedChanges = (run: Run, statements: Statements, itsKey: string) 
 
 /** Folds the changes of all keys, and those to whole namespaces. */
 export const foldAll = (run: Run, statements: Statements): Effect.Effect<void, CacheError> => {
-  const thin: Effect.Effect<void, CacheError> = Effect.flatMap(
-    reading(run<{ readonly rows: string }>(statements.thin, [thinnedAtOnce]), ([row]) => Number(row?.rows)),
-    (rows) => (rows === thinnedAtOnce ? thin : Effect.void)
+  const thin = untilFewer(
+    thinnedAtOnce,
+    reading(run<{ readonly rows: string }>(statements.thin, [thinnedAtOnce]), ([row]) => Number(row?.rows))
   )
 
   const foldKeys = forEachPage(

@@ -6,7 +6,7 @@ import { Effect, Option, type Scope } from "effect"
 import type { ByteRecord } from "../../../ByteStore.js"
 import type { CacheError } from "../../../CacheError.js"
 import { forEachPage } from "../sql/namespace.js"
-import type { MatchRead, Primitives } from "../sql/SqlStore.js"
+import type { Outside } from "../sql/SqlStore.js"
 import type { BatchOptions } from "./batches/batches.js"
 import { batchExclusive, type Outcome } from "./batches/exclusive.js"
 import { batchRead } from "./batches/read.js"
@@ -20,16 +20,12 @@ export interface OutsideOptions extends BatchOptions {
   readonly namespace: string
 }
 
-export interface Outside extends Omit<Primitives<string>, "read"> {
-  readonly read: MatchRead
-}
-
 /** So that no statement locks more than one page of keys. */
 const pageSize = 1_000
 
 const tokenOf = (outcome: Outcome): Option.Option<string> => Option.fromNullable(outcome?.token)
 
-export const outsideTransaction = (options: OutsideOptions): Effect.Effect<Outside, never, Scope.Scope> =>
+export const outsideTransaction = (options: OutsideOptions): Effect.Effect<Outside<string>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { namespace, run, sharedKey, statements } = options
     const reads = yield* batchRead(options)

@@ -6,7 +6,7 @@ import { Duration, Effect, Metric, Option, type Scope } from "effect"
 import type { CacheError } from "../../../CacheError.js"
 import { evictedFrom } from "../../telemetry/metrics.js"
 import { shortLived } from "../sql/leases.js"
-import { type Purge, schedulePurge } from "../sql/purgeSchedule.js"
+import { type Purge, schedulePurge, untilFewer } from "../sql/purgeSchedule.js"
 import type { Run } from "./connection.js"
 import { foldAll } from "./fold.js"
 import type { PreparedStatements } from "./PreparedStatements.js"
@@ -33,9 +33,10 @@ export const purge = (options: PurgeOptions): Effect.Effect<Purge, never, Scope.
     const { maxEntries, prepared, run, statements } = options
     let evictions = 0
 
-    const untilDone = (statement: Statement): Effect.Effect<void, CacheError> =>
-      Effect.flatMap(run<{ readonly rows: string }>(statement, [atOnce]), ([done]) =>
-        Number(done?.rows) === atOnce ? untilDone(statement) : Effect.void
+    const untilDone = (statement: Statement) =>
+      untilFewer(
+        atOnce,
+        Effect.map(run<{ readonly rows: string }>(statement, [atOnce]), ([done]) => Number(done?.rows))
       )
 
     /** How many of the kind are removed at once. */

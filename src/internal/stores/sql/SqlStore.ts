@@ -28,6 +28,11 @@ export type MatchRead = <A, E, R>(
   onFailure: (error: CacheError) => Effect.Effect<A, E, R>
 ) => Effect.Effect<A, E, R>
 
+/** The primitives where no transaction is around. */
+export interface Outside<T extends Token> extends Omit<Primitives<T>, "read"> {
+  readonly read: MatchRead
+}
+
 export const matchRead =
   (read: Primitives<unknown>["read"]): MatchRead =>
   (keys, onSuccess, onFailure) =>
@@ -41,7 +46,7 @@ export interface Database<T extends Token, Id> {
   readonly transaction: TransactionTag<Id>
   /** On the connection of the user's transaction. */
   readonly inside: (connection: Connection) => Primitives<T>
-  readonly outside: Omit<Primitives<T>, "read"> & { readonly read: MatchRead }
+  readonly outside: Outside<T>
   readonly isToken: (token: Token) => token is T
   readonly purge: Purge
 }

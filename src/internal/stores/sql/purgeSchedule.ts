@@ -26,6 +26,16 @@ export interface Purge {
   readonly size: Effect.Effect<StoreSize, CacheError>
 }
 
+/** Repeats a statement that works on `atOnce` rows at most and gives their number, until it finds fewer. */
+export const untilFewer = (
+  atOnce: number,
+  statement: Effect.Effect<number, CacheError>,
+  pause: Effect.Effect<void> = Effect.void
+): Effect.Effect<void, CacheError> =>
+  Effect.flatMap(statement, (rows) =>
+    rows === atOnce ? Effect.zipRight(pause, untilFewer(atOnce, statement, pause)) : Effect.void
+  )
+
 /** No write waits longer for the purge: a table over its bound harms less than a program that stands still. */
 const longestWait = Duration.seconds(1)
 

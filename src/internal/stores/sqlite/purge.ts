@@ -5,7 +5,7 @@
 import { type Duration, Effect, Metric, Option, type Scope } from "effect"
 import type { CacheError } from "../../../CacheError.js"
 import { evictedFrom } from "../../telemetry/metrics.js"
-import { type Purge, schedulePurge } from "../sql/purgeSchedule.js"
+import { type Purge, schedulePurge, untilFewer } from "../sql/purgeSchedule.js"
 import type { Runner } from "./runner.js"
 import type { SqliteStatements } from "./statements.js"
 
@@ -25,28 +25,20 @@ export const purge = ({ maxEntries, own, purgeEvery, texts }: PurgeOptions): Eff
     let entries = Option.none<number>()
     let evictions = 0
 
-    const expired: Effect.Effect<void, CacheError> = Effect.flatMap(own.change(texts.purge(atOnce)), (removed) =>
-      removed < atOnce ? Effect.void : Effect.zipRight(own.pause, expired)
-    )
-
-    const togetherOf = (most: number) => Math.min(atOnce, Math.max(100, Math.ceil(most / 20)))
+    const untilNone = (
+      atOnce: number,
+      text: string,
+      removed: (rows: number) => Effect.Effect<void> = () => Effect.void
+    ) => untilFewer(atOnce, Effect.tap(own.change(text), removed), own.pause)
 
     const evict = (most: number): Effect.Effect<void, CacheError> => {
-      const together = togetherOf(most)
-      return Effect.gen(function* () {
-        const removed = yield* own.change(texts.evict(most, together))
+      const together = Math.min(atOnce, Math.max(100, Math.ceil(most / 20)))
+      const values = untilNone(together, texts.evict(most, together), (removed) => {
         evictions += removed
-        yield* Metric.incrementBy(evicted, removed)
-        if (removed === together) yield* Effect.zipRight(own.pause, evict(most))
+        return Metric.incrementBy(evicted, removed)
       })
-    }
-
-    /** The versions of groups, apart from the values: a lost one costs misses only. */
-    const evictGroups = (most: number): Effect.Effect<void, CacheError> => {
-      const together = togetherOf(most)
-      return Effect.flatMap(own.change(texts.evictGroups(most, together)), (removed) =>
-        removed < together ? Effect.void : Effect.zipRight(own.pause, evictGroups(most))
-      )
+      // the versions of groups, apart from the values: a lost one costs misses only
+      return Effect.zipRight(values, untilNone(together, texts.evictGroups(most, together)))
     }
 
     const count = Effect.map(own.rows<{ readonly n: unknown }>(texts.count, []), ([row]) => {
@@ -57,8 +49,8 @@ export const purge = ({ maxEntries, own, purgeEvery, texts }: PurgeOptions): Eff
       maxEntries,
       purgeEvery,
       sweep: Effect.zipRight(
-        expired,
-        maxEntries === undefined ? Effect.void : Effect.zipRight(evict(maxEntries), evictGroups(maxEntries))
+        untilNone(atOnce, texts.purge(atOnce)),
+        maxEntries === undefined ? Effect.void : evict(maxEntries)
       ),
       maintenance: count
     })
