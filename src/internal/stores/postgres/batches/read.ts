@@ -11,7 +11,10 @@ import { type BatchOptions, batchesWithoutShort, concurrency } from "./batches.j
 
 const nothing: FoundOf = () => undefined
 
-/** The three ways to read keys. The first two give undefined where there is more to the keys than they can tell. */
+/**
+ * The three ways to read keys. `plain` and `rows` read records only: they give undefined where changes stand beside them, `plain` also
+ * where a value is large.
+ */
 const ways = (run: Run, statements: Statements, sharedKey: string) => {
   const parameters = (keys: ReadonlyArray<string>) => [keys.join(" "), sharedKey]
   return {
