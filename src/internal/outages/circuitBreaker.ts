@@ -6,7 +6,7 @@
  */
 import { Cause, Effect, Option, type Scope } from "effect"
 import { CacheError } from "../../CacheError.js"
-import type { RejectedItem, WriteItem } from "../../CacheStore.js"
+import type { RejectedItem } from "../../CacheStore.js"
 import { backgroundSleep } from "../runtime/eventLoop.js"
 import { type CallingFiber, isInTransaction, nowMillis, withFiber } from "../runtime/fiber.js"
 import { unfused } from "../stores/fused.js"
@@ -39,11 +39,7 @@ export interface Breaker {
    */
   readonly refusal: (fiber: CallingFiber, kind: Kind, needed?: ReadonlyArray<string>) => CacheError | undefined
   readonly succeeded: (fiber: CallingFiber, kind: Kind) => void
-  readonly written: (
-    fiber: CallingFiber,
-    items: ReadonlyArray<WriteItem>,
-    rejected: ReadonlyArray<RejectedItem>
-  ) => void
+  readonly written: (fiber: CallingFiber, keys: ReadonlyArray<string>, rejected: ReadonlyArray<RejectedItem>) => void
   /** Counts the outage or refusal, opens the breaker if that was one too many, and goes on with the caller's `onFailure`. */
   readonly failed: <A, E, R>(
     fiber: CallingFiber,
@@ -167,11 +163,11 @@ export const circuitBreaker = (store: Store, settings: BreakerSettings): Effect.
       succeeded: (fiber, kind) => {
         if (streaks.hasFailed && !isInside(fiber)) streaks.succeeded(kind)
       },
-      written: (fiber, items, rejected) => {
+      written: (fiber, keys, rejected) => {
         if ((!streaks.hasFailed && !queueInvalidations) || isInside(fiber)) return
         streaks.succeeded("write")
         // What a transaction writes may be rolled back: then the queued invalidation must still be replayed.
-        queue.written(items, rejected)
+        queue.written(keys, rejected)
       },
       failed: (fiber, kind, key, error, onFailure) => {
         if (skips === "everything" || isInside(fiber)) return onFailure(error)

@@ -94,19 +94,21 @@ export const guard = (store: Store, breaker: Breaker | undefined, cache?: string
       write: (fiber, items, onWritten, onFailure) => {
         const refused = refusal(fiber, "write")
         if (refused !== undefined) return onFailure(refused)
+        // What waits for the answer keeps keys and no entries: V8 may have moved it to the old space.
+        const keys = items.map(({ key }) => key)
         return store.write(
           fiber,
           items,
           (rejected) => {
             // If some were written, those that were not are at fault themselves.
-            const error = rejected.length === items.length ? rejected[0]?.error : undefined
+            const error = rejected.length === keys.length ? rejected[0]?.error : undefined
             if (error !== undefined) {
-              return failed(fiber, "write", items[0]?.key, error, () => onWritten(rejected))
+              return failed(fiber, "write", keys[0], error, () => onWritten(rejected))
             }
-            breaker?.written(fiber, items, rejected)
+            breaker?.written(fiber, keys, rejected)
             return onWritten(rejected)
           },
-          (error) => failed(fiber, "write", items[0]?.key, error, onFailure)
+          (error) => failed(fiber, "write", keys[0], error, onFailure)
         )
       },
       add: (key, entry) => guarded("write", key, undefined, () => store.add(key, entry)),

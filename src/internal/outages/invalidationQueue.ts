@@ -4,7 +4,7 @@
  */
 import { Effect } from "effect"
 import type { CacheError } from "../../CacheError.js"
-import type { RejectedItem, WriteItem } from "../../CacheStore.js"
+import type { RejectedItem } from "../../CacheStore.js"
 import type { Store } from "../stores/Store.js"
 
 /** With more keys than this, the whole namespace is cleared instead. */
@@ -56,9 +56,9 @@ export class InvalidationQueue {
   }
 
   /** Forgets keys that were written after their invalidation: the written entries are newer. */
-  written(items: ReadonlyArray<WriteItem>, rejected: ReadonlyArray<RejectedItem>): void {
+  written(keys: ReadonlyArray<string>, rejected: ReadonlyArray<RejectedItem>): void {
     if (this.keys.size === 0 || rejected.length > 0) return
-    this.replayed(items.map(({ key }) => key).filter((key) => this.keys.delete(key)))
+    this.replayed(keys.filter((key) => this.keys.delete(key)))
   }
 
   /** Replays the queue in one operation of the store. What is queued meanwhile stays queued. */

@@ -5,7 +5,6 @@
 import { Effect } from "effect"
 import type { StoredBytes } from "../../../ByteStore.js"
 import type { CacheError } from "../../../CacheError.js"
-import type { CallingFiber } from "../../runtime/fiber.js"
 import type { Found, FusedRead } from "../Store.js"
 import { checked } from "./checked.js"
 import { prepareStandIn } from "./client/exchange.js"
@@ -101,15 +100,10 @@ const prepareStandIns = (routes: ReadonlyArray<Route>): Effect.Effect<void, Cach
 
 export const readFrom =
   (pool: Pool): FusedRead<StoredBytes> =>
-  <A, E, R>(
-    _fiber: CallingFiber,
-    keys: ReadonlyArray<string>,
-    onFound: (found: Records) => Effect.Effect<A, E, R>,
-    onFailure: (error: CacheError) => Effect.Effect<A, E, R>
-  ): Effect.Effect<A, E, R> => {
+  (_fiber, keys, onFound, onFailure) => {
     if (keys.length === 0) return onFound([])
     if (!pool.settings.failover && keys.every(isKey)) {
-      return Effect.async<A, E, R>((resume) => ask(pool, keys, new Caller(resume, onFound, onFailure)))
+      return Effect.async((resume) => ask(pool, keys, new Caller(resume, onFound, onFailure)))
     }
     const reading = checked(pool, "read", keys, readWithStandIns(pool, keys))
     return Effect.matchEffect(reading, { onFailure, onSuccess: onFound })

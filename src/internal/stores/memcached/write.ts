@@ -1,11 +1,8 @@
-/**
- * Writes items to all servers concerned at once. The caller of a set goes on in the callback of the socket.
- */
+/** Writes items to all servers concerned at once. */
 import { Effect, Either } from "effect"
 import type { ByteItem } from "../../../ByteStore.js"
 import type { CacheError } from "../../../CacheError.js"
 import type { RejectedItem } from "../../../CacheStore.js"
-import type { CallingFiber } from "../../runtime/fiber.js"
 import type { FusedWrite } from "../Store.js"
 import { checked } from "./checked.js"
 import { exchange, GuardedWrite } from "./client/exchange.js"
@@ -104,12 +101,7 @@ const write = <A, E, R>(
 
 export const writeTo =
   (pool: Pool): FusedWrite<ByteItem> =>
-  <A, E, R>(
-    _fiber: CallingFiber,
-    items: ReadonlyArray<ByteItem>,
-    onWritten: (rejected: Rejected) => Effect.Effect<A, E, R>,
-    onFailure: (error: CacheError) => Effect.Effect<A, E, R>
-  ): Effect.Effect<A, E, R> => {
+  (_fiber, items, onWritten, onFailure) => {
     if (items.length === 0) return onWritten(none)
     if (!pool.settings.failover && items.every(({ key }) => isKey(key))) return write(pool, items, onWritten, onFailure)
     const writing = Effect.suspend(() => write<Rejected, CacheError, never>(pool, items, Effect.succeed, Effect.fail))

@@ -10,6 +10,7 @@
 import { Effect, Option, type Scope } from "effect"
 import type { ByteItem, ByteRecord } from "../../../ByteStore.js"
 import { CacheError } from "../../../CacheError.js"
+import type { RejectedItem } from "../../../CacheStore.js"
 import { fused } from "../fused.js"
 import type { FusedByteStore } from "../Store.js"
 import { type Bucket, type Buckets, buckets, byBucket } from "./buckets.js"
@@ -18,7 +19,7 @@ import type { RedisClient } from "./client.js"
 import { cacheError, type Operation, replyCode } from "./errors.js"
 import { headerLength, itemTail, newGeneration, newToken, RedisToken, sameToken, tokenOf } from "./item.js"
 import { Reads } from "./reads.js"
-import * as scripts from "./scripts.js"
+import { scripts } from "./scripts.js"
 
 /** How many replicas must have an invalidation, and for how many milliseconds it waits for them. */
 export interface Replication {
@@ -91,6 +92,8 @@ export const make = (
     return over(commands, invalidations, buckets(namespace, client.isCluster), waiting?.replication)
   })
 
+type Scripted = keyof typeof scripts
+
 const over = (
   commands: Commands,
   invalidations: Commands,
@@ -106,20 +109,31 @@ const over = (
     )
 
   const run = (
-    operation: Operation,
-    script: scripts.Script,
+    operation: Scripted,
     bucket: Bucket,
     keys: ReadonlyArray<string>,
     args: ReadonlyArray<string | Uint8Array>
   ): Effect.Effect<unknown, CacheError> => {
+    const { sha, text } = scripts[operation]
     const rest = [`${keys.length + 1}`, bucket.generationKey, ...keys.map(bucket.nameOf), ...args]
     const key = keys.length === 1 ? keys[0] : undefined
     return Effect.catchIf(
-      send(operation, bucket, ["EVALSHA", script.sha, ...rest], key),
+      send(operation, bucket, ["EVALSHA", sha, ...rest], key),
       ({ cause }) => replyCode(cause) === "NOSCRIPT",
-      () => send(operation, bucket, ["EVAL", script.text, ...rest], key)
+      () => send(operation, bucket, ["EVAL", text, ...rest], key)
     )
   }
+
+  /** Runs a script that writes one item with this token. It returns the item's generation, or nothing where another one is there. */
+  const runWith = (
+    token: Buffer,
+    operation: Scripted,
+    key: string,
+    args: ReadonlyArray<string | Uint8Array>
+  ): Effect.Effect<Option.Option<RedisToken>, CacheError> =>
+    Effect.map(run(operation, all.of(key), [key], args), (generation) =>
+      Option.fromNullable(tokenOf(generation, token))
+    )
 
   /** Waits until the replicas have what was sent to this server, if that is asked for. */
   const replicated = (operation: Operation, bucket: Bucket): Effect.Effect<void, CacheError> =>
@@ -141,7 +155,6 @@ const over = (
   const writePage = (bucket: Bucket, items: ReadonlyArray<ByteItem>) =>
     run(
       "write",
-      scripts.write,
       bucket,
       items.map(({ key }) => key),
       [newGeneration(), ...items.flatMap(({ record }) => [itemTail(newToken(), record.bytes), millisOf(record)])]
@@ -154,21 +167,16 @@ const over = (
     read: new Reads(commands, all).read,
     write: fused((items) =>
       Effect.suspend(() => {
-        const rejected = items.flatMap(({ key, record }) => {
-          const error = tooLarge("write", key, record)
-          return error === undefined ? [] : [{ key, error }]
-        })
+        const rejected: Array<RejectedItem> = []
         // Of two items with one key the last one counts.
-        const accepted = new Map(
-          items
-            .filter(({ key, record }) => tooLarge("write", key, record) === undefined)
-            .map((item) => [item.key, item])
-        )
+        const accepted = new Map<string, ByteItem>()
+        for (const item of items) {
+          const error = tooLarge("write", item.key, item.record)
+          if (error === undefined) accepted.set(item.key, item)
+          else rejected.push({ key: item.key, error })
+        }
         const parts = [...byBucket(all, [...accepted.values()], ({ key }) => key)].flatMap(([bucket, group]) =>
-          pages(
-            group.map(([, item]) => item),
-            ({ record }) => record.bytes.byteLength
-          ).map((page) => writePage(bucket, page))
+          pages(group, ({ record }) => record.bytes.byteLength).map((page) => writePage(bucket, page))
         )
         return Effect.as(together(parts), rejected)
       })
@@ -178,10 +186,7 @@ const over = (
         const error = tooLarge("add", key, record)
         if (error !== undefined) return Effect.fail(error)
         const token = newToken()
-        const args = [newGeneration(), itemTail(token, record.bytes), millisOf(record)]
-        return Effect.map(run("add", scripts.add, all.of(key), [key], args), (generation) =>
-          Option.fromNullable(tokenOf(generation, token))
-        )
+        return runWith(token, "add", key, [newGeneration(), itemTail(token, record.bytes), millisOf(record)])
       }),
     replace: (key, token, record) =>
       Effect.suspend(() => {
@@ -189,37 +194,21 @@ const over = (
         if (error !== undefined) return Effect.fail(error)
         if (!(token instanceof RedisToken)) return Effect.succeedNone
         const next = newToken()
-        const args = [token.header, itemTail(next, record.bytes), millisOf(record)]
-        return Effect.map(run("replace", scripts.replace, all.of(key), [key], args), (generation) =>
-          Option.fromNullable(tokenOf(generation, next))
-        )
+        return runWith(next, "replace", key, [token.header, itemTail(next, record.bytes), millisOf(record)])
       }),
     amend: (key, token, record) =>
       Effect.suspend(() => {
         if (!(token instanceof RedisToken)) return Effect.succeedNone
         const next = newToken()
         const { bytes, head, replaces } = record
-        const args = [
-          token.header,
-          itemTail(next, bytes.subarray(0, head)),
-          `${headerLength + replaces}`,
-          millisOf(record)
-        ]
-        return Effect.map(run("amend", scripts.amend, all.of(key), [key], args), (generation) =>
-          Option.fromNullable(tokenOf(generation, next))
-        )
+        const start = itemTail(next, bytes.subarray(0, head))
+        return runWith(next, "amend", key, [token.header, start, `${headerLength + replaces}`, millisOf(record)])
       }),
     remove: (keys) =>
       Effect.suspend(() => {
         const parts = [...byBucket(all, [...new Set(keys)], (key) => key)].flatMap(([bucket, group]) =>
-          pages(
-            group.map(([, key]) => key),
-            () => 0
-          ).map((page) =>
-            Effect.zipLeft(
-              Effect.map(run("remove", scripts.remove, bucket, page, []), Number),
-              replicated("remove", bucket)
-            )
+          pages(group, () => 0).map((page) =>
+            Effect.zipLeft(Effect.map(run("remove", bucket, page, []), Number), replicated("remove", bucket))
           )
         )
         return Effect.map(together(parts), (counts) => counts.reduce((sum, count) => sum + count, 0))

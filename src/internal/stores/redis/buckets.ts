@@ -42,18 +42,18 @@ export const buckets = (namespace: string, isCluster: boolean): Buckets => {
   return { all, of: (key) => all[bucketOf(key)] as Bucket }
 }
 
-/** The elements of each bucket concerned, with their places in the list. */
+/** The elements of each bucket concerned. */
 export const byBucket = <A>(
   { of }: Buckets,
   elements: ReadonlyArray<A>,
   keyOf: (element: A) => string
-): ReadonlyMap<Bucket, ReadonlyArray<readonly [place: number, element: A]>> => {
-  const groups = new Map<Bucket, Array<readonly [number, A]>>()
-  for (const [place, element] of elements.entries()) {
+): ReadonlyMap<Bucket, ReadonlyArray<A>> => {
+  const groups = new Map<Bucket, Array<A>>()
+  for (const element of elements) {
     const bucket = of(keyOf(element))
     const group = groups.get(bucket)
-    if (group === undefined) groups.set(bucket, [[place, element]])
-    else group.push([place, element])
+    if (group === undefined) groups.set(bucket, [element])
+    else group.push(element)
   }
   return groups
 }

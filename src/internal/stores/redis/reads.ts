@@ -80,8 +80,7 @@ export class Reads {
     const found = new Map<string, StoredBytes | undefined>()
     const groups = byBucket(this.buckets, keys, (key) => key)
     let open = groups.size
-    for (const [bucket, group] of groups) {
-      const ofBucket = group.map(([, key]) => key)
+    for (const [bucket, ofBucket] of groups) {
       this.ask(bucket, ofBucket, {
         found: (stored) => {
           for (const key of ofBucket) found.set(key, stored(key))

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto"
 
-export interface Script {
+interface Script {
   readonly text: string
   readonly sha: string
 }
@@ -31,13 +31,13 @@ const lives = `local function lives(key)
 end`
 
 /** `ARGV`: the candidate, then for each key the item without its generation, and its milliseconds. Returns the generation. */
-export const write = script(`${generationOrCandidate}
+const write = script(`${generationOrCandidate}
 ${put}
 for index = 2, #KEYS do put(KEYS[index], generation .. ARGV[2 * index - 2], ARGV[2 * index - 1]) end
 return generation`)
 
 /** `ARGV`: as for `write`, of one key. Returns the generation, or nothing where an item lives. */
-export const add = script(`${generationOrCandidate}
+const add = script(`${generationOrCandidate}
 ${put}
 ${lives}
 if lives(KEYS[2]) then return false end
@@ -45,7 +45,7 @@ put(KEYS[2], generation .. ARGV[2], ARGV[3])
 return generation`)
 
 /** `ARGV`: the header that was read, the new item without its generation, its milliseconds. Returns the generation, or nothing. */
-export const replace = script(`${currentGeneration}
+const replace = script(`${currentGeneration}
 ${put}
 if type(generation) ~= 'string' or string.sub(ARGV[1], 1, 8) ~= generation then return false end
 if redis.pcall('GETRANGE', KEYS[2], 0, 19) ~= ARGV[1] then return false end
@@ -56,7 +56,7 @@ return generation`)
  * `ARGV`: the header that was read, the new token and the new head of the record, how many bytes of the item they replace, the
  * milliseconds. Returns the generation, or nothing.
  */
-export const amend = script(`${currentGeneration}
+const amend = script(`${currentGeneration}
 ${put}
 if type(generation) ~= 'string' or string.sub(ARGV[1], 1, 8) ~= generation then return false end
 if redis.pcall('GETRANGE', KEYS[2], 0, 19) ~= ARGV[1] then return false end
@@ -64,7 +64,7 @@ put(KEYS[2], generation .. ARGV[2] .. redis.call('GETRANGE', KEYS[2], ARGV[3], -
 return generation`)
 
 /** Returns how many items there were. */
-export const remove = script(`${currentGeneration}
+const remove = script(`${currentGeneration}
 ${lives}
 local count = 0
 for index = 2, #KEYS do
@@ -72,3 +72,6 @@ for index = 2, #KEYS do
   redis.call('UNLINK', KEYS[index])
 end
 return count`)
+
+/** By the primitive that each carries out. */
+export const scripts = { write, add, replace, amend, remove }

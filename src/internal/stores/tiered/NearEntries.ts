@@ -28,7 +28,7 @@ const sizeOf = ({ entry, key }: NearEntry): number => {
 }
 
 /** Leases, stale values and tombstones always come from below. */
-export const isKept = (entry: Entry | undefined, now: number): entry is Entry =>
+const isKept = (entry: Entry | undefined, now: number): entry is Entry =>
   entry?.value !== undefined && entry.lease === undefined && now < entry.value.freshUntil
 
 export class NearEntries {

@@ -267,12 +267,10 @@ export const make = (
               overwritten(key, token, entry, amend(key, lowerOf(token), entry, before))
           }),
       remove: (keys) => Effect.zipLeft(changing(keys, below.remove(keys)), publish(keys)),
-      clear: Effect.suspend(allChangedThenClear),
+      clear: Effect.suspend(() => {
+        allChanged()
+        return Effect.zipRight(Effect.ensuring(below.clear, Effect.sync(allChanged)), publish("all"))
+      }),
       ...(below.size === undefined ? {} : { size: below.size })
-    }
-
-    function allChangedThenClear(): Effect.Effect<void, CacheError> {
-      allChanged()
-      return Effect.zipRight(Effect.ensuring(below.clear, Effect.sync(allChanged)), publish("all"))
     }
   })

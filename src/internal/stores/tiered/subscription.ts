@@ -1,5 +1,5 @@
 /** Listens to the bus for as long as the layer lives, and says whether the tier may trust it. */
-import { Effect, Exit, type Scope, Scope as Scopes } from "effect"
+import { Effect, Exit, Scope } from "effect"
 import type { CacheBusService } from "../../../CacheBus.js"
 import { backgroundSleep } from "../../runtime/eventLoop.js"
 
@@ -34,7 +34,7 @@ export const subscribe = (
 
     /** Until it is lost. */
     const once = Effect.acquireUseRelease(
-      Scopes.make(),
+      Scope.make(),
       (scope) =>
         Effect.gen(function* () {
           const lost = yield* Effect.makeLatch(false)
@@ -49,7 +49,7 @@ export const subscribe = (
             },
             () => lost.unsafeOpen()
           )
-          yield* Scopes.extend(subscription, scope)
+          yield* Scope.extend(subscription, scope)
           // What was asked below before this moment was asked in time for no message.
           listener.missed()
           lastHeard = monotonic()
@@ -58,7 +58,7 @@ export const subscribe = (
         }),
       // The end of the layer waits for it. After a loss the next subscription does not.
       (scope, exit) => {
-        const closing = Scopes.close(scope, Exit.void)
+        const closing = Scope.close(scope, Exit.void)
         return Effect.zipRight(
           Effect.sync(distrust),
           Exit.isInterrupted(exit) ? closing : Effect.asVoid(Effect.forkDaemon(closing))

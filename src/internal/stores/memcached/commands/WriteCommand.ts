@@ -14,11 +14,13 @@ export interface Rejection {
   readonly problem: Problem
 }
 
+const none: ReadonlyArray<Rejection> = []
+
 export class WriteCommand extends Command<ReadonlyArray<Rejection> | Superseded> {
   readonly requests: number
   readonly length: number
   private assumed: Generation | undefined
-  private readonly rejected: Array<Rejection> = []
+  private rejected: Array<Rejection> | undefined
 
   constructor(
     primary: number,
@@ -42,11 +44,12 @@ export class WriteCommand extends Command<ReadonlyArray<Rejection> | Superseded>
   answer(index: number, answer: Answer): void {
     const item = this.items[index]
     if (answer.status === Status.success || item === undefined) return
+    this.rejected ??= []
     this.rejected.push({ item, problem: problemOf(answer) })
   }
 
   protected result(generation: Generation | undefined): ReadonlyArray<Rejection> | Superseded {
     const isCurrent = generation !== undefined && this.assumed?.equals(generation) === true
-    return isCurrent ? this.rejected : superseded
+    return isCurrent ? (this.rejected ?? none) : superseded
   }
 }
