@@ -3,8 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { cached, MemoryBackend } from "effect-cached"
 import type { Page } from "playwright-core"
-import { browser } from "../servers/chromium.js"
-import { inPage, says, serve, visit } from "./visiting.js"
+import { browserOfFile, inPage, says, serve, visit } from "./visiting.js"
+
+const browser = browserOfFile()
 
 /** Each text whose contrast with what is behind it is less than 4.5 to 1 (WCAG AA), and each control whose border has less than 3. */
 const tooFaint = `(() => {

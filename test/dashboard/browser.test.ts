@@ -2,8 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope } from "effect"
 import { CacheBackend, type CacheStats, cached, MemoryBackend } from "effect-cached"
-import { browser } from "../servers/chromium.js"
-import { inPage, says, serve, submit, textOf, visit } from "./visiting.js"
+import { browserOfFile, inPage, says, serve, submit, textOf, visit } from "./visiting.js"
+
+const browser = browserOfFile()
 
 const double = cached((n: number) => (n < 0 ? Effect.fail("negative") : Effect.succeed(2 * n)), {
   key: "double",

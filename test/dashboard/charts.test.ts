@@ -3,8 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { cached, MemoryBackend } from "effect-cached"
 import type { Page } from "playwright-core"
-import { browser } from "../servers/chromium.js"
-import { inPage, says, serve, textOf, until, visit } from "./visiting.js"
+import { browserOfFile, inPage, says, serve, textOf, until, visit } from "./visiting.js"
+
+const browser = browserOfFile()
 
 const double = cached((n: number) => Effect.succeed(2 * n), { key: "double", ttl: "1 hour" })
 

@@ -3,9 +3,11 @@ import { createServer, request } from "node:http"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Scope } from "effect"
 import { CacheBackend, cached, MemoryBackend } from "effect-cached"
-import { browser, browserWith } from "../servers/chromium.js"
+import { browserWith } from "../servers/chromium.js"
 import { relayTo } from "../servers/relay.js"
-import { inPage, path, says, serve, submit, textOf, visit } from "./visiting.js"
+import { browserOfFile, inPage, path, says, serve, submit, textOf, visit } from "./visiting.js"
+
+const browser = browserOfFile()
 
 const double = cached((n: number) => Effect.succeed(2 * n), { key: "double", ttl: "1 hour" })
 

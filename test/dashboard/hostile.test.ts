@@ -3,8 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { CacheBackend, cached, MemoryBackend } from "effect-cached"
 import { shortened, visible } from "../../src/internal/dashboard/visible.js"
-import { browser } from "../servers/chromium.js"
-import { inPage, says, serve, submit, textOf, visit } from "./visiting.js"
+import { browserOfFile, inPage, says, serve, submit, textOf, visit } from "./visiting.js"
+
+const browser = browserOfFile()
 
 const names = [
   `<img src=x onerror="document.title='broken into'">`,

@@ -2,12 +2,21 @@
 import { createServer } from "node:http"
 import { HttpRouter, HttpServer } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
-import { Effect, Layer } from "effect"
+import { Effect, Exit, Layer, Scope } from "effect"
 import * as Dashboard from "effect-cached/Dashboard"
 import type { BrowserContext, Page } from "playwright-core"
+import { afterAll } from "vitest"
+import { launched, profileOf } from "../servers/chromium.js"
 import { eventually } from "../suites/cached/ground.js"
 
 export const path = "/admin/cache"
+
+/** To be called by a test file: one browser for its tests, each of which has a profile of its own. */
+export const browserOfFile = (): Effect.Effect<BrowserContext, Error, Scope.Scope> => {
+  const scope = Effect.runSync(Scope.make())
+  afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+  return Effect.flatMap(Effect.runSync(Effect.cached(Scope.extend(launched([]), scope))), profileOf)
+}
 
 /** Before the browser, which so ends first: it keeps connections in stock. Under a path, as a program mounts it, with and without the slash behind it. */
 export const serve = (options?: Dashboard.DashboardOptions, port = 0) =>

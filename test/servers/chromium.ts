@@ -1,9 +1,8 @@
 /** A real browser: Debian's Chromium, or the program that CHROMIUM names. */
-import { existsSync, mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { existsSync } from "node:fs"
 import { delimiter, join } from "node:path"
 import { Effect, type Scope } from "effect"
-import { type BrowserContext, chromium } from "playwright-core"
+import { type Browser, type BrowserContext, chromium } from "playwright-core"
 import { available, type Program, prepare as prepareProgram } from "./program.js"
 
 const program: Program = {
@@ -31,18 +30,14 @@ const quiet = [
   "--disable-sync"
 ]
 
-/** A browser with a profile of its own, which is removed at the end of the scope. */
-export const browserWith = (args: ReadonlyArray<string>): Effect.Effect<BrowserContext, Error, Scope.Scope> =>
-  Effect.gen(function* () {
-    yield* available(program)
-    const profile = yield* Effect.acquireRelease(
-      Effect.sync(() => mkdtempSync(join(tmpdir(), "effect-cached-chromium-"))),
-      (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
-    )
-    return yield* Effect.acquireRelease(
+/** Without a profile. */
+export const launched = (args: ReadonlyArray<string>): Effect.Effect<Browser, Error, Scope.Scope> =>
+  Effect.zipRight(
+    available(program),
+    Effect.acquireRelease(
       Effect.tryPromise({
         try: () =>
-          chromium.launchPersistentContext(profile, {
+          chromium.launch({
             executablePath: pathOf(program.name),
             headless: true,
             chromiumSandbox: process.getuid?.() !== 0,
@@ -50,8 +45,19 @@ export const browserWith = (args: ReadonlyArray<string>): Effect.Effect<BrowserC
           }),
         catch: (cause) => (cause instanceof Error ? cause : new Error(String(cause)))
       }),
-      (context) => Effect.promise(() => context.close())
+      (browser) => Effect.promise(() => browser.close())
     )
-  })
+  )
+
+/** A profile that shares nothing with another one: neither what is stored nor connections. */
+export const profileOf = (browser: Browser): Effect.Effect<BrowserContext, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.promise(() => browser.newContext()),
+    (context) => Effect.promise(() => context.close())
+  )
+
+/** A browser of one's own. */
+export const browserWith = (args: ReadonlyArray<string>): Effect.Effect<BrowserContext, Error, Scope.Scope> =>
+  Effect.flatMap(launched(args), profileOf)
 
 export const browser: Effect.Effect<BrowserContext, Error, Scope.Scope> = browserWith([])

@@ -14,6 +14,8 @@ export interface Relay {
   swallow: boolean
   /** After so many further bytes of answers the connection is closed; `undefined`: never. */
   cutAfter: number | undefined
+  /** Of what a client sends next, so many bytes are passed on at once, and the rest after so many milliseconds. */
+  split: { readonly at: number; readonly millis: number } | undefined
   /** How many bytes of an answer are passed on at once; `undefined`: as they come. */
   pieces: number | undefined
   /** What clients have sent, and in how many chunks, as the kernel delivered it. */
@@ -39,7 +41,10 @@ const listen = (relay: Relay, target: { readonly host: string; readonly port: nu
     client.on("data", (chunk) => {
       if (relay.swallow) return
       relay.sent.push(chunk)
-      upstream.write(chunk)
+      const { split } = relay
+      relay.split = undefined
+      upstream.write(chunk.subarray(0, split?.at))
+      if (split !== undefined) setTimeout(() => upstream.write(chunk.subarray(split.at)), split.millis)
     })
     // In order also when the delay changes, as TCP keeps it.
     const held: Array<Buffer> = []
@@ -82,6 +87,7 @@ export const relayTo = (
       delay: 0,
       swallow: false,
       cutAfter: undefined,
+      split: undefined,
       pieces: undefined,
       sent: [],
       connections: () => ({ made: made(), open: sockets.size }),

@@ -1,6 +1,4 @@
 /** What functions of another cache, and of a service's own cache, require. `npm run types` is what tests this file. */
-import { fileURLToPath } from "node:url"
-import { assert } from "@effect/vitest"
 import { type Context, Effect, type Layer, type Option, pipe, Schema, type Scope, type Stream } from "effect"
 import {
   asCached,
@@ -19,7 +17,6 @@ import {
   type NoCachedValue
 } from "effect-cached"
 import * as SqlBackend from "effect-cached/SqlBackend"
-import ts from "typescript"
 import { describe, expectTypeOf, it } from "vitest"
 
 class Sessions extends CacheBackend.Tag("Sessions")<Sessions>() {}
@@ -235,53 +232,4 @@ describe("events and inspect", () => {
       if (CacheEvent.$is("Hit")(event)) expectTypeOf(event.tier).toEqualTypeOf<boolean>()
     })
   })
-})
-
-const root = fileURLToPath(new URL("../..", import.meta.url))
-const file = fileURLToPath(new URL("wrongCaches.ts", import.meta.url))
-
-it("the error names the option", () => {
-  const forms = [
-    'cached(f, { key: "a", backend: Other })',
-    'cached({ key: "a", backend: Other })(f)',
-    'effect.pipe(cached({ key: "a", backend: Other }))',
-    'cached(effect, { key: "a", backend: "Sessions" })',
-    'cache.cached(f, { key: "a", backend: Sessions })',
-    'cache.cached(effect, { key: "a", backend: Sessions })',
-    'cache.cached({ key: "a", backend: Sessions })(f)'
-  ]
-  const source = `
-    import { Context, Effect } from "effect"
-    import { CacheBackend, type CacheBackendService, cached } from "effect-cached"
-    class Sessions extends CacheBackend.Tag("Sessions")<Sessions>() {}
-    class Other extends Context.Tag("Other")<Other, number>() {}
-    declare const cache: CacheBackendService
-    declare const f: (id: number) => Effect.Effect<number>
-    declare const effect: Effect.Effect<number>
-    export const right = cached(f, { key: "a", backend: Sessions })
-    ${forms.map((form, index) => `export const form${index} = ${form}`).join("\n")}`
-  const { config } = ts.readConfigFile(`${root}tsconfig.json`, ts.sys.readFile)
-  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root)
-  const host = ts.createCompilerHost(options)
-  const program = ts.createProgram([file], options, {
-    ...host,
-    getSourceFile: (path, target) =>
-      path === file ? ts.createSourceFile(path, source, target) : host.getSourceFile(path, target),
-    fileExists: (path) => path === file || host.fileExists(path)
-  })
-  const text = program.getSourceFile(file)
-  assert.isDefined(text)
-  const errors = program.getSemanticDiagnostics(text).map(({ messageText, relatedInformation = [], start = 0 }) => ({
-    form: Number(/form(\d+) =/.exec(source.slice(source.lastIndexOf("\n", start)))?.[1]),
-    says: [{ messageText }, ...relatedInformation]
-      .map((part) => ts.flattenDiagnosticMessageText(part.messageText, "\n"))
-      .join("\n")
-  }))
-  for (const [index, form] of forms.entries()) {
-    assert.isTrue(
-      errors.some((error) => error.form === index && /'backend'/.test(error.says)),
-      `${form}\n${errors.map(({ says }) => says).join("\n\n")}`
-    )
-  }
-  assert.isTrue(errors.every(({ form }) => form in forms))
 })

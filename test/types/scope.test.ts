@@ -1,9 +1,6 @@
 /** A computation that requires `Scope` is a type error that says what to do. Nothing else is: these types are the test. */
-import { fileURLToPath } from "node:url"
-import { assert } from "@effect/vitest"
 import { type Context, Effect, pipe, type Scope } from "effect"
 import { asCached, CacheBackend, type CachedEffect, type CachedFunction, cached, getOrSet } from "effect-cached"
-import ts from "typescript"
 import { describe, expectTypeOf, it } from "vitest"
 
 declare class Repo {
@@ -83,36 +80,4 @@ describe("no type error are", () => {
       cached(any, { key: "a" })
     })
   })
-})
-
-const root = fileURLToPath(new URL("../..", import.meta.url))
-const file = fileURLToPath(new URL("scoped.ts", import.meta.url))
-
-it("the error says what to do", () => {
-  const forms = [
-    "cached(query, { key })",
-    "cached(() => query, { key })",
-    "query.pipe(cached({ key }))",
-    'getOrSet("a", query)'
-  ]
-  const source = `
-    import { Effect, type Scope } from "effect"
-    import { cached, getOrSet } from "effect-cached"
-    declare const query: Effect.Effect<number, never, Scope.Scope>
-    const key = "a"
-    ${forms.map((form, index) => `export const form${index} = ${form}`).join("\n")}`
-  const { config } = ts.readConfigFile(`${root}tsconfig.json`, ts.sys.readFile)
-  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root)
-  const host = ts.createCompilerHost(options)
-  const program = ts.createProgram([file], options, {
-    ...host,
-    getSourceFile: (path, target) =>
-      path === file ? ts.createSourceFile(path, source, target) : host.getSourceFile(path, target),
-    fileExists: (path) => path === file || host.fileExists(path)
-  })
-  const errors = program
-    .getSemanticDiagnostics(program.getSourceFile(file))
-    .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n"))
-  assert.strictEqual(errors.length, forms.length, errors.join("\n\n"))
-  for (const error of errors) assert.include(error, "the computation requires Scope: wrap it in Effect.scoped")
 })

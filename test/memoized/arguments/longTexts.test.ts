@@ -6,8 +6,8 @@ import { sized } from "../../support/size.js"
 
 const script = fileURLToPath(new URL("longTexts.ts", import.meta.url))
 
-/** Were each text kept, the heap would grow by 20 megabytes, and in the thorough tests by 1,000. */
-const calls = sized(400, 20_000)
+/** Were each text kept, the heap would grow by 12 megabytes, and in the thorough tests by 1,000. */
+const calls = sized(250, 20_000)
 const atMost = sized(8, 60)
 
 it(`${calls} texts of 50,000 characters leave the heap as it is`, async () => {

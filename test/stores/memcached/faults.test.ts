@@ -3,6 +3,7 @@ import { Effect, Either, Exit } from "effect"
 import { CircuitOpen, PartialOutage } from "../../../src/internal/outages/outage.js"
 import { withFiber } from "../../../src/internal/runtime/fiber.js"
 import { unfused } from "../../../src/internal/stores/fused.js"
+import { headerLength } from "../../../src/internal/stores/memcached/protocol/constants.js"
 import { memcached } from "../../servers/memcached.js"
 import { relayTo } from "../../servers/relay.js"
 import { until } from "../../support/until.js"
@@ -110,6 +111,18 @@ describe.concurrent("a server in trouble", () => {
         relay.delay = 0
         yield* eventually(readText(store, "a"), (text) => text === "value")
       })
+  )
+
+  it.scopedLive("that pauses between the two commands of a deletion: what lived is counted", () =>
+    Effect.gen(function* () {
+      const relay = yield* relayTo(yield* memcached())
+      const store = yield* storeOn(relay.address)
+      yield* store.write([item("a", "value")])
+      // A second of memcached's clock begins meanwhile.
+      relay.split = { at: headerLength + 4 + "a".length, millis: 950 }
+      expect(yield* store.remove(["a"])).toBe(1)
+      expect(yield* readText(store, "a")).toBeUndefined()
+    })
   )
 
   it.scopedLive("that breaks off every answer: connected to again once a retryDelay, not with each call", () =>

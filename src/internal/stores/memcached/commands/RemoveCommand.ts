@@ -1,7 +1,7 @@
 /**
  * Deletes items and counts those that lived. The answer to a DELETE does not say what was deleted, so a TOUCH goes ahead of it:
  * its answer has the item's flags, which name the generation, and not its value. Should the connection break between the two,
- * the item ends a second later.
+ * the item ends some seconds later. Not one: memcached counts whole seconds of its clock, and one may end between the two.
  */
 import type { Generation } from "../generation.js"
 import type { Answer } from "../protocol/AnswerReader.js"
@@ -10,7 +10,7 @@ import { noBody, type Opaques, type RequestBody, requestLength, writeRequest } f
 import { Command } from "./Command.js"
 
 const touchBody: RequestBody = { ...noBody, extrasLength: 4 }
-const oneSecond = 1
+const threeSeconds = 3
 
 export class RemoveCommand extends Command<number> {
   readonly requests: number
@@ -33,7 +33,7 @@ export class RemoveCommand extends Command<number> {
   encode(into: Buffer, at: number, opaques: Opaques): void {
     let next = at
     for (const key of this.keys) {
-      into.writeUInt32BE(oneSecond, next + headerLength)
+      into.writeUInt32BE(threeSeconds, next + headerLength)
       next = writeRequest(into, next, Opcode.touch, opaques.next(), key, touchBody)
       next = writeRequest(into, next, Opcode.delete, opaques.next(), key, noBody)
     }
