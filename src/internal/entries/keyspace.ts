@@ -15,6 +15,14 @@ export interface Name {
   readonly finished: string
 }
 
+/** A class: what an object literal makes here would be kept alive for long, see ARCHITECTURE.md. */
+class PlainName implements Name {
+  constructor(
+    readonly printed: string,
+    readonly finished: string
+  ) {}
+}
+
 /** A key that is not shown. A hit needs no `printed`, so it is hashed only when it is asked for. */
 class RedactedName implements Name {
   private shown: string | undefined
@@ -51,7 +59,7 @@ export class Keyspace {
   /** The key of a memoized call, as it was printed. */
   nameOfCall(printed: string): Name {
     const finished = this.finish(printed)
-    return this.redacts ? new RedactedName(redactCall, printed, finished) : { printed, finished }
+    return this.redacts ? new RedactedName(redactCall, printed, finished) : new PlainName(printed, finished)
   }
 
   /** The name of a group, as logs show it. */
@@ -71,7 +79,9 @@ export class Keyspace {
     const printed = printKey(key)
     if (typeof printed !== "string") return Either.left(withContext(operation, this.showRefusal(printed)))
     const finished = this.finish(printed)
-    return Either.right(this.redacts ? new RedactedName(redactText, printed, finished) : { printed, finished })
+    return Either.right(
+      this.redacts ? new RedactedName(redactText, printed, finished) : new PlainName(printed, finished)
+    )
   }
 
   group(operation: string, name: string): Either.Either<string, CacheError> {

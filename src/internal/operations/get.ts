@@ -4,11 +4,10 @@ import type { CacheBackendService } from "../../CacheBackend.js"
 import type { CacheError } from "../../CacheError.js"
 import type { Key, TypedOptions } from "../../CacheOptions.js"
 import type { CachedValue, StoredEntry } from "../../CacheStore.js"
-import { hitCounters, nothing, plainHit, type Snapshot } from "../entries/EntryReader.js"
-import { noVersions } from "../entries/groupVersions.js"
+import { hitCounters, keysOf, nothing, plainHit, type Snapshot, snapshotOf } from "../entries/EntryReader.js"
 import { type Name, withContext } from "../entries/keyspace.js"
 import type { ValueCodec } from "../entries/ValueCodec.js"
-import { debugIsOn, now, withFiber } from "../runtime/fiber.js"
+import { type CallingFiber, debugIsOn, now, withFiber } from "../runtime/fiber.js"
 import type { Found } from "../stores/Store.js"
 import { logAction } from "../telemetry/logs.js"
 import type { Access } from "./access.js"
@@ -57,38 +56,60 @@ const decoded = (
         onFailure: () => absent(access, snapshot, name, true)
       })
 
-export const reads = (access: Access): Pick<CacheBackendService, "get" | "getMany" | "has"> => {
-  const { counters, keyspaceOf, reader } = access
+const noGroups: ReadonlyArray<string> = []
 
-  const answer = (found: Found<StoredEntry>, codec: ValueCodec<unknown>, name: Name): Effect.Effect<Hit, CacheError> =>
-    Effect.flatMap(reader.withOwnGroups(found), ([snapshot = nothing]) =>
-      Effect.flatMap(now, (time) => decoded(access, codec, snapshot, access.freshValue(snapshot, time), name))
+/** One `get`. A class: what stands in an object literal here would be kept alive for long, see ARCHITECTURE.md. */
+class Getting {
+  constructor(
+    private readonly access: Access,
+    private readonly fiber: CallingFiber,
+    private readonly codec: ValueCodec<unknown>,
+    private readonly name: Name
+  ) {}
+
+  read(): Effect.Effect<Hit, CacheError> {
+    const { access, codec, fiber, name } = this
+    const keys = keysOf(name.finished, noGroups)
+    const near = access.reader.nearWithOwnGroups(fiber, keys)?.[0]
+    if (near !== undefined) return this.decoded(near)
+    return access.reader.read(
+      fiber,
+      keys,
+      (found) => {
+        const hit = plainHit(fiber, snapshotOf(noGroups, found), codec, access.counters, name)
+        return hit === undefined ? this.answer(found) : Effect.succeed(Option.some(hit.right))
+      },
+      (error) => this.fail(error)
     )
+  }
+
+  /** What is no plain hit: its groups are read, too. */
+  private answer(found: Found<StoredEntry>): Effect.Effect<Hit, CacheError> {
+    return Effect.matchEffect(this.access.reader.withOwnGroups(found), {
+      onFailure: (error) => this.fail(error),
+      onSuccess: ([snapshot = nothing]) => this.decoded(snapshot)
+    })
+  }
+
+  private decoded(snapshot: Snapshot): Effect.Effect<Hit> {
+    const { access, codec, name } = this
+    return Effect.flatMap(now, (time) => decoded(access, codec, snapshot, access.freshValue(snapshot, time), name))
+  }
+
+  private fail(error: CacheError): Effect.Effect<never, CacheError> {
+    return Effect.fail(withContext("get", error, this.name.printed))
+  }
+}
+
+export const reads = (access: Access): Pick<CacheBackendService, "get" | "getMany" | "has"> => {
+  const { keyspaceOf, reader } = access
 
   const operations: Untyped = {
     get: (key, options) =>
       withFiber((fiber) => {
-        const codec = access.codecOf(options?.schema)
         const named = keyspaceOf(options).name("get", key)
         if (Either.isLeft(named)) return Effect.fail(named.left)
-        const name = named.right
-        const failed = (error: CacheError) => Effect.fail(withContext("get", error, name.printed))
-        const near = reader.nearWithOwnGroups(fiber, [name.finished])?.[0]
-        if (near !== undefined) {
-          return Effect.flatMap(now, (time) => decoded(access, codec, near, access.freshValue(near, time), name))
-        }
-        return reader.read(
-          fiber,
-          [name.finished],
-          (found): Effect.Effect<Hit, CacheError> => {
-            const alone = { stored: found[0], versions: noVersions, isNear: false }
-            const hit = plainHit(fiber, alone, codec, counters, name)
-            return hit === undefined
-              ? Effect.catchAll(answer(found, codec, name), failed)
-              : Effect.succeed(Option.some(hit.right))
-          },
-          failed
-        )
+        return new Getting(access, fiber, access.codecOf(options?.schema), named.right).read()
       }),
 
     getMany: (keys, options) =>
