@@ -39,7 +39,7 @@ class LongestFirst extends BaseSequencer {
 }
 
 /** More than processors where these are few: a third of their time the tests wait for servers and clocks. */
-const workers = Math.max(7, availableParallelism() - 1)
+const workers = Math.max(6, availableParallelism() - 1)
 
 export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),

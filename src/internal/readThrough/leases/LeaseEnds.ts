@@ -188,7 +188,7 @@ export class LeaseEnds {
     )
   }
 
-  /** The store has refused the value. memcached then has deleted the lease, too; those who wait must still see how it ended. */
+  /** The store has refused the value, and perhaps deleted the lease with it: those who wait must still see how it ended. */
   private notStored<A, E, R>(request: MemoRequest<A, E, R>, own: OwnLease): Effect.Effect<boolean> {
     const held = own.token !== undefined
     return Effect.flatMap(this.writes.drop(request, own), (dropped) => {

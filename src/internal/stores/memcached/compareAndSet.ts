@@ -4,7 +4,6 @@ import type { ByteRecord } from "../../../ByteStore.js"
 import { exchange, GuardedWrite } from "./client/exchange.js"
 import type { Pool, Route } from "./client/Pool.js"
 import { AddCommand, type AddOutcome } from "./commands/AddCommand.js"
-import { DiscardCommand } from "./commands/DiscardCommand.js"
 import { Token } from "./commands/item.js"
 import type { Problem } from "./commands/Problem.js"
 import { ReplaceCommand } from "./commands/ReplaceCommand.js"
@@ -52,13 +51,5 @@ export const replace = (pool: Pool, key: string, token: unknown, record: ByteRec
     const route = pool.route(key)
     // A token of another server: what was read is on a server that another one stands in for, or the other way round.
     if (!(token instanceof Token) || token.server !== route.server.index) return Effect.succeed(Option.none())
-    const replaced = exchange(route, () => new ReplaceCommand(route.primary, key, token, token.generation, record))
-    return Effect.catchIf(
-      replaced,
-      ({ reason }) => reason === "TooLarge",
-      (problem) => Effect.zipRight(Effect.ignore(discard(route, key, token)), Effect.fail(problem))
-    )
+    return exchange(route, () => new ReplaceCommand(route.primary, key, token, token.generation, record))
   })
-
-const discard = (route: Route, key: string, token: Token): Effect.Effect<void, Problem> =>
-  exchange(route, () => new DiscardCommand(route.primary, key, token))

@@ -1,4 +1,7 @@
-/** Compare-and-set: a SET whose header carries the compare-and-set number of the item that was read. */
+/**
+ * Compare-and-set: a REPLACE whose header carries the compare-and-set number of the item that was read. No SET: memcached deletes the
+ * item that a SET of too large a value was to replace, and with a lease those who wait for it would not learn how it ended.
+ */
 import { Option } from "effect"
 import type { ByteRecord } from "../../../../ByteStore.js"
 import type { Generation } from "../generation.js"
@@ -29,7 +32,7 @@ export class ReplaceCommand extends Command<Option.Option<Token>> {
   }
 
   encode(into: Buffer, at: number, opaques: Opaques): void {
-    writeItem(into, at, Opcode.set, opaques.next(), this.key, this.record, this.generation, this.over)
+    writeItem(into, at, Opcode.replace, opaques.next(), this.key, this.record, this.generation, this.over)
   }
 
   answer(_index: number, answer: Answer): void {

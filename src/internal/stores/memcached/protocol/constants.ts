@@ -2,8 +2,8 @@
 
 export const Opcode = {
   get: 0x00,
-  set: 0x01,
   add: 0x02,
+  replace: 0x03,
   delete: 0x04,
   getQuietly: 0x09,
   noop: 0x0a,
