@@ -79,11 +79,11 @@ describe.concurrent("a server in trouble", () => {
     Effect.gen(function* () {
       const server = yield* memcached()
       const relay = yield* relayTo(server)
-      const store = yield* storeOn(relay.address, { timeout: 1_500 })
+      const store = yield* storeOn(relay.address, { timeout: 4_000 })
       yield* store.write([item("a", "A"), item("b", "B")])
       relay.delay = 100
       expect(yield* readText(store, "a")).toBe("A")
-      relay.delay = 3_000
+      relay.delay = 8_000
       expect((yield* Effect.flip(store.read(["a"]))).reason).toBe("Timeout")
       relay.delay = 0
       yield* eventually(readText(store, "b"), (text) => text === "B")
