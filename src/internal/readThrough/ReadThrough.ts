@@ -26,7 +26,7 @@ import { currentFlight, type Outcome } from "./flights/Flight.js"
 import type { Flights } from "./flights/Flights.js"
 import { endedWithoutValue, saysEnded } from "./flights/leaseId.js"
 import type { Invalidation } from "./invalidations/Invalidation.js"
-import { atFirst, mostLost, mostWaits, type Progress, pollDelay } from "./progress.js"
+import { atFirst, mostLost, mostWaits, type Progress, pollDelay, untilTombstone } from "./progress.js"
 import { type ReadResult, ReadStates } from "./ReadStates.js"
 import type { Lookups, MemoRequest } from "./request.js"
 import { unavailable, type WithoutStore } from "./WithoutStore.js"
@@ -257,6 +257,9 @@ export class ReadThrough implements Lookups {
           : Effect.flatMap(this.withoutLease(fiber, request, ended), settle)
       }
     } else if (lost >= mostLost) return this.withoutStore.start(fiber, request)
+    if (awaited !== undefined && snapshot.stored === undefined && !progress.vanished) {
+      return again(untilTombstone, { vanished: true })
+    }
     const flight = this.flights.acquiring(request.key)
     return Effect.flatMap(
       flight === undefined
@@ -299,7 +302,7 @@ export class ReadThrough implements Lookups {
       }
       return Effect.flatMap(Effect.zip(now, pollDelay(tries)), ([time, polling]) => {
         const delay = Math.min(polling, Math.max(1, lease.until - time))
-        return again(delay, { waited: waited + delay, awaited: lease, lost: 0 })
+        return again(delay, { waited: waited + delay, awaited: lease, vanished: false, lost: 0 })
       })
     })
   }

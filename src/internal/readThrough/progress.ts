@@ -10,11 +10,16 @@ export interface Progress {
   readonly waited: number
   /** The lease of another process that it has waited for last, as it has read it last. */
   readonly awaited: Lease | undefined
+  /** Whether that lease was gone before its end, and without a trace, when it read last. */
+  readonly vanished: boolean
   /** How often in a row it found the key free, and did not get the lease. */
   readonly lost: number
 }
 
-export const atFirst: Progress = { tries: 0, waited: 0, awaited: undefined, lost: 0 }
+export const atFirst: Progress = { tries: 0, waited: 0, awaited: undefined, vanished: false, lost: 0 }
+
+/** Milliseconds. A store may delete a lease over which it was to write too large a value; then its holder writes a tombstone. */
+export const untilTombstone = 20
 
 /** After so many tries in a row what stands there can't be replaced, or changes all the time. */
 export const mostLost = 10
