@@ -1,6 +1,7 @@
 /** The breaker by the internal contract of a store. What users see of it is tested in behindBreaker.test.ts. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, FiberId, LogLevel, Option, TestClock } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, FiberId, LogLevel, Option, TestClock } from "effect"
+import type { CacheError } from "../../src/CacheError.js"
 import type { Entry } from "../../src/CacheStore.js"
 import { type BreakerSettings, circuitBreaker } from "../../src/internal/outages/circuitBreaker.js"
 import { guard } from "../../src/internal/outages/guard.js"
@@ -228,6 +229,23 @@ describe("the log of a breaker", () => {
       assert.strictEqual(lines.length, 3, lines.join("\n"))
       assert.include(lines[1] ?? "", "is back")
       assert.include(lines[2] ?? "", "calls go on without it: switched off (Unavailable)")
+    })
+  )
+})
+
+describe("the end of the layer", () => {
+  it.scoped("an invalidation that fails after it is queued nowhere: nobody would replay it", () =>
+    Effect.gen(function* () {
+      const answer = yield* Deferred.make<never, CacheError>()
+      const driver = { ...fromPlain(new ClassStore()), remove: () => Deferred.await(answer) }
+      const breaker = yield* circuitBreaker(driver, { ...settings, queueInvalidations: true })
+      const { close, store } = guard(driver, breaker)
+      const removing = yield* Effect.fork(store.remove(["a"]))
+      yield* Effect.yieldNow()
+      yield* close
+      yield* Deferred.fail(answer, away)
+      const error = yield* Effect.flip(Fiber.join(removing))
+      assert.deepStrictEqual([error.reason, error.description], ["Unavailable", "the layer of the cache is closed"])
     })
   )
 })
