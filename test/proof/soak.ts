@@ -45,7 +45,7 @@ export const soak =
       }
       return [
         {
-          what: `a soak of ${minutes} minutes: 4 processes, ${profiles.join(", ")}`,
+          what: `a soak of ${Number(minutes.toFixed(1))} minutes: 4 processes, ${profiles.join(", ")}`,
           store: storeTitles[store],
           measured: `${count(operations)} operations in ${runs} runs; ${broken === undefined ? "all promises kept" : `again: ${broken}`}`,
           kept: broken === undefined
