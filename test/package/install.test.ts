@@ -52,6 +52,7 @@ const withMemcached = async <A>(body: (servers: string) => Promise<A>): Promise<
   }
 }
 
+/** To pack and install takes a minute: CI does so in its size `whole`, and `npm run test:oldest`. */
 const describeWhole = whole ? describe.concurrent : describe.skip
 
 describeWhole("the packed library", { timeout: 900_000 }, () => {
