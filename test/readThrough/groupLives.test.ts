@@ -118,7 +118,7 @@ describe("the version of a group", () => {
     assert.deepStrictEqual(run(service.get("short")), Option.some(1))
   })
 
-  it("that is about to end is replaced before somebody computes: its end would make a second caller compute", () => {
+  it("that is about to end is renewed before somebody computes: its end would make a second caller compute", () => {
     const { rig, run, server, simulation, version } = world()
     const none = cached(() => Effect.succeed(Option.none()), { key: "none", groups: ["group"], lease })
     run(rig.provide(none()))
@@ -146,7 +146,115 @@ describe("the version of a group", () => {
     simulation.until(() => first.unsafePoll() !== null && second.unsafePoll() !== null, "both are answered")
     assert.deepStrictEqual([first.unsafePoll(), second.unsafePoll()], [Exit.succeed(1), Exit.succeed(1)])
     assert.strictEqual(computations, 1)
-    assert.notStrictEqual(run(version()), before)
+    assert.strictEqual(run(version()), before)
+  })
+
+  it("that is about to end is renewed by a refresh: the old value is served meanwhile", () => {
+    const { left, rig, run, simulation } = world()
+    let computations = 0
+    const value = cached(
+      () =>
+        Effect.delay(
+          Effect.sync(() => ++computations),
+          400
+        ),
+      { key: "value", groups: ["group"], ttl: 400, stale: 2 * lease, lease }
+    )
+    run(rig.provide(value()))
+    // The version lives twice as long as the value. The next value ends with it, so it need not be renewed.
+    simulation.pass(left() - 2 * (400 + 2 * lease) + 1_980)
+    assert.strictEqual(run(rig.provide(value())), 2)
+    assert.isAtLeast(left(), 400 + 2 * lease)
+    simulation.pass(left() - 200)
+    const refreshing = simulation.process().fork(rig.provide(value()))
+    simulation.pass(100)
+    assert.strictEqual(run(rig.provide(value())), 2)
+    simulation.until(() => refreshing.unsafePoll() !== null, "it has ended")
+    assert.deepStrictEqual(refreshing.unsafePoll(), Exit.succeed(3))
+  })
+
+  it("made for a short lease is kept by who needs it for longer: a computation under it still counts", () => {
+    const long = cached((n: number) => Effect.succeed(n), {
+      key: "long",
+      groups: ["group"],
+      ttl: hour,
+      lease: "30 seconds"
+    })
+    for (const name of ["set", "add", "setMany", "cached"] as const) {
+      const { rig, run, service, simulation, version } = world()
+      const needs = {
+        set: service.set("other", 1, { ttl: hour, groups: ["group"] }),
+        add: service.add("other", 1, { ttl: hour, groups: ["group"] }),
+        setMany: service.setMany([["other", 1]], { ttl: hour, groups: ["group"] }),
+        cached: rig.provide(long(1))
+      }
+      let computations = 0
+      const slow = cached(
+        () =>
+          Effect.delay(
+            Effect.sync(() => ++computations),
+            400
+          ),
+        { key: "slow", groups: ["group"], lease, ttl: hour }
+      )
+      const first = simulation.process().fork(rig.provide(slow()))
+      simulation.pass(100)
+      const before = run(version())
+      run(Effect.asVoid<unknown, unknown, never>(needs[name]))
+      assert.strictEqual(run(version()), before, name)
+      simulation.until(() => first.unsafePoll() !== null, "it has ended")
+      assert.strictEqual(run(rig.provide(slow())), 1, name)
+      assert.strictEqual(computations, 1, name)
+    }
+  })
+
+  it("that ends or is invalidated while it is renewed is created anew", () => {
+    for (const end of ["ended", "invalidated"]) {
+      const { group, rig, run, server, simulation, version } = world()
+      const none = cached(() => Effect.succeed(Option.none()), { key: "none", groups: ["group"], lease })
+      run(rig.provide(none()))
+      const before = run(version())
+      simulation.pass(lease - 20)
+      // The server meets it between the read of another process and its renewal.
+      let due = true
+      const other = simulation.process()
+      const there = rigIn(
+        simulation,
+        other,
+        asyncStore(
+          {
+            ...server.store,
+            replace: (key, token, entry) => {
+              const spoilt = key === group && due
+              due = due && !spoilt
+              return Effect.zipRight(
+                !spoilt
+                  ? Effect.void
+                  : end === "ended"
+                    ? Effect.asVoid(server.store.remove([group]))
+                    : Effect.asVoid(
+                        server.store.write([{ key, entry: versionEntry("new", "bytes", simulation.time + hour) }])
+                      ),
+                server.store.replace(key, token, entry)
+              )
+            }
+          },
+          () => ({ there: 1, back: 1 })
+        )
+      )
+      let begun = 0
+      const value = there.provide(
+        cached(
+          Effect.sync(() => ++begun),
+          { key: "value", groups: ["group"], ttl: hour, lease }
+        )
+      )
+      assert.deepStrictEqual(exitIn(simulation, other, value), Exit.succeed(1), end)
+      assert.deepStrictEqual(exitIn(simulation, other, value), Exit.succeed(1), end)
+      assert.isFalse(due)
+      assert.notStrictEqual(run(version()), before)
+      if (end === "invalidated") assert.strictEqual(run(version()), "new")
+    }
   })
 
   it("is not created again under its old text: a value computed under one that has ended does not count", () => {

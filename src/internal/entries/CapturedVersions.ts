@@ -39,8 +39,8 @@ export const lifeWhileLeased = (leaseMillis: number): VersionLife => ({
 const longestRest = 1_000
 
 /**
- * A version that ends so soon is replaced by a new one instead of renewed: it could end before its renewal. Then a lease under it
- * would not count, and a second caller would compute. Who computes under a version renews it much earlier.
+ * A version that ends so soon is renewed before it is used: it could end before a renewal that is sent together with the lease. Then
+ * the lease would not count, and a second caller would compute.
  */
 export const leastRest = ({ granted }: VersionLife): number => Math.min(longestRest, granted / 4)
 
@@ -83,7 +83,7 @@ export class CapturedVersions {
     return new CapturedVersions(store, held)
   }
 
-  /** The same; those that are missing or about to end are created anew. */
+  /** The same; those that are missing are created, those that are about to end are renewed. */
   static create(
     store: Store,
     groups: ReadonlyArray<string>,
@@ -94,21 +94,26 @@ export class CapturedVersions {
   ): Effect.Effect<CapturedVersions, CacheError> {
     return withFiber((fiber) => {
       const inside = isInTransaction(fiber)
-      const present = (stored: StoredEntry | undefined, key: string) => {
-        const version = shared === undefined ? living(key, stored) : shared.of(key, stored)
-        // Inside a transaction a renewal would hold the group until the commit. A new version invalidates the group instead.
-        const rest = inside ? life.least : leastRest(life)
-        return version !== undefined && version.until < nowMillis(fiber) + rest ? undefined : version
+      const added = (key: string, stored: StoredEntry | undefined) => {
+        const creation = add(store, key, stored, life, 0)
+        return shared === undefined ? creation : shared.create(key, creation)
       }
       const captured = Effect.forEach(
         groups,
         (key, index) => {
           const stored = found[index + offset]
-          const version = present(stored, key)
-          if (version !== undefined) return Effect.succeed(version)
+          const version = shared === undefined ? living(key, stored) : shared.of(key, stored)
+          const time = nowMillis(fiber)
+          const isShort = version !== undefined && version.until < time + (inside ? life.least : leastRest(life))
+          if (version !== undefined && !isShort) return Effect.succeed(version)
+          // A renewal would hold the group until the commit. A new version invalidates the group instead.
           if (inside) return write(store, key, life)
-          const added = add(store, key, stored, life, 0)
-          return shared === undefined ? added : shared.create(key, added)
+          // Others may compute under a version that is about to end, so it is not replaced.
+          return version === undefined
+            ? added(key, stored)
+            : Effect.flatMap(renew(store, version, time + life.least, time + life.granted, 0), () =>
+                version.isGone ? added(key, undefined) : Effect.succeed(version)
+              )
         },
         // A transaction has one connection.
         { concurrency: inside ? 1 : together(store, groups.length) }

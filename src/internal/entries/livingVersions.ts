@@ -23,6 +23,8 @@ export interface LivingVersion {
   /** `undefined` if it must be read first. */
   token: Token | undefined
   until: number
+  /** The group was invalidated since, or the store has lost the version: nothing that is made under it will count. */
+  isGone: boolean
   /** Those who share the version wait for the end of a renewal that runs. */
   renewing?: Deferred.Deferred<void> | undefined
 }
@@ -31,7 +33,7 @@ export const living = (key: string, stored: StoredEntry | undefined): LivingVers
   const version = versionIn(stored)
   return version === undefined
     ? undefined
-    : { key, version, token: stored?.token, until: stored?.entry?.value?.staleUntil ?? 0 }
+    : { key, version, token: stored?.token, until: stored?.entry?.value?.staleUntil ?? 0, isGone: false }
 }
 
 /** The versions that many computations of one call capture: each is created, and renewed, once for all of them. */
@@ -82,7 +84,8 @@ export const add = (
         return Effect.flatMap(
           stored === undefined ? store.add(key, entry) : store.replace(key, stored.token, entry),
           Option.match({
-            onSome: (token): Effect.Effect<LivingVersion, CacheError> => Effect.succeed({ key, version, token, until }),
+            onSome: (token): Effect.Effect<LivingVersion, CacheError> =>
+              Effect.succeed({ key, version, token, until, isGone: false }),
             onNone: () =>
               Effect.flatMap(unfused(store.read)([key]), ([other]) => {
                 const theirs = living(key, other)
@@ -101,7 +104,9 @@ export const write = (store: Store, key: string, life: VersionLife): Effect.Effe
     return Effect.flatMap(
       unfused(store.write)(items),
       ([rejected]): Effect.Effect<LivingVersion, CacheError> =>
-        rejected === undefined ? Effect.succeed({ key, version, token: undefined, until }) : Effect.fail(rejected.error)
+        rejected === undefined
+          ? Effect.succeed({ key, version, token: undefined, until, isGone: false })
+          : Effect.fail(rejected.error)
     )
   })
 
@@ -114,7 +119,7 @@ export const renew = (
   tries: number
 ): Effect.Effect<void, CacheError> =>
   Effect.suspend(() => {
-    if (version.until >= least) return Effect.void
+    if (version.isGone || version.until >= least) return Effect.void
     if (version.renewing !== undefined) {
       return Effect.zipRight(
         Deferred.await(version.renewing),
@@ -156,8 +161,7 @@ const renewAlone = (
         Effect.flatMap(unfused(store.read)([version.key]), ([stored]) => {
           const current = living(version.key, stored)
           if (current === undefined || current.version !== version.version) {
-            // Invalidated: nothing that is made under this version will count, so there is nothing to renew.
-            version.until = Number.POSITIVE_INFINITY
+            version.isGone = true
             return Effect.void
           }
           version.token = current.token

@@ -49,19 +49,22 @@ export class Leases {
     const { groups, policy } = request
     const { store } = this.reader
     const life = lifeWhileLeased(policy.lease)
-    const attempt = Effect.flatMap(Effect.zip(snapshot, now), ([{ found, shared, stored }, read]) => {
-      const captured = CapturedVersions.from(store, groups, found, 1, read + leastRest(life), shared)
-      if (captured !== undefined)
-        return this.acquireOver(request, flight, keepsValue, insists, stored, captured, before)
-      const created = CapturedVersions.create(store, groups, found, 1, life, shared)
-      return Effect.flatMap(Effect.zip(created, now), ([versions, time]) =>
-        // The read met two moments, as one of several servers can: first the group without a version, then an entry that was
-        // made under the version which another process has created in between. That entry counts.
-        !insists && stateOf(stored?.entry, versions.versions, time)._tag !== "Gone"
-          ? Effect.succeed(lost)
-          : this.acquireOver(request, flight, keepsValue, insists, stored, versions, before)
-      )
-    })
+    const attempt = Effect.flatMap(
+      Effect.zip(snapshot, now),
+      ([{ found, shared, stored, versions: present }, read]) => {
+        const captured = CapturedVersions.from(store, groups, found, 1, read + leastRest(life), shared)
+        if (captured !== undefined)
+          return this.acquireOver(request, flight, keepsValue, insists, stored, captured, before)
+        const created = CapturedVersions.create(store, groups, found, 1, life, shared)
+        return Effect.flatMap(Effect.zip(created, now), ([versions, time]) =>
+          // The read met two moments, as one of several servers can: first the group without a version, then an entry that was
+          // made under the version which another process has created in between. That entry counts.
+          present === undefined && !insists && stateOf(stored?.entry, versions.versions, time)._tag !== "Gone"
+            ? Effect.succeed(lost)
+            : this.acquireOver(request, flight, keepsValue, insists, stored, versions, before)
+        )
+      }
+    )
     return Effect.catchAll(attempt, (error) =>
       Effect.as(
         storeFailed(request, "Cache unavailable, computing without a lease", request.printed, error),
