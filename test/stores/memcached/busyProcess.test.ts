@@ -136,3 +136,28 @@ describe("a process that is busy", () => {
     })
   )
 })
+
+describe("a server that closes idle connections", () => {
+  it.scopedLive("has closed one while the process was busy: what is asked then goes over a new one", () =>
+    Effect.gen(function* () {
+      const { address } = yield* memcached({ args: ["-o", "idle_timeout=1"] })
+      const lines: Array<string> = []
+      yield* Effect.gen(function* () {
+        const cache = yield* CacheBackend
+        for (let round = 0; round < 2; round++) {
+          yield* cache.set("key", round)
+          // That the connection was closed lies in the socket while the process is busy.
+          yield* busyFor(3_500)
+          const all = Effect.all([cache.increment("key"), cache.get("other"), cache.delete("other")], {
+            concurrency: 3
+          })
+          expect((yield* all)[0]).toBe(round + 1)
+          yield* busyFor(3_500)
+          expect(yield* cache.get("key")).toMatchObject({ value: round + 1 })
+        }
+        expect((yield* cache.stats).storeErrors).toBe(0)
+      }).pipe(Effect.provide(layerOn(address)), Effect.provide(warned(lines)))
+      expect(lines).toEqual([])
+    })
+  )
+})

@@ -9,6 +9,7 @@ import { createClient } from "redis"
 import { freePort } from "../../servers/program.js"
 import { type RedisServer, redis } from "../../servers/redis.js"
 import { relayTo } from "../../servers/relay.js"
+import { blockedFor } from "../../support/blocked.js"
 import { until } from "../../support/until.js"
 
 const timeout = 800
@@ -323,6 +324,44 @@ describe("a client of another library", () => {
       expect(yield* cache.increment("a")).toBe(2)
       yield* cache.clear
       expect(yield* call(1)).toBe("1 2")
+    })
+  )
+})
+
+describe("a connection that the server closes", () => {
+  const operations = (cache: CacheBackendService) =>
+    Effect.all([cache.increment("key"), cache.get("other"), cache.delete("other")], { concurrency: 3 })
+
+  it.scopedLive("because it was idle, while the process is busy: what is asked then goes over a new one", () =>
+    Effect.gen(function* () {
+      const server = yield* redis(["--timeout", "1"])
+      const cache = yield* built({ url: server.url })
+      for (let round = 0; round < 2; round++) {
+        yield* cache.set("key", round)
+        // That the connection was closed lies in the socket while the process is busy.
+        blockedFor(3_500)
+        expect((yield* operations(cache))[0]).toBe(round + 1)
+        blockedFor(3_500)
+        expect(yield* cache.get("key")).toMatchObject({ value: round + 1 })
+      }
+      expect((yield* cache.stats).storeErrors).toBe(0)
+    })
+  )
+
+  it.scopedLive("although it is in use: what is asked next waits for the new one", () =>
+    Effect.gen(function* () {
+      const server = yield* redis()
+      const relay = yield* relayTo({ host: "127.0.0.1", port: server.port })
+      const cache = yield* built({ url: `redis://${relay.address}` })
+      for (let round = 0; round < 20; round++) {
+        yield* cache.set("key", round)
+        yield* relay.reset
+        yield* Effect.sleep(round)
+        // What was under way when the connection ended fails.
+        const first = yield* Effect.either(operations(cache))
+        if (Either.isLeft(first)) expect(first.left).toMatchObject({ reason: "Unavailable" })
+        expect(yield* Effect.either(operations(cache))).toMatchObject({ _tag: "Right" })
+      }
     })
   )
 })

@@ -4,8 +4,9 @@
  */
 import { Effect } from "effect"
 import { CacheError } from "../../../CacheError.js"
+import { IdleTime } from "../../runtime/IdleTime.js"
 import { Watchdog } from "../../runtime/Watchdog.js"
-import type { RedisClient } from "./client.js"
+import type { OwnClient } from "./client.js"
 import { cacheError, type Operation } from "./errors.js"
 
 /** A class: V8 may put literals into old space. */
@@ -22,6 +23,7 @@ export class Commands {
   /** In the order of their deadlines: all have the same time. */
   private readonly waiting = new Set<Waiting>()
   private heard = 0
+  private readonly idle = new IdleTime()
   private readonly watchdog = new Watchdog(
     () => this.first()?.deadline ?? Number.POSITIVE_INFINITY,
     () => this.heard,
@@ -30,7 +32,7 @@ export class Commands {
 
   /** @param timeout milliseconds */
   constructor(
-    private readonly client: RedisClient,
+    private readonly client: OwnClient,
     private readonly timeout: number
   ) {}
 
@@ -58,15 +60,22 @@ export class Commands {
     }
     this.waiting.add(one)
     this.watchdog.watch()
-    try {
-      this.client.send(serverOf, command).then((answer) => {
-        this.heard++
-        if (this.waiting.delete(one)) onAnswer(answer)
-      }, failed)
-    } catch (cause) {
-      // A client of the program may throw instead of rejecting.
-      failed(cause)
+    const send = () => {
+      // Its time is over: what it was to write may be out of date.
+      if (!this.waiting.has(one)) return
+      try {
+        this.client.send(serverOf, command).then((answer) => {
+          this.heard++
+          if (this.waiting.delete(one)) onAnswer(answer)
+        }, failed)
+      } catch (cause) {
+        // A client of the program may throw instead of rejecting.
+        failed(cause)
+      }
     }
+    this.idle.whenRead(() => {
+      if (this.client.waits?.(send) !== true) send()
+    })
   }
 
   /** The same as an Effect. Whoever is interrupted leaves; the command goes on. */

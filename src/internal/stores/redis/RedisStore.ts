@@ -15,7 +15,7 @@ import { fused } from "../fused.js"
 import type { FusedByteStore } from "../Store.js"
 import { type Bucket, type Buckets, buckets, byBucket } from "./buckets.js"
 import { Commands } from "./Commands.js"
-import type { RedisClient } from "./client.js"
+import type { OwnClient } from "./client.js"
 import { cacheError, type Operation, replyCode } from "./errors.js"
 import { headerLength, itemTail, newGeneration, newToken, RedisToken, sameToken, tokenOf } from "./item.js"
 import { Reads } from "./reads.js"
@@ -75,13 +75,13 @@ const together = <A>(
  * @param waiting how invalidations wait for replicas, on a connection of their own: `WAIT` keeps all later commands waiting
  */
 export const make = (
-  client: RedisClient,
+  client: OwnClient,
   namespace: string,
   timeout: number,
-  waiting: { readonly client: RedisClient; readonly replication: Replication } | undefined
+  waiting: { readonly client: OwnClient; readonly replication: Replication } | undefined
 ): Effect.Effect<FusedByteStore, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const commandsOf = (of: RedisClient, millis: number) =>
+    const commandsOf = (of: OwnClient, millis: number) =>
       Effect.acquireRelease(
         Effect.sync(() => new Commands(of, millis)),
         (commands) => Effect.sync(() => commands.close())

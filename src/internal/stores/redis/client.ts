@@ -32,3 +32,12 @@ export interface RedisClient {
   /** Ends a connection on which nothing is answered any more, and makes a new one. Optional. */
   readonly reconnect?: () => unknown
 }
+
+/** A client that may be of this library. */
+export interface OwnClient extends RedisClient {
+  /**
+   * Returns `true` while the first attempt runs to make a lost connection anew, and calls back when that has ended. While a server is
+   * away, later attempts are not waited for.
+   */
+  readonly waits?: (then: () => void) => boolean
+}

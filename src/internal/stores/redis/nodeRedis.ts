@@ -5,7 +5,7 @@ import { Clock, Effect, Redacted, type Scope } from "effect"
 import { CacheError } from "../../../CacheError.js"
 import { backgroundSleep } from "../../runtime/eventLoop.js"
 import { forkFromCallbacks } from "../../runtime/fork.js"
-import type { RedisClient } from "./client.js"
+import type { OwnClient, RedisClient } from "./client.js"
 import { cacheError, isRefusal } from "./errors.js"
 
 /** In RESP, the type of bulk strings. */
@@ -137,6 +137,13 @@ export const connectOne = (settings: ConnectionSettings) =>
     /** The program goes on, with a connection or until there is one: a refusal is an outage from now on, and not the end. */
     let goesOn = false
     let failure: unknown
+    /** A connection was lost, and the first attempt to make it anew runs. Those who wait for its end. */
+    let reconnecting: Array<() => void> | undefined
+    const reconnected = () => {
+      const waiting = reconnecting ?? []
+      reconnecting = undefined
+      for (const then of waiting) then()
+    }
     const newClient = () =>
       createClient({
         url: addressOf(settings.urls[0], settings),
@@ -144,20 +151,31 @@ export const connectOne = (settings: ConnectionSettings) =>
         ...shared(settings, () => goesOn)
       })
     let current = yield* Effect.try({ try: newClient, catch: refused })
-    yield* Effect.addFinalizer(() => Effect.sync(() => endClient(current)))
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        endClient(current)
+        reconnected()
+      })
+    )
 
     /** @param onAnswer called when it is known whether a server answers, perhaps more than once */
     const start = (client: typeof current, onAnswer: (refusal?: CacheError) => void): void => {
       let connections = 0
+      let wasReady = false
       client.on("ready", () => {
         goesOn = true
+        wasReady = true
         failure = undefined
         onAnswer()
+        reconnected()
       })
       client.on("error", (cause: unknown) => {
         // The connection that has not been greeted is no more: the client's own next attempt has its own time.
         connections++
         failure = cause
+        if (wasReady && client === current) reconnecting ??= []
+        else reconnected()
+        wasReady = false
         if (isRefusal(cause)) return
         goesOn = true
         onAnswer()
@@ -192,6 +210,7 @@ export const connectOne = (settings: ConnectionSettings) =>
       current = newClient()
       endClient(client)
       start(current, () => {})
+      reconnected()
     }
 
     yield* Effect.async<void, CacheError>((resume) =>
@@ -201,6 +220,12 @@ export const connectOne = (settings: ConnectionSettings) =>
       client: () => current,
       /** Why there is no connection, if that is known. Of that node-redis says only that it is offline. */
       failure: () => failure,
+      waits: (then: () => void) => {
+        // An error need not have ended the connection.
+        if (reconnecting === undefined || current.isReady) return false
+        reconnecting.push(then)
+        return true
+      },
       /** Makes the connection anew. Without one the client connects already. */
       reconnect: () => {
         if (current.isReady) replace(current)
@@ -248,15 +273,16 @@ const connectCluster = (settings: ConnectionSettings): Effect.Effect<RedisClient
 const noConnection = (cause: unknown): Error =>
   new Error(`no connection: ${(cause instanceof Error && cause.message) || String(cause)}`, { cause })
 
-export const connect = (settings: ConnectionSettings): Effect.Effect<RedisClient, CacheError, Scope.Scope> =>
+export const connect = (settings: ConnectionSettings): Effect.Effect<OwnClient, CacheError, Scope.Scope> =>
   settings.isCluster
     ? connectCluster(settings)
-    : Effect.map(connectOne(settings), ({ client, failure, reconnect }) => ({
+    : Effect.map(connectOne(settings), ({ client, failure, reconnect, waits }) => ({
         isCluster: false,
         send: (key, command) => {
           const current = client()
           const why = current.isReady ? undefined : failure()
           return why === undefined ? fromClient(current).send(key, command) : Promise.reject(noConnection(why))
         },
-        reconnect
+        reconnect,
+        waits
       }))

@@ -9,6 +9,7 @@
  */
 import { Effect } from "effect"
 import { PartialOutage } from "../../../outages/outage.js"
+import { IdleTime } from "../../../runtime/IdleTime.js"
 import { Watchdog } from "../../../runtime/Watchdog.js"
 import { breakerGauge } from "../../../telemetry/metrics.js"
 import type { Command, Listener } from "../commands/Command.js"
@@ -58,6 +59,7 @@ export class Connection {
   /** Bytes of the requests in flight. */
   private unanswered = 0
   private isFlushing = false
+  private readonly idle = new IdleTime()
   private queueDeadline = never
   private connectDeadline = never
   private openedAt = 0
@@ -134,8 +136,10 @@ export class Connection {
   private flushSoon(): void {
     if (this.isFlushing) return
     this.isFlushing = true
-    queueMicrotask(this.flush)
+    this.idle.whenRead(this.flushAfterThis)
   }
+
+  private readonly flushAfterThis = (): void => queueMicrotask(this.flush)
 
   private readonly flush = (): void => {
     this.isFlushing = false

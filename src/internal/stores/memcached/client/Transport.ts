@@ -64,7 +64,9 @@ export class Transport {
     this.socket.setNoDelay(true).setKeepAlive(true, keepAliveDelay)
     this.isEncrypted = tls !== undefined
     this.socket.on("error", (cause) => this.break(failure(cause)))
-    this.socket.on("close", () => this.break(new Closed("Unavailable", "the server closed the connection")))
+    const closed = () => this.break(new Closed("Unavailable", "the server closed the connection"))
+    // Some turns of the event loop before `close`.
+    this.socket.on("end", closed).on("close", closed)
   }
 
   write(request: Buffer): void {
