@@ -67,8 +67,11 @@ const main = Effect.gen(function* () {
         return step(command.offset)
       case "Block": {
         const begin = stamp()
-        while (stamp() < begin + command.lasting);
-        return recorder.write({ _tag: "Pause", begin, end: stamp(), cause: "block" })
+        const end = begin + command.lasting
+        // Before it: the process may be killed meanwhile.
+        recorder.write({ _tag: "Pause", begin, end, cause: "block" })
+        while (stamp() < end);
+        return
       }
     }
   }
