@@ -24,5 +24,6 @@ const layers = {
 
 const layer = layers[process.argv[2] === "memory" ? "memory" : "a store that is away"]
 const program = Effect.zipRight(set("key", 1), get("key"))
-const exit = await ManagedRuntime.make(layer).runPromiseExit(program)
-process.stdout.write(exit._tag)
+ManagedRuntime.make(layer)
+  .runPromiseExit(program)
+  .then((exit) => process.stdout.write(exit._tag))

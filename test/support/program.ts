@@ -1,9 +1,10 @@
-/** Programs of several processes that compete for something. */
-import { spawn } from "node:child_process"
+/** Programs in processes of their own: one alone, or several that compete for something. */
+import { execFile, spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import { Effect, Exit, Scope } from "effect"
 import { afterAll, beforeAll } from "vitest"
 import { bundle } from "./bundle.js"
+import { sized } from "./size.js"
 
 /** The file of a program, which is there while the tests of the calling file run. */
 export const bundled = (entry: string): (() => string) => {
@@ -15,6 +16,22 @@ export const bundled = (entry: string): (() => string) => {
   afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
   return () => file
 }
+
+/** What a program writes on its standard output. What does not end in two minutes is killed, so that it leaves nothing behind. */
+export const outputOf = (
+  file: string,
+  args: ReadonlyArray<string>,
+  options: ReadonlyArray<string> = []
+): Effect.Effect<string, Error> =>
+  Effect.async((resume) => {
+    const child = execFile(
+      process.execPath,
+      [...options, file, ...args],
+      { timeout: sized(120_000, 3_500_000) },
+      (error, stdout) => resume(error === null ? Effect.succeed(stdout) : Effect.fail(error))
+    )
+    return Effect.sync(() => child.kill("SIGKILL"))
+  })
 
 export interface Contestant<Result> {
   /** It has said that it is up. */

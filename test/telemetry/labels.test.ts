@@ -1,5 +1,4 @@
 /** Metrics have bounded labels, and what a program memoizes without end can be collected. */
-import { execFile } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -9,10 +8,11 @@ import { cached, MemoryBackend } from "effect-cached"
 import { LayerCounters } from "../../src/internal/telemetry/counters.js"
 import { Warnings } from "../../src/internal/telemetry/warnings.js"
 import { Said } from "../support/everythingSaid.js"
+import { bundled, outputOf } from "../support/program.js"
 import { registered } from "../support/registered.js"
 import { sized } from "../support/size.js"
 
-const script = fileURLToPath(new URL("manyNames.ts", import.meta.url))
+const file = bundled(fileURLToPath(new URL("manyNames.ts", import.meta.url)))
 
 interface Cost {
   readonly megabytes: number
@@ -20,14 +20,12 @@ interface Cost {
   readonly metrics: number
 }
 
-const costOf = (form: "text" | "array", definitions: number) =>
-  Effect.async<Cost>((resume) => {
-    const args = ["--import", "tsx", "--expose-gc", "--max-semi-space-size=32", script, form, `${definitions}`]
-    execFile(process.execPath, args, { timeout: 115_000 }, (error, stdout) => {
-      const line = stdout.split("\n").find((one) => one.startsWith("{"))
-      resume(line === undefined ? Effect.die(error ?? new Error(stdout)) : Effect.succeed(JSON.parse(line)))
-    })
-  })
+const costOf = (form: "text" | "array", definitions: number): Effect.Effect<Cost, Error> =>
+  Effect.map(
+    outputOf(file(), [form, `${definitions}`], ["--expose-gc", "--max-semi-space-size=32"]),
+    // What the program prints.
+    (said): Cost => JSON.parse(said.split("\n").find((line) => line.startsWith("{")) ?? said)
+  )
 
 describe("memoized effects without end", () => {
   for (const [form, definitions, labels] of [

@@ -34,4 +34,4 @@ const program = Effect.gen(function* () {
   )
 })
 
-await Effect.runPromise(program.pipe(Effect.provide(MemoryBackend.layer({ maxEntries: 100 }))))
+Effect.runFork(program.pipe(Effect.provide(MemoryBackend.layer({ maxEntries: 100 }))))

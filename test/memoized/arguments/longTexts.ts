@@ -76,9 +76,12 @@ const growth = ({ argument, options }: Use) =>
     return grown
   })
 
-for (const [use, told] of Object.entries(uses)) {
-  for (const store of told.stores) {
-    const grown = await Effect.runPromise(Effect.provide(growth(told), stores[store]))
-    process.stdout.write(`${JSON.stringify({ store, use, megabytes: Math.round(grown / 1e6) })}\n`)
-  }
-}
+const all = Effect.forEach(Object.entries(uses), ([use, told]) =>
+  Effect.forEach(told.stores, (store) =>
+    Effect.map(Effect.provide(growth(told), stores[store]), (grown) =>
+      process.stdout.write(`${JSON.stringify({ store, use, megabytes: Math.round(grown / 1e6) })}\n`)
+    )
+  )
+)
+
+Effect.runFork(all)

@@ -144,17 +144,13 @@ describe("a server that closes idle connections", () => {
       const lines: Array<string> = []
       yield* Effect.gen(function* () {
         const cache = yield* CacheBackend
-        for (let round = 0; round < 2; round++) {
-          yield* cache.set("key", round)
-          // That the connection was closed lies in the socket while the process is busy.
-          yield* busyFor(3_500)
-          const all = Effect.all([cache.increment("key"), cache.get("other"), cache.delete("other")], {
-            concurrency: 3
-          })
-          expect((yield* all)[0]).toBe(round + 1)
-          yield* busyFor(3_500)
-          expect(yield* cache.get("key")).toMatchObject({ value: round + 1 })
-        }
+        yield* cache.set("key", 1)
+        // That the connection was closed lies in the socket while the process is busy.
+        yield* busyFor(3_000)
+        const all = Effect.all([cache.increment("key"), cache.get("other"), cache.delete("other")], { concurrency: 3 })
+        expect((yield* all)[0]).toBe(2)
+        yield* busyFor(3_000)
+        expect(yield* cache.get("key")).toMatchObject({ value: 2 })
         expect((yield* cache.stats).storeErrors).toBe(0)
       }).pipe(Effect.provide(layerOn(address)), Effect.provide(warned(lines)))
       expect(lines).toEqual([])

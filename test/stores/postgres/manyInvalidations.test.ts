@@ -181,7 +181,7 @@ layer(client({ connections: 10 }), { excludeTestServices: true })("many invalida
       yield* sql.withTransaction(cache.write([{ key: key(7), record: record("new") }]))
       const left = yield* Effect.repeat(Effect.delay(countOf(sql, table), "50 millis"), {
         until: (count) => count === 1,
-        times: 400
+        times: 4_000
       })
       expect(left).toBe(1)
       expect((yield* cache.read([key(7), key(8)])).map(text)).toEqual(["new", undefined])

@@ -336,14 +336,12 @@ describe("a connection that the server closes", () => {
     Effect.gen(function* () {
       const server = yield* redis(["--timeout", "1"])
       const cache = yield* built({ url: server.url })
-      for (let round = 0; round < 2; round++) {
-        yield* cache.set("key", round)
-        // That the connection was closed lies in the socket while the process is busy.
-        blockedFor(3_500)
-        expect((yield* operations(cache))[0]).toBe(round + 1)
-        blockedFor(3_500)
-        expect(yield* cache.get("key")).toMatchObject({ value: round + 1 })
-      }
+      yield* cache.set("key", 1)
+      // That the connection was closed lies in the socket while the process is busy.
+      blockedFor(3_000)
+      expect((yield* operations(cache))[0]).toBe(2)
+      blockedFor(3_000)
+      expect(yield* cache.get("key")).toMatchObject({ value: 2 })
       expect((yield* cache.stats).storeErrors).toBe(0)
     })
   )
