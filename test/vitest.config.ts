@@ -60,7 +60,7 @@ export default defineConfig({
     // To load the library anew for each file would cost more than most of them. Nothing in it is shared but by a layer.
     isolate: false,
     // Most tests make much that is gone at their end: the collector has to look less often, which saves a tenth.
-    poolOptions: { forks: { execArgv: ["--max-semi-space-size=32"] } },
+    poolOptions: { forks: { execArgv: ["--max-semi-space-size=64"] } },
     setupFiles: ["test/support/plainIt.ts"],
     sequence: { sequencer: LongestFirst },
     minWorkers: workers,

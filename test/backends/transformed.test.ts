@@ -74,12 +74,12 @@ const onSqlite = (namespace = randomUUID()) =>
 const redisBackend = onRedis()
 cacheBackendSuite("Redis, compressed and encrypted", redisBackend, { shared: true, neighbour: onRedis() })
 cachedSuite("cached on Redis, compressed and encrypted", redisBackend, { shared: true })
-cacheBackendSuite(
-  "a tier over Redis, compressed and encrypted",
-  TieredBackend.layer({ maxStaleness: "1 hour" }).pipe(Layer.provide(onRedis()))
-)
 smokeSuite("PostgreSQL, compressed and encrypted", onPostgres(), onPostgres())
 if (whole) {
+  cacheBackendSuite(
+    "a tier over Redis, compressed and encrypted",
+    TieredBackend.layer({ maxStaleness: "1 hour" }).pipe(Layer.provide(onRedis()))
+  )
   cacheBackendSuite("memory, compressed and encrypted", sealed(MemoryBackend.layer({ copy: true })))
   smokeSuite("memcached, compressed and encrypted", onMemcached(), onMemcached())
   smokeSuite("SQLite, compressed and encrypted", onSqlite(), onSqlite())

@@ -40,7 +40,7 @@ describe("keyPrefix", () => {
           version === otherVersion && namespace === otherNamespace
         )
       }),
-      { numRuns: runs(600) }
+      { numRuns: runs(200, 600) }
     )
   })
 
@@ -94,7 +94,7 @@ describe("finishKey", () => {
       fc.property(fc.oneof(near, fc.tuple(text, text)), ([left, right]) => {
         assert.strictEqual(finishKey(prefix, left) === finishKey(prefix, right), left === right)
       }),
-      { numRuns: runs(600) }
+      { numRuns: runs(200, 600) }
     )
   })
 

@@ -167,7 +167,7 @@ describe("printArguments", () => {
         assert.strictEqual(printArguments(left) === printArguments(right), same)
         assert.isString(printArguments(left))
       }),
-      { numRuns: runs(1_000) }
+      { numRuns: runs(350, 1_000) }
     )
     assert.isAbove(equal, 10)
   })
@@ -179,7 +179,7 @@ describe("printArguments", () => {
         assert.isTrue(structurallyEqual(original, copy))
         assert.strictEqual(printArguments([copy]), printArguments([original]))
       }),
-      { numRuns: runs(400) }
+      { numRuns: runs(150, 400) }
     )
   })
 
@@ -306,7 +306,7 @@ describe("printCall", () => {
       fc.property(call, call, (left, right) => {
         assert.strictEqual(print(left) === print(right), structurallyEqual(left, right))
       }),
-      { numRuns: runs(1_000) }
+      { numRuns: runs(350, 1_000) }
     )
   })
 })
@@ -348,7 +348,7 @@ describe("printKey", () => {
       fc.property(fc.oneof(key, spelledLikeArray), fc.oneof(key, spelledLikeArray), (left, right) => {
         assert.strictEqual(printed(printKey(left)) === printed(printKey(right)), structurallyEqual(left, right))
       }),
-      { numRuns: runs(2_000) }
+      { numRuns: runs(650, 2_000) }
     )
   })
 

@@ -27,16 +27,16 @@ const onPostgres = (table: string) => () =>
 const inTier = (below: () => Layer.Layer<CacheBackend, unknown>) => () =>
   TieredBackend.layer({ maxStaleness: "1 hour" }).pipe(Layer.provide(below()))
 
-modelSuite("memory, by reference", () => MemoryBackend.layer(), { numRuns: runs(200, 600), longest: 40 })
-modelSuite("memory, copied", () => MemoryBackend.layer({ copy: true }), { numRuns: runs(100, 200), longest: 40 })
-modelSuite("one memcached", onMemcached(1), { numRuns: runs(60), longest: 25 })
-modelSuite("three memcacheds", onMemcached(3), { numRuns: runs(60), longest: 25 })
-modelSuite("PostgreSQL", onPostgres("model"), { numRuns: runs(50), longest: 25 })
-modelSuite("one Redis", onRedis, { numRuns: runs(60), longest: 25 })
+modelSuite("memory, by reference", () => MemoryBackend.layer(), { numRuns: runs(120, 600), longest: 40 })
+modelSuite("memory, copied", () => MemoryBackend.layer({ copy: true }), { numRuns: runs(60, 200), longest: 40 })
+modelSuite("one memcached", onMemcached(1), { numRuns: runs(35, 60), longest: 25 })
+modelSuite("three memcacheds", onMemcached(3), { numRuns: runs(35, 60), longest: 25 })
+modelSuite("PostgreSQL", onPostgres("model"), { numRuns: runs(30, 50), longest: 25 })
+modelSuite("one Redis", onRedis, { numRuns: runs(35, 60), longest: 25 })
 modelSuite(
   "a tier over memory",
   inTier(() => MemoryBackend.layer({ copy: true })),
-  { numRuns: runs(100, 200), longest: 40 }
+  { numRuns: runs(60, 200), longest: 40 }
 )
-modelSuite("a tier over PostgreSQL", inTier(onPostgres("model_tier")), { numRuns: runs(40), longest: 25 })
-modelSuite("a tier over Redis", inTier(onRedis), { numRuns: runs(60), longest: 25 })
+modelSuite("a tier over PostgreSQL", inTier(onPostgres("model_tier")), { numRuns: runs(25, 40), longest: 25 })
+modelSuite("a tier over Redis", inTier(onRedis), { numRuns: runs(35, 60), longest: 25 })

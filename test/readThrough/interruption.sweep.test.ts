@@ -126,7 +126,7 @@ for (const network of [false, true]) {
     }
     for (const [name, scenario] of Object.entries(cases)) {
       it(name, async () => {
-        assert.isAbove(await sweep({ ...scenario, network }, 0, network ? 2 : 1), 20)
+        assert.isAbove(await sweep({ ...scenario, network }, 0, whole ? (network ? 2 : 1) : 3), 20)
       })
     }
 
@@ -173,7 +173,7 @@ for (const network of [false, true]) {
           [1, 9],
           [30, 14]
         ] as const) {
-          await sweep({ ...scenario, behind, network }, first, whole ? 19 : 37)
+          await sweep({ ...scenario, behind, network }, first, whole ? 19 : 67)
         }
       })
     }

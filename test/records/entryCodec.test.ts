@@ -209,7 +209,7 @@ describe("decodeEntry", () => {
         bytes.write("k", 11)
         assert.isTrue(isEntry(decodeEntry("k", bytes)))
       }),
-      { numRuns: runs(2_000) }
+      { numRuns: runs(650, 2_000) }
     )
   })
 
@@ -221,7 +221,7 @@ describe("decodeEntry", () => {
         record[index] = (record[index] ?? 0) ^ (1 << bit)
         assert.isTrue(isEntry(decodeEntry(key, record)))
       }),
-      { numRuns: runs(1_000) }
+      { numRuns: runs(350, 1_000) }
     )
   })
 })

@@ -28,7 +28,7 @@ describe("encodePlain", () => {
       fc.property(plainData, (value) => {
         deepStrictEqual(roundTrip(value), value)
       }),
-      { numRuns: runs(600) }
+      { numRuns: runs(200, 600) }
     )
   })
 
@@ -37,7 +37,7 @@ describe("encodePlain", () => {
       fc.property(poisonedData, (value) => {
         assert.isTrue(Either.isLeft(encodePlain(value)))
       }),
-      { numRuns: runs(400) }
+      { numRuns: runs(150, 400) }
     )
   })
 
@@ -295,7 +295,7 @@ describe("decodePlain", () => {
       fc.property(marked, ([mark, bytes]) => {
         assert.isTrue(Either.isEither(decodePlain(Uint8Array.from([...mark, ...bytes]))))
       }),
-      { numRuns: runs(1_000) }
+      { numRuns: runs(350, 1_000) }
     )
     fc.assert(
       fc.property(plainData, fc.nat(), fc.nat(7), fc.boolean(), (value, at, bit, cut) => {
@@ -304,7 +304,7 @@ describe("decodePlain", () => {
         bytes[index] = (bytes[index] ?? 0) ^ (1 << bit)
         assert.isTrue(Either.isEither(decodePlain(cut ? bytes.subarray(0, index) : bytes)))
       }),
-      { numRuns: runs(600) }
+      { numRuns: runs(200, 600) }
     )
   })
 })
