@@ -10,7 +10,7 @@ import * as MemoryStore from "../../src/internal/stores/memory/MemoryStore.js"
 import type { Process, Simulation } from "./simulation.js"
 import { type AnyStore, engineStore, plain } from "./stores.js"
 
-export const memoryStore = MemoryStore.make({ maxEntries: 1_000, maxBytes: undefined, copy: false })
+export const memoryStore = MemoryStore.make({ maxEntries: 300, maxBytes: undefined, copy: false })
 
 export interface Rig {
   readonly service: CacheBackendService
