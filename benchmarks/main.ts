@@ -1,8 +1,8 @@
 /**
  * `npm run bench` runs every benchmark there is, `npm run bench -- memory` those that are named: each is a file beside
  * this one that runs by itself. `--seconds N` is how long each subject of a comparison with a server plays (8). What is measured
- * is written to `measured/bench.<name>.json`, too. A benchmark runs as plain JavaScript in a process of its own, for what tsx makes of a function
- * names it at every call, which costs more than a hit.
+ * is written to `measured/bench.<name>.json`, too. A benchmark runs as plain JavaScript in a process of its own, for what tsx makes
+ * of a function names it at every call, which costs more than a hit.
  */
 import { spawnSync } from "node:child_process"
 import { readdirSync } from "node:fs"

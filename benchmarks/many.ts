@@ -1,6 +1,6 @@
 /**
- * `cachedMany`: hits of 500 keys in one call, beside 500 calls of a cached function, one after the other and all at once. The figures
- * are keys a second.
+ * `cachedMany`: hits of 500 keys in one call, beside 500 calls of a cached function, one after the other and all at once. The
+ * figures are keys a second.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Console, Effect, Layer, Redacted } from "effect"

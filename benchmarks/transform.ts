@@ -1,6 +1,6 @@
 /**
- * Compression and encryption: what a value takes in the store, and what a set and a hit take, over a store in this process that keeps
- * bytes and takes no time. Rows of cities as JSON, of which 1, 10, 100 and 1,000 KB are a value.
+ * Compression and encryption: what a value takes in the store, and what a set and a hit take, over a store in this process that
+ * keeps bytes and takes no time. Rows of cities as JSON, of which 1, 10, 100 and 1,000 KB are a value.
  */
 import { Console, Context, Effect, Layer, Redacted } from "effect"
 import { ByteStore, CacheBackend, StoreBackend } from "effect-cached"

@@ -33,9 +33,9 @@ export * from "./CacheOptions.js"
  */
 export interface CacheBackendService {
   /**
-   * The same as the function `cached`, in all its forms, but what it makes belongs to this cache and does not require `CacheBackend`:
-   * for the constructor of a service, whose methods then require nothing of the cache. It has no option `backend`. After the end of
-   * the cache's layer it computes without a cache.
+   * The same as the function `cached`, in all its forms, but what it makes belongs to this cache and does not require
+   * `CacheBackend`: for the constructor of a service, whose methods then require nothing of the cache. It has no option `backend`.
+   * After the end of the cache's layer it computes without a cache.
    */
   readonly cached: CachedHere
   /** The same as the function `cachedMany`, but what it makes belongs to this cache and does not require `CacheBackend`. */
@@ -46,8 +46,8 @@ export interface CacheBackendService {
     (key: Key, options?: VersionOption): Effect.Effect<Option.Option<unknown>, CacheError>
   }
   /**
-   * The fresh values of those keys that have one, by the very keys that were passed, all of the type of the option `schema`. 1 RT, 2
-   * if any entry has groups.
+   * The fresh values of those keys that have one, by the very keys that were passed, all of the type of the option `schema`. 1 RT,
+   * 2 if any entry has groups.
    */
   readonly getMany: {
     <A>(keys: Iterable<Key>, options: TypedOptions<A>): Effect.Effect<ReadonlyMap<Key, A>, CacheError>
@@ -73,8 +73,8 @@ export interface CacheBackendService {
   ) => Effect.Effect<boolean, CacheError>
   /**
    * The value of the key. If there is none, it computes one with the effect and stores it: one computation for all callers of all
-   * processes, as with `cached`, whose options it has. Fails with `CacheError` only for a bad key or option; when the store fails, it computes without
-   * it. 1 RT on a hit, 3 when it computes.
+   * processes, as with `cached`, whose options it has. Fails with `CacheError` only for a bad key or option; when the store fails,
+   * it computes without it. 1 RT on a hit, 3 when it computes.
    */
   readonly getOrSet: <B extends A, E, R, A = B>(
     key: Key,
@@ -95,9 +95,9 @@ export interface CacheBackendService {
   ) => Effect.Effect<boolean, CacheError>
   /**
    * Adds `by` (default 1, may be negative) to a fresh number and returns the sum; the time to live stays. Fails with
-   * `NoCachedValue` if there is no fresh value, with the reason `NotNumeric` if it is no number, and with `InvalidOption` if the sum
-   * would be beyond ±(2^53 − 1) or rounded to the old number; the number is unchanged then. 2 RT, 3 if the entry has groups, more if
-   * other callers change the same number.
+   * `NoCachedValue` if there is no fresh value, with the reason `NotNumeric` if it is no number, and with `InvalidOption` if the
+   * sum would be beyond ±(2^53 − 1) or rounded to the old number; the number is unchanged then. 2 RT, 3 if the entry has groups,
+   * more if other callers change the same number.
    */
   readonly increment: (
     key: Key,
@@ -115,14 +115,15 @@ export interface CacheBackendService {
   /** What this layer has counted, and the size of the store. Never fails: what the store does not know is `None`. At most 1 RT. */
   readonly stats: Effect.Effect<CacheStats>
   /**
-   * What stands in the store under the key: `None` if nothing does that counts. It reads no value and counts as no hit. A tier answers
-   * what the store behind it says. The key of a memoized call is `f.cacheKey(…)`. 1 RT, 2 if the entry has groups.
+   * What stands in the store under the key: `None` if nothing does that counts. It reads no value and counts as no hit. A tier
+   * answers what the store behind it says. The key of a memoized call is `f.cacheKey(…)`. 1 RT, 2 if the entry has groups.
    */
   readonly inspect: (key: Key, options?: VersionOption) => Effect.Effect<Option.Option<CacheInspection>, CacheError>
   /**
-   * What this layer does from now on, in this process: memoized calls, and the operations above but `has` and `inspect`. Ends with the layer.
-   * Events are made only while somebody listens. For each listener 1,000 events may wait; then the oldest are dropped, so that a slow
-   * listener never slows the cache down. An invalidation inside a transaction is told at once, before the commit. No RT.
+   * What this layer does from now on, in this process: memoized calls, and the operations above but `has` and `inspect`. Ends with
+   * the layer. Events are made only while somebody listens. For each listener 1,000 events may wait; then the oldest are dropped,
+   * so that a slow listener never slows the cache down. An invalidation inside a transaction is told at once, before the commit. No
+   * RT.
    */
   readonly events: Stream.Stream<CacheEvent>
   /** @internal */

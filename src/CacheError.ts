@@ -42,8 +42,8 @@ const taggedError = Data.TaggedError as <Tag extends string>(tag: Tag) => Tagged
 /**
  * A cache operation failed. `operation` is the operation that failed (`get`, `set`, `invalidate`, …), `key` the key as the caller
  * knows it, or its hash where the layer has `redactKeys`, `description` a sentence for people, `cause` the error of the store.
- * No part of it quotes a cached value. Where the store is a SQL database, the `cause` is the `SqlError`, and its `code` the SQLSTATE
- * (on SQLite the result code): `40001` where a transaction should be repeated.
+ * No part of it quotes a cached value. Where the store is a SQL database, the `cause` is the `SqlError`, and its `code` the
+ * SQLSTATE (on SQLite the result code): `40001` where a transaction should be repeated.
  *
  * @example
  * import { Effect, Option } from "effect"

@@ -6,8 +6,8 @@
 import { Data } from "effect"
 
 /**
- * Something that has happened to a key in this process. `key` is the key as the user knows it, `city("lisbon")`, or its hash where the
- * layer has `redactKeys`. No event holds a value or an error.
+ * Something that has happened to a key in this process. `key` is the key as the user knows it, `city("lisbon")`, or its hash where
+ * the layer has `redactKeys`. No event holds a value or an error.
  *
  * | event | told when |
  * | --- | --- |
@@ -24,8 +24,8 @@ import { Data } from "effect"
  * | `StoreError` | the store failed under a call that went on without it |
  * | `Invalidated` | `key` was invalidated or deleted; or the group with the name `group`; or, without both, everything was cleared |
  *
- * All but `Invalidated` are what the counters of `stats` count, and the `Stored` of `touch` and `increment`. A call is either a `Hit`,
- * a `StaleHit` or a `Miss`.
+ * All but `Invalidated` are what the counters of `stats` count, and the `Stored` of `touch` and `increment`. A call is either a
+ * `Hit`, a `StaleHit` or a `Miss`.
  *
  * @example
  * import { CacheEvent } from "effect-cached"

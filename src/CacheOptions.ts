@@ -107,8 +107,8 @@ export interface FailureOptions<E> {
 
 /**
  * The options of `cached` and `getOrSet` that say how a computed value is kept. `A` is the type of the value, `Args` that of the
- * arguments it was computed from, `This` that of a method's `this`: a callback that is a `function` is called with it. `E` and `R` are
- * the errors and the requirements of the computation, `F` the errors that the option `failures` knows.
+ * arguments it was computed from, `This` that of a method's `this`: a callback that is a `function` is called with it. `E` and `R`
+ * are the errors and the requirements of the computation, `F` the errors that the option `failures` knows.
  *
  * @since 0.1.0
  * @category models
@@ -131,7 +131,9 @@ export interface MemoOptions<
   readonly ttl?: Duration.DurationInput | ((this: This, value: A, ...args: Args) => Duration.DurationInput)
   /** How long past `ttl` a value may be served while one caller recomputes. Default 30 seconds. */
   readonly stale?: Duration.DurationInput
-  /** Names of groups, or a function of the arguments: invalidating any of them invalidates the entry. At most 1,000. Default: none. */
+  /**
+   * Names of groups, or a function of the arguments: invalidating any of them invalidates the entry. At most 1,000. Default: none.
+   */
   readonly groups?: ReadonlyArray<string> | ((this: This, ...args: Args) => ReadonlyArray<string>)
   /** Encodes and decodes the value where the store keeps bytes. Without it, only plain data can be stored there. */
   // The encoded side is the schema's own affair, and Schema is invariant in it: no narrower type accepts them all.
@@ -147,21 +149,22 @@ export interface MemoOptions<
   readonly revalidate?: "caller" | "background"
   /**
    * How long the caller that recomputes an old value waits for the new one. Then it is served the old one, and the computation goes
-   * on as one in the background does: with its services, and whether that caller stays or leaves. Does nothing where there is no old
-   * value. Default: as long as it takes; with `revalidate: "background"` zero.
+   * on as one in the background does: with its services, and whether that caller stays or leaves. Does nothing where there is no
+   * old value. Default: as long as it takes; with `revalidate: "background"` zero.
    */
   readonly softTimeout?: Duration.DurationInput
   /**
    * Runs in place of the computation where there is an old value, which it gets: for a source that can tell whether it has changed
-   * (an `ETag`, a revision). `None`: it has not, so the old value is kept for a new `ttl`; `Some`: the new value. On PostgreSQL, SQLite
-   * and Redis a value that is kept is not sent to the store again. `forceRecalc` runs the computation. The old value is the one that
-   * callers are served, so it must not be changed. Default: the computation runs.
+   * (an `ETag`, a revision). `None`: it has not, so the old value is kept for a new `ttl`; `Some`: the new value. On PostgreSQL,
+   * SQLite and Redis a value that is kept is not sent to the store again. `forceRecalc` runs the computation. The old value is the
+   * one that callers are served, so it must not be changed. Default: the computation runs.
    */
   readonly refresh?: (this: This, previous: A, ...args: Args) => Effect.Effect<Option.Option<A>, E, R>
   /**
    * Typed errors that are kept as values are: the same lease, groups and invalidation, and callers fail with them until their `ttl`
-   * ends. An error never takes the place of a value that is fresh, or stale where `staleOnError` is on. Defects and interruptions are
-   * never kept. A kept error is no value: for `requireCache` and the direct operations the key is absent. Default: no error is kept.
+   * ends. An error never takes the place of a value that is fresh, or stale where `staleOnError` is on. Defects and interruptions
+   * are never kept. A kept error is no value: for `requireCache` and the direct operations the key is absent. Default: no error is
+   * kept.
    */
   readonly failures?: FailureOptions<F>
   /**
@@ -187,7 +190,10 @@ export interface MemoOptions<
   readonly maxLease?: Duration.DurationInput
   /** β of XFetch, 0 to 1000: how eagerly fresh values are recomputed before their end; 1 is usual. Default 0: never. */
   readonly earlyRefresh?: number
-  /** A share of the ttl, 0 to 1. Each entry's ttl is shortened by a random part of it, so that entries expire at different times. Default 0. */
+  /**
+   * A share of the ttl, 0 to 1. Each entry's ttl is shortened by a random part of it, so that entries expire at different times.
+   * Default 0.
+   */
   readonly jitter?: number
 }
 
@@ -200,7 +206,10 @@ export interface MemoOptions<
 // biome-ignore lint/suspicious/noExplicitAny: as in `MemoOptions`
 export interface GetOrSetOptions<A, E = any, R = any> extends MemoOptions<A, [], unknown, E, R>, VersionOption {}
 
-/** Whether `Scope` is in `R`; not for `any`. A tuple, because a type parameter of the caller is tried as `any`, which must give false. */
+/**
+ * Whether `Scope` is in `R`; not for `any`. A tuple, because a type parameter of the caller is tried as `any`, which must give
+ * false.
+ */
 type RequiresScope<R> = [0] extends [1 & R] ? false : [Extract<R, Scope.Scope>] extends [never] ? false : true
 
 /**
@@ -210,14 +219,16 @@ type RequiresScope<R> = [0] extends [1 & R] ? false : [Extract<R, Scope.Scope>] 
  * @since 0.1.0
  * @category models
  */
-// Two conditional types: the outer one is decided for a type parameter of the caller, too, because the inner one is never true for it.
+// Two conditional types: the outer one is decided for a type parameter of the caller, too, because the inner one is never true for
+// it.
 export type Unscoped<R> =
   RequiresScope<R> extends true
     ? "the computation requires Scope: wrap it in Effect.scoped, because its callers share it and no caller's scope owns it"
     : unknown
 
 /**
- * What stands in the store under a key: a value, or an error that the option `failures` keeps. Times are milliseconds since 1970 on Effect's `Clock`; `Infinity` is for ever.
+ * What stands in the store under a key: a value, or an error that the option `failures` keeps. Times are milliseconds since 1970 on
+ * Effect's `Clock`; `Infinity` is for ever.
  *
  * @since 0.1.0
  * @category models
@@ -231,14 +242,17 @@ export interface CacheInspection {
   readonly lease: Option.Option<{ readonly until: number }>
   /** The names of its groups. A name that is too long for a key is cut off, and ends in `%~` and a hash. */
   readonly groups: ReadonlyArray<string>
-  /** The length of its record in bytes, before `StoreBackend.transform`. Where the store keeps references, the estimate that `maxBytes` of the memory backend uses. */
+  /**
+   * The length of its record in bytes, before `StoreBackend.transform`. Where the store keeps references, the estimate that
+   * `maxBytes` of the memory backend uses.
+   */
   readonly bytes: number
 }
 
 /**
- * Counts since the layer was built, and the size of the store as far as it knows it: `entries` and `bytes` now, `evictions` for want
- * of room since the layer was built. The memory backend counts values only; a database counts all rows, so leases and the versions
- * of groups too. Evicted versions of groups are not counted.
+ * Counts since the layer was built, and the size of the store as far as it knows it: `entries` and `bytes` now, `evictions` for
+ * want of room since the layer was built. The memory backend counts values only; a database counts all rows, so leases and the
+ * versions of groups too. Evicted versions of groups are not counted.
  *
  * @since 0.1.0
  * @category models

@@ -1,7 +1,7 @@
 /**
- * The contract of a store: six primitives, each one atomic operation, and a seventh that a store may have. Everything else (fresh and stale, leases, groups, increments)
- * is written once above them, so a new backend needs nothing more. A store that keeps bytes implements `ByteStore` instead. The
- * suite in `effect-cached/testing` tells whether a backend keeps the contract.
+ * The contract of a store: six primitives, each one atomic operation, and a seventh that a store may have. Everything else (fresh
+ * and stale, leases, groups, increments) is written once above them, so a new backend needs nothing more. A store that keeps bytes
+ * implements `ByteStore` instead. The suite in `effect-cached/testing` tells whether a backend keeps the contract.
  *
  * @since 0.1.0
  */

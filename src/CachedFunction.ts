@@ -32,8 +32,8 @@ export interface CachedOptions<
   readonly key: string | readonly [name: string, ...parts: ReadonlyArray<unknown>]
   /**
    * Which part of the arguments makes the key: one value, or an array of values. Needed if an argument is a function or an
-   * instance. A method's `this` is no part of the key, unless `keyArgs` is a `function` that picks from it. It is asked again before
-   * a value is stored: if the key is another one then, because an argument was changed meanwhile, nothing is stored.
+   * instance. A method's `this` is no part of the key, unless `keyArgs` is a `function` that picks from it. It is asked again
+   * before a value is stored: if the key is another one then, because an argument was changed meanwhile, nothing is stored.
    *
    * Default: all arguments that the function sees. So the index that `ids.map(f)` and `Effect.forEach(ids, f)` pass is no part of
    * the key, if the function has neither a default nor a rest parameter, is not bound, and does not come out of a wrapper such as
@@ -44,9 +44,9 @@ export interface CachedOptions<
 
 /**
  * A memoized function. It fails with the errors of the memoized effect only: when the store fails, it computes as if there were no
- * cache. It requires what the effect requires, and its cache: `Backend` is `CacheBackend`, the cache that the option `backend` names,
- * or `never` for a function that `cached` of a service has made. An argument that can't be printed and an option out of its range
- * are mistakes of the program: the call dies with `CacheError` (`InvalidKey`, `InvalidOption`).
+ * cache. It requires what the effect requires, and its cache: `Backend` is `CacheBackend`, the cache that the option `backend`
+ * names, or `never` for a function that `cached` of a service has made. An argument that can't be printed and an option out of its
+ * range are mistakes of the program: the call dies with `CacheError` (`InvalidKey`, `InvalidOption`).
  *
  * `This` is the type of `this` in a method; in other functions it is `unknown`. A round trip (RT) is one exchange with the store.
  *

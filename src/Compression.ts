@@ -22,8 +22,8 @@ export interface GzipOptions {
    */
   readonly over?: number
   /**
-   * Bytes: an encoded value longer than this fails with `TooLarge`. A record that inflates to more than this is a miss, whoever wrote
-   * it, and takes no more memory. At most 2^30. Default 64 MiB.
+   * Bytes: an encoded value longer than this fails with `TooLarge`. A record that inflates to more than this is a miss, whoever
+   * wrote it, and takes no more memory. At most 2^30. Default 64 MiB.
    */
   readonly maxBytes?: number
   /** From 1, the fastest, to 9, the shortest. Default 6. */
@@ -33,8 +33,8 @@ export interface GzipOptions {
 const mostBytes = 2 ** 30
 
 /**
- * Compresses values by gzip, for `StoreBackend.transform`. No further round trip. Values of up to 16 KB are compressed at once, which
- * takes up to half a millisecond; longer ones in a thread of Node's pool, so that they don't block the event loop. There an
+ * Compresses values by gzip, for `StoreBackend.transform`. No further round trip. Values of up to 16 KB are compressed at once,
+ * which takes up to half a millisecond; longer ones in a thread of Node's pool, so that they don't block the event loop. There an
  * interruption ends the work.
  *
  * Values that were stored without compression are misses, and those with it are misses for a process that lacks it: give the layer

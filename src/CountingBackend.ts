@@ -36,7 +36,8 @@ export type Operation = (typeof operationNames)[number]
 const primitiveNames = ["read", "write", "add", "replace", "remove", "clear"] as const
 
 /**
- * The primitives of a store. Each call of one is a round trip, if the store is on a server. `amend` counts as the `replace` that it is.
+ * The primitives of a store. Each call of one is a round trip, if the store is on a server. `amend` counts as the `replace` that it
+ * is.
  *
  * @since 0.1.0
  * @category models

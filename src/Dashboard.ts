@@ -23,16 +23,16 @@ export interface DashboardOptions {
 }
 
 /**
- * The live view of the cache that is provided: hits, stale hits, misses, computations and the latency of the store over time, a table
- * of functions, what is being computed, circuit breakers, and what stands under a key.
+ * The live view of the cache that is provided: hits, stale hits, misses, computations and the latency of the store over time, a
+ * table of functions, what is being computed, circuit breakers, and what stands under a key.
  *
- * It asks nobody who they are. Put your own authentication before it, and mount it under a path of its own: it answers every request
- * that reaches it. The page loads nothing from elsewhere, no other page can frame it or post to it, and it shows no cached value.
- * Where the layer has `redactKeys`, it shows hashes of keys and groups.
+ * It asks nobody who they are. Put your own authentication before it, and mount it under a path of its own: it answers every
+ * request that reaches it. The page loads nothing from elsewhere, no other page can frame it or post to it, and it shows no cached
+ * value. Where the layer has `redactKeys`, it shows hashes of keys and groups.
  *
- * It shows this process only. Nothing runs while nobody has the page open. For all who have, one fiber takes one sample a second: the
- * counters of `stats`, and every 2 seconds the size of the store and one read of a key that nobody has, which is the latency shown
- * (2 RT, none for a store in this process). At most 50 can look at once. Breakers are read from the metrics of the process.
+ * It shows this process only. Nothing runs while nobody has the page open. For all who have, one fiber takes one sample a second:
+ * the counters of `stats`, and every 2 seconds the size of the store and one read of a key that nobody has, which is the latency
+ * shown (2 RT, none for a store in this process). At most 50 can look at once. Breakers are read from the metrics of the process.
  *
  * @example
  * import { HttpRouter, HttpServer } from "@effect/platform"

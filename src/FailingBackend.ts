@@ -29,8 +29,8 @@ const storeFailingWith = (reason: CacheErrorReason): CacheStore => {
 }
 
 /**
- * Direct operations and invalidations fail with a `CacheError` of this reason, every time; `cached` and `getOrSet` compute. No round
- * trips. The layer itself does not fail.
+ * Direct operations and invalidations fail with a `CacheError` of this reason, every time; `cached` and `getOrSet` compute. No
+ * round trips. The layer itself does not fail.
  *
  * @param reason default `Unavailable`, as when the cache server is down
  *

@@ -110,8 +110,8 @@ const make = (cache: CacheBackendService, ttl: Duration.DurationInput): KeyValue
  *
  * `get` of a value that was set as bytes is its Base64, as with the platform's own store in memory. `modify` reads and then writes:
  * of two at once the last one counts. `size` and `isEmpty` are known in memory only: on a server they fail with a `SystemError` of
- * the reason `Unknown`. Each `CacheError` is a `SystemError` with that `cause`, and the reason `TimedOut` for `Timeout`, `BadResource`
- * for `Unavailable`, `Unknown` for `StoreFailed` and `InvalidData` for all others.
+ * the reason `Unknown`. Each `CacheError` is a `SystemError` with that `cause`, and the reason `TimedOut` for `Timeout`,
+ * `BadResource` for `Unavailable`, `Unknown` for `StoreFailed` and `InvalidData` for all others.
  *
  * Round trips: `get`, `has`, `set` and `clear` 1, `remove` and `modify` 2.
  *

@@ -86,8 +86,8 @@ export type MemcachedBackendConfig = {
 
 /**
  * The same layer, its options from `Config`. By default `servers` comes from `MEMCACHED_SERVERS`, `username` from
- * `MEMCACHED_USERNAME`, `password` from `MEMCACHED_PASSWORD` and `tls` from `MEMCACHED_TLS` (`true` or `false`); the last three may be
- * unset. Fails with `ConfigError` as well.
+ * `MEMCACHED_USERNAME`, `password` from `MEMCACHED_PASSWORD` and `tls` from `MEMCACHED_TLS` (`true` or `false`); the last three may
+ * be unset. Fails with `ConfigError` as well.
  *
  * @example
  * import { Config } from "effect"

@@ -24,8 +24,8 @@ export interface MemoryBackendOptions extends StoreBackend.BackendOptions {
    */
   readonly maxEntries?: number
   /**
-   * How many bytes all values may take, by an estimate of their size in the heap, with their keys and groups. Estimating costs a walk over each value that is
-   * stored. A value larger than this alone fails with `TooLarge`. Default: no bound.
+   * How many bytes all values may take, by an estimate of their size in the heap, with their keys and groups. Estimating costs a
+   * walk over each value that is stored. A value larger than this alone fails with `TooLarge`. Default: no bound.
    */
   readonly maxBytes?: number
   /**

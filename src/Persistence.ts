@@ -1,6 +1,6 @@
 /**
- * The `Persistence` of `@effect/experimental` over any `CacheBackend`: for `PersistedCache`, `RequestResolver.persisted`, and what else
- * is made for it. Needs the packages `@effect/experimental` and `@effect/platform`.
+ * The `Persistence` of `@effect/experimental` over any `CacheBackend`: for `PersistedCache`, `RequestResolver.persisted`, and what
+ * else is made for it. Needs the packages `@effect/experimental` and `@effect/platform`.
  *
  * @since 0.1.0
  */
@@ -70,12 +70,12 @@ const storeOn = (cache: CacheBackendService, storeId: string): Persistence.Backi
 }
 
 /**
- * `BackingPersistence` over the cache that is provided. A `storeId` is a group of the cache: its `clear` is one write, and touches no
- * other store.
+ * `BackingPersistence` over the cache that is provided. A `storeId` is a group of the cache: its `clear` is one write, and touches
+ * no other store.
  *
  * A value without a time to live stays until it is removed, or evicted where the cache is bounded. Values are what the schemas
- * encode; what a cache in bytes can't store, and each `CacheError`, is a `PersistenceBackingError` with that `cause`. `setMany` stores
- * what it can before it fails.
+ * encode; what a cache in bytes can't store, and each `CacheError`, is a `PersistenceBackingError` with that `cause`. `setMany`
+ * stores what it can before it fails.
  *
  * Round trips: `get`, `getMany` and `set` 2, `setMany` 2 for each different time to live, `remove` 3, `clear` 1.
  *

@@ -10,9 +10,10 @@ import { overWire } from "./internal/buses/overWire.js"
 import { postgresWire } from "./internal/buses/postgres.js"
 
 /**
- * A message is one statement of the program's client, 1 round trip; inside a transaction it is told by the commit, and never after a
- * rollback. An invalidation whose message is not taken within 2 seconds fails with `Timeout`. Each tier listens on 2 connections of its own, made with the client's configuration: they must not go through a pooler
- * in transaction mode, which delivers no notifications.
+ * A message is one statement of the program's client, 1 round trip; inside a transaction it is told by the commit, and never after
+ * a rollback. An invalidation whose message is not taken within 2 seconds fails with `Timeout`. Each tier listens on 2 connections
+ * of its own, made with the client's configuration: they must not go through a pooler in transaction mode, which delivers no
+ * notifications.
  *
  * @param options `channel` is that of NOTIFY; all programs that share a cache must give the same. Default `effect_cached`
  *

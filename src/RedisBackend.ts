@@ -1,6 +1,6 @@
 /**
- * The cache on Redis (6.0 or later) or Valkey: one server, or a cluster. Needs the package `redis` (node-redis), or a client that the
- * program brings.
+ * The cache on Redis (6.0 or later) or Valkey: one server, or a cluster. Needs the package `redis` (node-redis), or a client that
+ * the program brings.
  *
  * Replication of Redis is asynchronous: a replica that is promoted may lack the last invalidations. The option `wait` makes an
  * invalidation wait for replicas. Nothing is ever read from a replica.
@@ -114,9 +114,9 @@ const clientOf = (options: RedisBackendOptions): Effect.Effect<RedisClient, Cach
  * with `Unavailable`. Fails with `InvalidOption` for an option out of its range, and with `Unavailable` if the server refuses the
  * password.
  *
- * A hit is one MGET, with the versions of its groups; the reads of one moment share it. Every other operation is one script. `clear`
- * is one write, whatever the number of entries, and clears no other namespace; in a cluster it is 64. An entry that the server
- * evicts is a miss.
+ * A hit is one MGET, with the versions of its groups; the reads of one moment share it. Every other operation is one script.
+ * `clear` is one write, whatever the number of entries, and clears no other namespace; in a cluster it is 64. An entry that the
+ * server evicts is a miss.
  *
  * @example
  * import { Effect, Redacted } from "effect"

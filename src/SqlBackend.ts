@@ -7,8 +7,8 @@
  * that also reads the cache can fail with SQLSTATE `40001`, which is the `code` of the error's `cause`. On SQLite the transaction
  * has the file's one lock for writing: other writers try again until it ends, for up to `timeout`.
  *
- * When the layer closes, running statements of PostgreSQL have half a second to end. Then they are cancelled, which delays the close
- * by at most 6 seconds.
+ * When the layer closes, running statements of PostgreSQL have half a second to end. Then they are cancelled, which delays the
+ * close by at most 6 seconds.
  *
  * @since 0.1.0
  */
@@ -42,7 +42,8 @@ export interface SqlBackendOptions extends StoreBackend.BackendOptions, StoreBac
   readonly table?: string
   /**
    * How many values the table keeps, of all its namespaces together, within 10 %. Roughly, those that expire first are removed
-   * first. As many versions of groups may be there beside them, and leases and versions that end within a minute. Default: no bound.
+   * first. As many versions of groups may be there beside them, and leases and versions that end within a minute. Default: no
+   * bound.
    */
   readonly maxEntries?: number
   /**
@@ -53,8 +54,8 @@ export interface SqlBackendOptions extends StoreBackend.BackendOptions, StoreBac
   readonly purgeEvery?: Duration.DurationInput
   /**
    * Whether the table has no write-ahead log: it is faster, and empty after a crash of PostgreSQL. With `false` and
-   * `wal_level = logical`, each write also logs the row that it overwrites, because the table has no primary key. Ignored on SQLite.
-   * Default true.
+   * `wal_level = logical`, each write also logs the row that it overwrites, because the table has no primary key. Ignored on
+   * SQLite. Default true.
    */
   readonly unlogged?: boolean
   /**
@@ -109,8 +110,8 @@ const positive = (name: string, input: Duration.DurationInput) =>
 
 /**
  * Fails with `InvalidOption` for a table name that would need more than quotes, for a bound that is not positive, and for a client
- * that is neither PostgreSQL's nor one of the two of SQLite. Fails with `SqlError` (on SQLite with another `CacheError`) if the table
- * can't be created, and with `Timeout` if other processes lock it for longer than `timeout`.
+ * that is neither PostgreSQL's nor one of the two of SQLite. Fails with `SqlError` (on SQLite with another `CacheError`) if the
+ * table can't be created, and with `Timeout` if other processes lock it for longer than `timeout`.
  *
  * @example
  * import { PgClient } from "@effect/sql-pg"
@@ -192,9 +193,9 @@ export const printDefinition = (
   )
 
 /**
- * The definition of the table as one migration for the `Migrator` of `@effect/sql`, for the database that it runs on. It creates the
- * table where it is missing, and upgrades one that an older version of this library made. After an update of this library that needs
- * an upgrade, add it a second time, under a new id.
+ * The definition of the table as one migration for the `Migrator` of `@effect/sql`, for the database that it runs on. It creates
+ * the table where it is missing, and upgrades one that an older version of this library made. After an update of this library that
+ * needs an upgrade, add it a second time, under a new id.
  *
  * @example
  * import * as Migrator from "@effect/sql/Migrator"

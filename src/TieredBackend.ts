@@ -30,7 +30,10 @@ export interface TieredBackendOptions {
    * difference a few milliseconds, and `maxBusSilence` bounds it where they stop.
    */
   readonly maxStaleness?: Duration.DurationInput
-  /** After so long without a sign of life from the bus the tier is emptied, and answers nothing until it is heard again. Default 2 seconds. */
+  /**
+   * After so long without a sign of life from the bus the tier is emptied, and answers nothing until it is heard again. Default 2
+   * seconds.
+   */
   readonly maxBusSilence?: Duration.DurationInput
 }
 
@@ -43,7 +46,8 @@ const positive = (name: string, input: Duration.DurationInput) =>
 
 /**
  * A tier over the backend that is provided to it, with its namespace, version and other options. It uses a `CacheBus` where one is
- * provided. Everything works through it as through the backend below: one computation in all processes, groups, leases, stale values.
+ * provided. Everything works through it as through the backend below: one computation in all processes, groups, leases, stale
+ * values.
  *
  * - In the process that invalidates, nothing old is served after it.
  * - In any other process, nothing older than `maxStaleness`: whoever wrote, and whether the bus is alive, cut or not there.

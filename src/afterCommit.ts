@@ -24,21 +24,24 @@ const notRepeated = (error: CacheError): CacheError =>
 
 /**
  * Put around a SQL transaction, it makes the invalidations inside hold after the commit, whatever the backend. They are carried out
- * at once, and again when the effect has ended: what another process has stored or still computes from the rows of before the commit
- * is removed by the second time. So what it returned after is true everywhere. Invalidations are `invalidate`, `invalidateGroup`,
- * `delete`, `deleteMany`, `clear`, and the removal by `forceRecalc` inside a transaction.
+ * at once, and again when the effect has ended: what another process has stored or still computes from the rows of before the
+ * commit is removed by the second time. So what it returned after is true everywhere. Invalidations are `invalidate`,
+ * `invalidateGroup`, `delete`, `deleteMany`, `clear`, and the removal by `forceRecalc` inside a transaction.
  *
  * - Where the cache is part of the transaction (the SQL backend on the same database), an invalidation takes effect with the commit
- *   anyway: nothing is carried out again, and it costs nothing. Behind a tier they are: the tier may have copies from before the commit.
+ *   anyway: nothing is carried out again, and it costs nothing. Behind a tier they are: the tier may have copies from before the
+ *   commit.
  * - After a failure, a rollback or an interruption they are carried out again as well, since some of it may be committed. That does
  *   no harm: the values are computed anew. An interruption waits for it.
  * - It belongs around the outermost transaction. Inside one it does nothing of its own.
  * - More than 10,000 keys and groups of one backend become one `clear` of its namespace.
- * - `set`, `add`, `touch` and `increment` on a cache outside of the database take effect at once, and a rollback does not undo them.
+ * - `set`, `add`, `touch` and `increment` on a cache outside of the database take effect at once, and a rollback does not undo
+ *   them.
  * - A process that dies between the commit and the second time leaves what was stored in between: the one gap.
  *
  * Fails with `CacheError`, beside the errors of the effect, if the effect succeeded and the second time failed: the transaction is
- * committed then, so don't run it again. Invalidate again, or give the layer `queueInvalidations`. 1 round trip more, to each backend.
+ * committed then, so don't run it again. Invalidate again, or give the layer `queueInvalidations`. 1 round trip more, to each
+ * backend.
  *
  * @example
  * import { SqlClient } from "@effect/sql"

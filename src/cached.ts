@@ -79,8 +79,8 @@ type EffectIn<Backend, A, E, R> = [Backend] extends [CacheBackend]
 /**
  * What `cached(options)` returns. It takes a function, decorates a method, or ends a pipe.
  *
- * A decorated method must declare `CacheBackend` among its requirements, because a decorator can't add it. The method of an instance
- * is bound to it, and so are its operations: `asCached(city.bySlug).invalidate("lisbon")`.
+ * A decorated method must declare `CacheBackend` among its requirements, because a decorator can't add it. The method of an
+ * instance is bound to it, and so are its operations: `asCached(city.bySlug).invalidate("lisbon")`.
  *
  * It has a single signature, because TypeScript infers nothing through overloads in a pipe.
  *
@@ -176,8 +176,8 @@ export const cached: {
 } = internal.cached as never
 
 /**
- * A decorated method, typed as the memoized function that it is, with its operations: a decorator can't change the type of a method.
- * Throws a `TypeError` for a function that `cached` did not make.
+ * A decorated method, typed as the memoized function that it is, with its operations: a decorator can't change the type of a
+ * method. Throws a `TypeError` for a function that `cached` did not make.
  *
  * @param backend the option `backend` of the decorator, which says what the operations require
  *

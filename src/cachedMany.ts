@@ -43,15 +43,15 @@ type FunctionIn<Backend, K, A, E, R> = [Backend] extends [CacheBackend]
   : CachedManyFunctionOf<Backend, K, A, E, R>
 
 /**
- * Memoizes a function that loads many keys at once, key by key. What is cached is read in one round trip; what is not is loaded in one
- * `load`, each key by one caller of all processes. Its keys and options mean what they mean for `cached`: stale values are served
- * while one caller reloads them, each key has groups of its own, and what is invalidated during a load is not stored.
+ * Memoizes a function that loads many keys at once, key by key. What is cached is read in one round trip; what is not is loaded in
+ * one `load`, each key by one caller of all processes. Its keys and options mean what they mean for `cached`: stale values are
+ * served while one caller reloads them, each key has groups of its own, and what is invalidated during a load is not stored.
  *
- * A load that fails fails those calls that need its keys. It is interrupted when none of its keys has a waiting caller. Inside a SQL
- * transaction it reads the cache, loads what is missing, and stores nothing.
+ * A load that fails fails those calls that need its keys. It is interrupted when none of its keys has a waiting caller. Inside a
+ * SQL transaction it reads the cache, loads what is missing, and stores nothing.
  *
- * @param load returns pairs of a key and its value; a key that it leaves out has none. An equal key will do, it need not be the same
- *   object.
+ * @param load returns pairs of a key and its value; a key that it leaves out has none. An equal key will do, it need not be the
+ *   same object.
  *
  * @example
  * import { Effect } from "effect"

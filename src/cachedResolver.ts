@@ -25,8 +25,8 @@ type AnyRequest = Request.Request<any, any>
 
 /**
  * Memoizes the results of a resolver, request by request. The requests of one batch are read from the cache in one round trip, and
- * those that are not cached run through `resolver` in one batch: each by one caller of all processes. It batches as `resolver` does,
- * so make it once, and use it in place of that. Only successes are kept.
+ * those that are not cached run through `resolver` in one batch: each by one caller of all processes. It batches as `resolver`
+ * does, so make it once, and use it in place of that. Only successes are kept.
  *
  * @example
  * import { Effect, Request, RequestResolver } from "effect"

@@ -1,6 +1,6 @@
 /**
- * For tests: backends that fail, and that count calls, and a suite that tests whether a backend keeps the promises of `CacheBackend`.
- * Needs `vitest` and `@effect/vitest`.
+ * For tests: backends that fail, and that count calls, and a suite that tests whether a backend keeps the promises of
+ * `CacheBackend`. Needs `vitest` and `@effect/vitest`.
  *
  * @since 0.1.0
  */
@@ -36,8 +36,8 @@ export * as FailingBackend from "./FailingBackend.js"
  */
 export interface SuiteOptions<E> {
   /**
-   * Whether all layers built from the layer under test use the same store, as with a server. Then the suite builds it several times,
-   * as several processes do. Default false.
+   * Whether all layers built from the layer under test use the same store, as with a server. Then the suite builds it several
+   * times, as several processes do. Default false.
    */
   readonly shared?: boolean
   /** A layer on the same store under another namespace, to test that neither clears the other. Default: this is not tested. */
@@ -61,8 +61,9 @@ const sections: ReadonlyArray<readonly [string, (it: It) => void]> = [
 ]
 
 /**
- * Registers the conformance tests of a backend in a `describe` of that name. The layer must have the default options and a namespace
- * that nothing else uses, because the tests clear it. The tests use random keys, the `TestClock`, and values of at most 300 kB.
+ * Registers the conformance tests of a backend in a `describe` of that name. The layer must have the default options and a
+ * namespace that nothing else uses, because the tests clear it. The tests use random keys, the `TestClock`, and values of at most
+ * 300 kB.
  *
  * @param name the title of the `describe`
  * @param layer the backend under test; it is built once for all tests

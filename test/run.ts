@@ -1,6 +1,6 @@
 /**
- * `npm test`: the linter, then all others at once, for the tests often wait while a processor is idle. What a check says stands in one
- * piece, and where it finds something, the tests end. Arguments are those of the tests: `npm test -- test/keys`.
+ * `npm test`: the linter, then all others at once, for the tests often wait while a processor is idle. What a check says stands in
+ * one piece, and where it finds something, the tests end. Arguments are those of the tests: `npm test -- test/keys`.
  */
 import { type ChildProcess, spawn } from "node:child_process"
 

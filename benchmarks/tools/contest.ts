@@ -147,7 +147,10 @@ export interface Round<Discipline extends string> {
 }
 
 export interface Referee<Discipline extends string> {
-  /** Prints the rate of each subject that takes part in the discipline, and its ratio to the reference in the same round of turns: medians. */
+  /**
+   * Prints the rate of each subject that takes part in the discipline, and its ratio to the reference in the same round of turns:
+   * medians.
+   */
   readonly compare: (round: Round<Discipline>) => Effect.Effect<void, unknown>
 }
 

@@ -1,4 +1,7 @@
-/** The figures of a benchmark, kept as JSON beside what it prints. It is written after each, so a run that is ended keeps what it has. */
+/**
+ * The figures of a benchmark, kept as JSON beside what it prints. It is written after each, so a run that is ended keeps what it
+ * has.
+ */
 import { Effect } from "effect"
 import { keepMeasured } from "../../test/support/measured.js"
 

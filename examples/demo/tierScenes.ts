@@ -55,7 +55,9 @@ export const hits =
       ]
     })
 
-/** How long after another process's invalidation this one has the new value. No read may bring the old one that is asked too late. */
+/**
+ * How long after another process's invalidation this one has the new value. No read may bring the old one that is asked too late.
+ */
 const lag = ({ here, there }: Tiers, { change, current }: Changing) =>
   Effect.gen(function* () {
     yield* inside(here)(current)

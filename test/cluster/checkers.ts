@@ -83,8 +83,8 @@ const latestBefore = (operations: ReadonlyArray<Operation>): ((moment: number) =
  *
  * > violated if  origin(R's value) < I.begin  and  I.end < R.begin
  *
- * With tiers the read of another process than that of I may be as old as `maxStaleness`: violated if I.end < R.begin − maxStaleness.
- * In the process of I it may not.
+ * With tiers the read of another process than that of I may be as old as `maxStaleness`: violated if I.end < R.begin −
+ * maxStaleness. In the process of I it may not.
  *
  * The origin of a computed value is the begin of its computation; that of a written value is the end of the write (never, if the
  * write did not return). Operations that overlap in time may have happened in either order and are not judged.
@@ -192,7 +192,10 @@ export const oneComputationPerWindow = (history: History, plan: Plan): Verdict =
         history.troubles.some((one) => own(one.process) && one.at >= from && one.at <= until)
       )
     }
-    /** Whether its caller waited for the lease of another process's computation that failed. It may have no lease, and then stores nothing. */
+    /**
+     * Whether its caller waited for the lease of another process's computation that failed. It may have no lease, and then stores
+     * nothing.
+     */
     const followsFailure = ({ asked, begin, process }: Computation): boolean =>
       computations.some(
         (one) =>

@@ -1,6 +1,6 @@
 /**
- * The plan of a run of the cluster, drawn from one seed: the operations of each fiber, and the faults of the processes and the store
- * meanwhile. The same seed gives the same plan; only the interleaving differs.
+ * The plan of a run of the cluster, drawn from one seed: the operations of each fiber, and the faults of the processes and the
+ * store meanwhile. The same seed gives the same plan; only the interleaving differs.
  */
 import { Utils } from "effect"
 

@@ -1,6 +1,6 @@
 /**
- * A process of the cluster. Its arguments and messages say what to do. It uses the public API, and ends by itself when nothing keeps
- * it alive: anything that the library leaves behind would.
+ * A process of the cluster. Its arguments and messages say what to do. It uses the public API, and ends by itself when nothing
+ * keeps it alive: anything that the library leaves behind would.
  */
 import { Deferred, Effect, Exit, FiberRef, Layer, Metric, Scope } from "effect"
 import { CacheBackend } from "effect-cached"
@@ -37,7 +37,10 @@ const noticeStarvation = (recorder: Recorder) => {
   }, tick)
 }
 
-/** Reads a key, again and again, and records when that took so long that a lease may run out before its holder knows that it has one. */
+/**
+ * Reads a key, again and again, and records when that took so long that a lease may run out before its holder knows that it has
+ * one.
+ */
 const noticeSlowReads = (recorder: Recorder, lease: number) =>
   Effect.gen(function* () {
     const cache = yield* CacheBackend

@@ -7,7 +7,9 @@ import { browserOfFile, inPage, says, serve, visit } from "./visiting.js"
 
 const browser = browserOfFile()
 
-/** Each text whose contrast with what is behind it is less than 4.5 to 1 (WCAG AA), and each control whose border has less than 3. */
+/**
+ * Each text whose contrast with what is behind it is less than 4.5 to 1 (WCAG AA), and each control whose border has less than 3.
+ */
 const tooFaint = `(() => {
   const canvas = document.createElement("canvas")
   const context = canvas.getContext("2d", { willReadFrequently: true })

@@ -18,7 +18,10 @@ export const browserOfFile = (): Effect.Effect<BrowserContext, Error, Scope.Scop
   return Effect.flatMap(Effect.runSync(Effect.cached(Scope.extend(launched([]), scope))), profileOf)
 }
 
-/** Before the browser, which so ends first: it keeps connections in stock. Under a path, as a program mounts it, with and without the slash behind it. */
+/**
+ * Before the browser, which so ends first: it keeps connections in stock. Under a path, as a program mounts it, with and without
+ * the slash behind it.
+ */
 export const serve = (options?: Dashboard.DashboardOptions, port = 0) =>
   Effect.gen(function* () {
     const router = HttpRouter.empty.pipe(HttpRouter.mountApp(path, Dashboard.httpApp(options)))

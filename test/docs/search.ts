@@ -1,6 +1,6 @@
 /**
- * What `npm run docs` runs at its end: the search of the built site, in a real browser. It finds what readers ask for, leads to where that
- * stands, and asks no other host.
+ * What `npm run docs` runs at its end: the search of the built site, in a real browser. It finds what readers ask for, leads to
+ * where that stands, and asks no other host.
  */
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"

@@ -16,17 +16,16 @@ import {
 } from "effect"
 import * as fc from "fast-check"
 import { CacheError } from "../../src/CacheError.js"
-import {
-  escapeName,
-  type Key,
-  printArguments,
-  printCall,
-  printEscapedCall,
-  printKey
-} from "../../src/internal/keys/printKey.js"
+import { escapeName, type Key, printCall, printEscapedCall, printKey } from "../../src/internal/keys/printKey.js"
 import { runs } from "../support/size.js"
 import { argument, argumentList, rebuilt, replacedAt } from "./arbitraryArguments.js"
 import { structurallyEqual } from "./structurallyEqual.js"
+
+/** Of a call without its name. */
+const printArguments = (args: ReadonlyArray<unknown>): string | CacheError => {
+  const call = printEscapedCall("f", args)
+  return typeof call === "string" ? call.slice("f(".length, -1) : call
+}
 
 const printed = (outcome: string | CacheError): string => {
   assert.isString(outcome)

@@ -1,4 +1,6 @@
-/** What the example sends to a collector of OpenTelemetry: the names that dashboards and alerts ask for, and the spans of the docs. */
+/**
+ * What the example sends to a collector of OpenTelemetry: the names that dashboards and alerts ask for, and the spans of the docs.
+ */
 import { spawn } from "node:child_process"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"

@@ -1,4 +1,7 @@
-/** A store of a third party that never answers, throws, dies or never closes: its callers get an error in time, never a hang or a defect. */
+/**
+ * A store of a third party that never answers, throws, dies or never closes: its callers get an error in time, never a hang or a
+ * defect.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Logger, LogLevel, Option, Scope } from "effect"
 import {

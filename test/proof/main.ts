@@ -1,8 +1,8 @@
 /**
  * `npm run proof`: prints the table of the README. `--only stampede,outage` takes a part of it, `--store sql|memcached|redis`
- * one store; `--operations N`, `--seconds N` (of the hour, the transactions and the hostile writer) and `--minutes N` (of the soak) more or less of it, `--profile` one kind
- * of the soak's runs; `SEED=…` repeats the random operations and the soak's plans. The rows of each scenario are written to
- * `measured/proof.<scenario>.<store>.json`, too. `--mutations` shows instead that the
+ * one store; `--operations N`, `--seconds N` (of the hour, the transactions and the hostile writer) and `--minutes N` (of the soak)
+ * more or less of it, `--profile` one kind of the soak's runs; `SEED=…` repeats the random operations and the soak's plans. The
+ * rows of each scenario are written to `measured/proof.<scenario>.<store>.json`, too. `--mutations` shows instead that the
  * checkers go red when a promise is broken in a copy of the sources.
  */
 import { parseArgs } from "node:util"

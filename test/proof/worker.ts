@@ -87,8 +87,8 @@ const load = (subject: Subject, command: Extract<Command, { _tag: "Load" }>) =>
       const due = Math.floor(((stamp() - begun) * command.perSecond) / 1_000)
       for (; launched < due; launched++) {
         yield* Effect.fork(one(launched))
-        // A call that needs no store is answered before the next call begins, so that only its own time is measured. If no other call
-        // is due, the loop takes no turns.
+        // A call that needs no store is answered before the next call begins, so that only its own time is measured. If no other
+        // call is due, the loop takes no turns.
         if (launched === due - 1) continue
         for (let turn = 0; calls.length <= launched && turn < turnsOfACall; turn++) yield* Effect.yieldNow()
       }

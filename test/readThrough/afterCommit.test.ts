@@ -1,6 +1,6 @@
 /**
- * Invalidations in a real transaction of PostgreSQL, with a cache that is not in that database: `afterCommit` carries them out again
- * once the transaction has ended. The rows of a table are what is cached.
+ * Invalidations in a real transaction of PostgreSQL, with a cache that is not in that database: `afterCommit` carries them out
+ * again once the transaction has ended. The rows of a table are what is cached.
  */
 import { randomUUID } from "node:crypto"
 import { SqlClient } from "@effect/sql/SqlClient"

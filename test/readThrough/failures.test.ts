@@ -1,4 +1,7 @@
-/** Typed errors that are kept: among several processes, with callers who leave, and for what a process of an older version makes of them. */
+/**
+ * Typed errors that are kept: among several processes, with callers who leave, and for what a process of an older version makes of
+ * them.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Data, Effect, Exit, FiberId, Schema } from "effect"
 import { cached, MemoryBackend } from "effect-cached"

@@ -1,5 +1,6 @@
 /**
- * Inside a SQL transaction nothing is stored: a computation may read what is never committed. The fiber's context shows the transaction.
+ * Inside a SQL transaction nothing is stored: a computation may read what is never committed. The fiber's context shows the
+ * transaction.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Option } from "effect"

@@ -1,4 +1,6 @@
-/** How long this process kept its event loop busy at a stretch, in milliseconds of its own CPU time: others' load does not count. */
+/**
+ * How long this process kept its event loop busy at a stretch, in milliseconds of its own CPU time: others' load does not count.
+ */
 import { Effect } from "effect"
 
 /** Milliseconds. */

@@ -1,7 +1,8 @@
 /**
- * How much the tests try, by `EFFECT_CACHED_TESTS`. `quick`, the default: each backend runs its suites once, and every promise is tried,
- * in some minutes. `whole`, for CI: the variants of a backend run the whole suites too, the packed library is installed, and random
- * tests try more. `thorough`, before a release or where something smells: random tests try fifty times as much as in `whole`.
+ * How much the tests try, by `EFFECT_CACHED_TESTS`. `quick`, the default: each backend runs its suites once, and every promise is
+ * tried, in some minutes. `whole`, for CI: the variants of a backend run the whole suites too, the packed library is installed, and
+ * random tests try more. `thorough`, before a release or where something smells: random tests try fifty times as much as in
+ * `whole`.
  */
 const sizes = ["quick", "whole", "thorough"] as const
 

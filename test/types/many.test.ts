@@ -1,4 +1,6 @@
-/** Types of `cachedMany` and `cachedResolver` infer without annotations. `npm run types` tests this file; run, it only has to load. */
+/**
+ * Types of `cachedMany` and `cachedResolver` infer without annotations. `npm run types` tests this file; run, it only has to load.
+ */
 import { Context, Effect, type Option, Request, RequestResolver, Schema, type Scope } from "effect"
 import {
   CacheBackend,

@@ -1,4 +1,6 @@
-/** Bytes that anybody may have put into the store: decoding them fails, and takes neither more memory nor more time than their size. */
+/**
+ * Bytes that anybody may have put into the store: decoding them fails, and takes neither more memory nor more time than their size.
+ */
 import { assert, describe, it } from "@effect/vitest"
 import { Either } from "effect"
 import * as fc from "fast-check"

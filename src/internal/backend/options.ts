@@ -19,9 +19,9 @@ export interface BackendOptions {
   readonly defaultTtl?: Duration.DurationInput
   /**
    * Whether logs, errors and spans show a hash in place of the arguments of a key: `city(#3f2a9c0d1e2f)` for `city("lisbon")`, and
-   * `#3f2a9c0d1e2f` for a key or group of a direct operation. For keys that hold personal data. The name of a function is shown, and
-   * the keys in the store stay readable. The hash is a pseudonym, the same in every process: who can guess a key can compute it.
-   * Default false.
+   * `#3f2a9c0d1e2f` for a key or group of a direct operation. For keys that hold personal data. The name of a function is shown,
+   * and the keys in the store stay readable. The hash is a pseudonym, the same in every process: who can guess a key can compute
+   * it. Default false.
    */
   readonly redactKeys?: boolean
 }
@@ -39,10 +39,10 @@ export interface OutageOptions {
    */
   readonly timeout?: Duration.DurationInput
   /**
-   * The circuit breaker in front of the store. After `failures` outages in a row (default 5), or as many refusals of reads, all calls
-   * skip the store. After as many failures of writes, under different keys if they were refused, only writes are skipped: a store
-   * that is full or read-only still serves what it has, and removes it. A probe every `retryAfter` (default 1 second) finds out
-   * whether the store is back; no caller waits for it. `false`: every call asks the store.
+   * The circuit breaker in front of the store. After `failures` outages in a row (default 5), or as many refusals of reads, all
+   * calls skip the store. After as many failures of writes, under different keys if they were refused, only writes are skipped: a
+   * store that is full or read-only still serves what it has, and removes it. A probe every `retryAfter` (default 1 second) finds
+   * out whether the store is back; no caller waits for it. `false`: every call asks the store.
    */
   readonly breaker?: { readonly failures?: number; readonly retryAfter?: Duration.DurationInput } | false
   /**

@@ -27,8 +27,9 @@ const notify = (sql: SqlClient, channel: string, text: string) =>
   Effect.asVoid(sql`SELECT pg_notify(${channel}, ${text})`.withoutTransform)
 
 /**
- * Listens in a fiber of its own. The client makes its connection for that in an `RcRef`, which loses what it makes while its fiber is
- * interrupted: the connection stays open, and keeps the process alive. So the fiber is not interrupted before it hears something.
+ * Listens in a fiber of its own. The client makes its connection for that in an `RcRef`, which loses what it makes while its fiber
+ * is interrupted: the connection stays open, and keeps the process alive. So the fiber is not interrupted before it hears
+ * something.
  */
 const listening = (
   messages: Stream.Stream<string, SqlError>,
@@ -69,7 +70,8 @@ export const postgresWire = (sql: PgClient.PgClient, channel: string): Wire => (
   // client of its own.
   open: (onText, onEnd) =>
     Effect.gen(function* () {
-      // PgClient waits for its first answer uninterruptibly: on a network that delivers nothing for ever, and beyond this subscription.
+      // PgClient waits for its first answer uninterruptibly: on a network that delivers nothing for ever, and beyond this
+      // subscription.
       const context = yield* Effect.disconnect(
         Layer.build(
           PgClient.layer({

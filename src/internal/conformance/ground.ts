@@ -29,8 +29,8 @@ export const reasonOf = <A, R>(effect: Effect.Effect<A, CacheError, R>): Effect.
   })
 
 /**
- * Runs this effect alone as if so much time had passed. For leaps of years: if the `TestClock` moved that far, a backend's background
- * work of every few seconds would run a million times.
+ * Runs this effect alone as if so much time had passed. For leaps of years: if the `TestClock` moved that far, a backend's
+ * background work of every few seconds would run a million times.
  */
 export const later = <A, E, R>(
   duration: Duration.DurationInput,

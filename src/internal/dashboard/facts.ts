@@ -1,4 +1,7 @@
-/** What must be asked for: the size of the store, how long it takes to answer, its breakers. Asked in the background, while somebody looks. */
+/**
+ * What must be asked for: the size of the store, how long it takes to answer, its breakers. Asked in the background, while somebody
+ * looks.
+ */
 import { Effect, Metric, MetricState, Option } from "effect"
 import type { CacheBackendService } from "../../CacheBackend.js"
 import { isGroupKey } from "../keys/finishKey.js"

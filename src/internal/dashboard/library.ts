@@ -1,5 +1,6 @@
 /**
- * uPlot, which draws the charts: its files as they stand in its package. They are read when a page is made, and by nobody who has no view.
+ * uPlot, which draws the charts: its files as they stand in its package. They are read when a page is made, and by nobody who has
+ * no view.
  */
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"

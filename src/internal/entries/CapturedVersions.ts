@@ -39,8 +39,8 @@ export const lifeWhileLeased = (leaseMillis: number): VersionLife => ({
 const longestRest = 1_000
 
 /**
- * A version that ends so soon is renewed before it is used: it could end before a renewal that is sent together with the lease. Then
- * the lease would not count, and a second caller would compute.
+ * A version that ends so soon is renewed before it is used: it could end before a renewal that is sent together with the lease.
+ * Then the lease would not count, and a second caller would compute.
  */
 export const leastRest = ({ granted }: VersionLife): number => Math.min(longestRest, granted / 4)
 

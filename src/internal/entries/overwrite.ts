@@ -1,5 +1,6 @@
 /**
- * Compare-and-set over an entry that was read. Where the payload stays, and the store can leave it where it is, it is not sent again.
+ * Compare-and-set over an entry that was read. Where the payload stays, and the store can leave it where it is, it is not sent
+ * again.
  */
 import type { Effect, Option } from "effect"
 import type { CacheError } from "../../CacheError.js"

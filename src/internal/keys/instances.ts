@@ -116,7 +116,9 @@ const haveNoProperties = new Set<object>([
   DataView.prototype
 ])
 
-/** Whether somebody has given the instance a property, which its printer does not see. Those of a typed array are too many to list. */
+/**
+ * Whether somebody has given the instance a property, which its printer does not see. Those of a typed array are too many to list.
+ */
 export const isExtended = (instance: object, prototype: object): boolean =>
   haveNoProperties.has(prototype) && Reflect.ownKeys(instance).length > 0
 

@@ -1,12 +1,16 @@
 /**
  * Prints keys: readable, canonical and injective. Structurally equal arguments print alike, different ones print differently.
  *
- * Plain data prints as JSON with sorted property names. What JSON lacks prints as a text that is no JSON: `undefined`, `NaN`, `-0`, `10n`, `Date(2020-01-01T00:00:00.000Z)`, `Map{"a":1}`, `Set{1,2}`,
- * `Uint8Array(c0ffee)`, `Array(3){0:"a",2:"b"}` for an array with holes. The order of properties, and of entries of
- * maps and sets, does not matter. An object without a prototype counts as a plain one, and so does Effect's `Data.struct` (hence
- * `Data.tagged` and `Data.taggedEnum`). Effect's `Option`, `Either`, `Chunk`, `HashMap`, `HashSet`, `Duration` and
- * `DateTime` print by their content. A `Date`, `Map`, `Set`, `ArrayBuffer` or `DataView` with properties of its own is refused. Every other instance prints by its `PrimaryKey` and its `_tag`, or the name of its class if it has
- * none, or is refused.
+ * Plain data prints as JSON with sorted property names. What JSON lacks prints as a text that is no JSON: `undefined`, `NaN`, `-0`,
+ * `10n`, `Date(2020-01-01T00:00:00.000Z)`, `Map{"a":1}`, `Set{1,2}`, `10n`, `Date(2020-01-01T00:00:00.000Z)`, `Map{"a":1}`,
+ * `Set{1,2}`, `Uint8Array(c0ffee)`, `Array(3){0:"a",2:"b"}` for an array with holes. The order of properties, and of entries of
+ * with holes. The order of properties, and of entries of maps and sets, does not matter. An object without a prototype counts as a
+ * plain one, and so does Effect's `Data.struct` (hence plain one, and so does Effect's `Data.struct` (hence `Data.tagged` and
+ * `Data.taggedEnum`). Effect's `Option`, `Either`, `Chunk`, `HashMap`, `HashSet`, `Duration` and `HashMap`, `HashSet`, `Duration`
+ * and `DateTime` print by their content. A `Date`, `Map`, `Set`, `ArrayBuffer` or `DataView` with properties of its own is refused.
+ * Every other instance prints by its `PrimaryKey` and its `_tag`, or the name of its class if it has properties of its own is
+ * refused. Every other instance prints by its `PrimaryKey` and its `_tag`, or the name of its class if it has none, or is refused.
+ * has none, or is refused.
  *
  * All functions here return the key, or a `CacheError` with the reason `InvalidKey`.
  *
@@ -51,14 +55,6 @@ const printList = (values: ReadonlyArray<unknown>, refuse: Invalid, name?: strin
   return printed
 }
 
-/**
- * The arguments, comma-joined: `"lisbon",{"page":2}`. An error names the argument and the path inside it.
- *
- * @since 0.1.0
- * @category printing
- */
-export const printArguments = (args: ReadonlyArray<unknown>): string | CacheError => printList(args, invalidArgument)
-
 const specialInName = /[%(]|^\[/
 
 const escapeSpecial = (special: string): string => (special === "%" ? "%25" : special === "(" ? "%28" : "%5B")
@@ -86,8 +82,9 @@ export const printEscapedCall = (escapedName: string, args: ReadonlyArray<unknow
 }
 
 /**
- * The key of a call, from the parts of the option `key` and what `keyArgs` returned. An array prints as a list of arguments, any other value as the only one.
- * An array of one element keeps its brackets, `city(["lisbon"])`, because `city("lisbon")` is the key of that element itself.
+ * The key of a call, from the parts of the option `key` and what `keyArgs` returned. An array prints as a list of arguments, any
+ * other value as the only one. other value as the only one. An array of one element keeps its brackets, `city(["lisbon"])`, because
+ * `city("lisbon")` is the key of that element itself. of that element itself.
  *
  * @since 0.1.0
  * @category printing
@@ -125,8 +122,8 @@ const looksLikeArrayKey = /^'*\[/
 const invalidElement: Invalid = (description, cause) => invalidKey(`element ${description}`, cause)
 
 /**
- * The key of a direct operation. A string prints as it is, unless it begins like an array key: `[x` prints as `'[x`. An array prints
- * as `["a",1]`. An empty string and an empty array are errors.
+ * The key of a direct operation. A string prints as it is, unless it begins like an array key: `[x` prints as `'[x`. An array
+ * prints prints as `["a",1]`. An empty string and an empty array are errors.
  *
  * @since 0.1.0
  * @category printing

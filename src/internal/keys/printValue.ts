@@ -57,7 +57,9 @@ const classNameOf = (value: object): string => {
   return typeof name === "string" ? name : ""
 }
 
-/** What distinguishes two classes that use the same database ids: the tag, else the name of the class. Plain objects have neither. */
+/**
+ * What distinguishes two classes that use the same database ids: the tag, else the name of the class. Plain objects have neither.
+ */
 const printClass = (value: object): string => {
   if ("_tag" in value && typeof value._tag === "string") return `${printString(value._tag)},`
   if (isPlainObject(value)) return ""

@@ -1,8 +1,8 @@
 /**
  * The functions that a layer serves, by their keys. Two functions under one key are served each other's values, and nobody notices.
  *
- * A program may make one function again and again, with another closure each time. So functions are compared by their name and text.
- * Only these are kept, so that the functions themselves can be collected.
+ * A program may make one function again and again, with another closure each time. So functions are compared by their name and
+ * text. Only these are kept, so that the functions themselves can be collected.
  */
 export interface FunctionText {
   readonly name: string

@@ -1,6 +1,6 @@
 /**
- * A memoized function. Each of its calls finds its cache in its fiber, or it has one of its own. A hit in the memory of this process
- * is the hot path of the library: it looks up a remembered entry, compares times and counts.
+ * A memoized function. Each of its calls finds its cache in its fiber, or it has one of its own. A hit in the memory of this
+ * process is the hot path of the library: it looks up a remembered entry, compares times and counts.
  */
 import { type Context, Effect, Either } from "effect"
 import type { CacheBackend, CacheBackendService } from "../../CacheBackend.js"

@@ -18,14 +18,14 @@ import { defineMany, type ManyDefinition, type ManyOptions } from "./lifting/man
 import { MemoizedFunction } from "./MemoizedFunction.js"
 
 /**
- * So many keys of a call are leased, loaded and stored at once, and then the next ones. With all of 10,000 the leases of the first would
- * run out before those of the last were acquired.
+ * So many keys of a call are leased, loaded and stored at once, and then the next ones. With all of 10,000 the leases of the first
+ * would run out before those of the last were acquired.
  */
 const mostAtOnce = 1_000
 
 /**
- * So many of them in one turn of the event loop, where nothing has to be asked of a server: each takes up to a fifth of a millisecond.
- * On a server all go together, for their round trips.
+ * So many of them in one turn of the event loop, where nothing has to be asked of a server: each takes up to a fifth of a
+ * millisecond. On a server all go together, for their round trips.
  */
 const mostInOneTurn = 100
 

@@ -76,7 +76,10 @@ export const byKey = ({ keys, places }: AskedKeys, values: ReadonlyArray<unknown
   return map
 }
 
-/** The values of those of the keys that are hits in the memory of this process, and the other keys. The caller counts and tells the hits. */
+/**
+ * The values of those of the keys that are hits in the memory of this process, and the other keys. The caller counts and tells the
+ * hits.
+ */
 export interface LocalValues {
   readonly values: Map<unknown, unknown>
   readonly rest: Array<unknown>

@@ -1,7 +1,7 @@
 /**
- * How often a store failed in a row, and what is to be skipped for it. A store whose table is missing refuses everything. One that is
- * full, or may only be read, refuses writes: what it has can still be served. A store that refuses a single record answers with an
- * error as well, and must not be given up for it.
+ * How often a store failed in a row, and what is to be skipped for it. A store whose table is missing refuses everything. One that
+ * is full, or may only be read, refuses writes: what it has can still be served. A store that refuses a single record answers with
+ * an error as well, and must not be given up for it.
  */
 import type { CacheError } from "../../CacheError.js"
 import { ignoredByBreaker, isOutage, isRefusal } from "./outage.js"

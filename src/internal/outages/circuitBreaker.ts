@@ -1,8 +1,8 @@
 /**
  * A circuit breaker in front of a store on a network (Nygard, "Release It!", 2007). After a few outages in a row it opens: calls
  * skip the store at once, and one probe at a time finds out when the store is back. A fiber of the layer probes; no caller waits
- * for it. The probes also replay the invalidations that were queued during the outage. Where only writes fail, only they are skipped:
- * what the store has is still served, and removed.
+ * for it. The probes also replay the invalidations that were queued during the outage. Where only writes fail, only they are
+ * skipped: what the store has is still served, and removed.
  */
 import { Cause, Effect, Option, type Scope } from "effect"
 import { CacheError } from "../../CacheError.js"

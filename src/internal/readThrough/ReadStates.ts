@@ -44,8 +44,8 @@ export class ReadStates {
   }
 
   /**
-   * The entry's state, and its decoded value or error. What can't be decoded is a miss, and is overwritten; so is an error where the
-   * function keeps none.
+   * The entry's state, and its decoded value or error. What can't be decoded is a miss, and is overwritten; so is an error where
+   * the function keeps none.
    */
   examine<A, E, R>(request: MemoRequest<A, E, R>, snapshot: Snapshot): Effect.Effect<ReadResult<A, E>> {
     return withFiber<ReadResult<A, E>>((fiber) => {

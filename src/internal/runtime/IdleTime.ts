@@ -1,6 +1,7 @@
 /**
- * A server, or the network before it, closes a connection that was idle for long. A process that was busy or frozen meanwhile has not
- * read that yet, and would send its next command over the dead connection. So after a long silence the sockets have their turn first.
+ * A server, or the network before it, closes a connection that was idle for long. A process that was busy or frozen meanwhile has
+ * not read that yet, and would send its next command over the dead connection. So after a long silence the sockets have their turn
+ * first.
  */
 
 /** Milliseconds. No server closes a connection that was idle for less. */

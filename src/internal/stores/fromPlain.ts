@@ -1,6 +1,6 @@
 /**
- * Makes a `Store` of a public `CacheStore`: the six plain primitives of a third party, whose answers are checked, and whose throws and
- * defects are failures.
+ * Makes a `Store` of a public `CacheStore`: the six plain primitives of a third party, whose answers are checked, and whose throws
+ * and defects are failures.
  */
 import { Cause, Effect, Option } from "effect"
 import { CacheError } from "../../CacheError.js"

@@ -1,4 +1,6 @@
-/** Tells those who listen what a cache does. While nobody listens no event is made: who would tell one checks `isListened` first. */
+/**
+ * Tells those who listen what a cache does. While nobody listens no event is made: who would tell one checks `isListened` first.
+ */
 import { Effect, Mailbox, Stream } from "effect"
 import type { CacheEvent } from "../../CacheEvent.js"
 

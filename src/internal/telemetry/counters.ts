@@ -1,6 +1,7 @@
 /**
- * Counts what the cache does: for `stats` in plain numbers of the layer, for dashboards in Effect metrics (`metrics.ts`), and tells it
- * to those who listen (`Events.ts`). All of it synchronously, because an operation of the runtime would cost more than a memory hit.
+ * Counts what the cache does: for `stats` in plain numbers of the layer, for dashboards in Effect metrics (`metrics.ts`), and tells
+ * it to those who listen (`Events.ts`). All of it synchronously, because an operation of the runtime would cost more than a memory
+ * hit.
  */
 import { Effect, GlobalValue, type Metric } from "effect"
 import { CacheEvent } from "../../CacheEvent.js"

@@ -1,6 +1,6 @@
 /**
- * Decides whether a value can be stored, and finds the path to the first part that can't: `value.items[3].price`. `isJson.ts` spares
- * most values this slower walk.
+ * Decides whether a value can be stored, and finds the path to the first part that can't: `value.items[3].price`. `isJson.ts`
+ * spares most values this slower walk.
  */
 import { types } from "node:util"
 import { arrayShape } from "./arrayShape.js"

@@ -5,7 +5,10 @@ import { maxDepth } from "./examine.js"
 /** JSON writes an object once for each path to it, and the number of paths can double at every level. */
 const maxJsonParts = 1_000_000
 
-/** Reset for every value. A variable of the module and no parameter, because this walk takes most of the time of encoding a small value. */
+/**
+ * Reset for every value. A variable of the module and no parameter, because this walk takes most of the time of encoding a small
+ * value.
+ */
 let jsonParts = 0
 
 const isJsonAt = (value: unknown, depth: number): boolean => {

@@ -3,8 +3,9 @@
  *
  * Plain data are the JSON types, `undefined`, `NaN`, the infinities, `-0`, bigints, and `Date`, `Map`, `Set`, `ArrayBuffer`,
  * `DataView`, `Buffer` and the typed arrays themselves (no subclass), nested up to 500 levels. Most values are JSON and are
- * stored as JSON, readable in the store; the others are stored as extended JSON (`writeExtended.ts`). Cycles come back as cycles. An object reached along several paths may come back as several equal objects. It is not stored whether a property was
- * frozen, nor what other properties a typed array had besides its elements.
+ * stored as JSON, readable in the store; the others are stored as extended JSON (`writeExtended.ts`). Cycles come back as cycles.
+ * An object reached along several paths may come back as several equal objects. It is not stored whether a property was frozen, nor
+ * what other properties a typed array had besides its elements.
  *
  * @since 0.1.0
  */
@@ -93,8 +94,8 @@ export const encodePlain = (value: unknown): Either.Either<Uint8Array, EncodeRef
     const encoded = encode(value)
     return encoded instanceof Uint8Array ? Either.right(encoded) : Either.left(encoded)
   } catch (cause) {
-    // The text is longer than V8 allows, the caller had used up most of the stack, or a proxy threw. Nothing is quoted: what a proxy
-    // throws may quote the value.
+    // The text is longer than V8 allows, the caller had used up most of the stack, or a proxy threw. Nothing is quoted: what a
+    // proxy throws may quote the value.
     const reason = cause instanceof RangeError ? "it is too large" : "it threw when it was read"
     return Either.left({ path: "value", problem: `can't be stored: ${reason}`, cause })
   }

@@ -1,4 +1,6 @@
-/** Prints the path to a part of a value: `.items[3].price`. The walks in `examine.ts` and `keys/printValue.ts` collect its steps. */
+/**
+ * Prints the path to a part of a value: `.items[3].price`. The walks in `examine.ts` and `keys/printValue.ts` collect its steps.
+ */
 
 /**
  * One step into a value: the name of a property, the index of an array, or the position in another collection

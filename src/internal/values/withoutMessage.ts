@@ -6,7 +6,9 @@ const textOf = (thrown: unknown, property: string): string | undefined => {
   return typeof found === "string" ? found : undefined
 }
 
-/** The lines of a stack after the message, which may have several lines itself. Without the message nobody knows where they begin. */
+/**
+ * The lines of a stack after the message, which may have several lines itself. Without the message nobody knows where they begin.
+ */
 const frames = ({ message, stack = "" }: Error): string => {
   const head = message === "" ? "\n" : `: ${message}\n`
   const start = stack.indexOf(head)

@@ -1,4 +1,7 @@
-/** Transactions that change a row and invalidate it: how soon do the tiers of other processes know, which are told by the commit alone? */
+/**
+ * Transactions that change a row and invalidate it: how soon do the tiers of other processes know, which are told by the commit
+ * alone?
+ */
 import { SqlClient } from "@effect/sql"
 import { PgClient } from "@effect/sql-pg"
 import { Context, Effect, Layer, Redacted } from "effect"

@@ -1,6 +1,6 @@
 /**
- * How fast an invalidation spreads: three tiers, as three processes have them, read 20 keys again and again. A fourth invalidates one at a
- * time, with a bus and without. For how long does a tier serve the old value?
+ * How fast an invalidation spreads: three tiers, as three processes have them, read 20 keys again and again. A fourth invalidates
+ * one at a time, with a bus and without. For how long does a tier serve the old value?
  */
 import { Context, Effect, Layer, type Scope } from "effect"
 import { CacheBackend, type CacheBackendService, cached } from "effect-cached"

@@ -1,6 +1,6 @@
 /**
- * Random reads and invalidations through tiers over one server, whose bus is alive, cut again and again, late, silent, or not there;
- * one writer has neither tier nor bus. Is anything read that is older than it may be?
+ * Random reads and invalidations through tiers over one server, whose bus is alive, cut again and again, late, silent, or not
+ * there; one writer has neither tier nor bus. Is anything read that is older than it may be?
  */
 import { Context, Effect, Layer, type Scope } from "effect"
 import { CacheBackend, type CacheBackendService } from "effect-cached"

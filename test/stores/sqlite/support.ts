@@ -24,7 +24,10 @@ const isLarge = (folder: string): boolean => {
   return bavail * bsize > 2 ** 30
 }
 
-/** Where there is memory for files: each write is a commit, and on a busy disk that takes milliseconds, in which the process stands still. */
+/**
+ * Where there is memory for files: each write is a commit, and on a busy disk that takes milliseconds, in which the process stands
+ * still.
+ */
 const folder = existsSync(memory) && isLarge(memory) ? memory : tmpdir()
 
 /** A database in a directory of its own, which is there between `create` and `remove`. */

@@ -1,6 +1,6 @@
 /**
- * One of several processes that compete for the same entries of one table. Its fibers add entries, and count up by read and replace.
- * It reports what it won.
+ * One of several processes that compete for the same entries of one table. Its fibers add entries, and count up by read and
+ * replace. It reports what it won.
  */
 import { Duration, Effect, Option } from "effect"
 import { clientOn, type Driver, key, record, storeOn, text } from "./ground.js"

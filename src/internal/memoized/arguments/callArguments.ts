@@ -54,9 +54,9 @@ const keyOf = (args: Arguments): unknown => {
 }
 
 /**
- * Remembers what is known of earlier calls of a function, by their only argument: the entry in a local store, else the key. Printing
- * a key costs more than the rest of a memory hit, and a twentieth of a hit on a server. A bounded Map of short strings and numbers;
- * it is cleared when it is full.
+ * Remembers what is known of earlier calls of a function, by their only argument: the entry in a local store, else the key.
+ * Printing a key costs more than the rest of a memory hit, and a twentieth of a hit on a server. A bounded Map of short strings and
+ * numbers; it is cleared when it is full.
  */
 export class ArgumentMemory<Known> {
   private readonly known = new Map<unknown, Known>()

@@ -6,7 +6,9 @@ const beforeParameters = /^(?:(?:async|function|get|set)\b\s*)*\*?\s*[#$\p{ID_Co
 /** A parameter without brackets: `name =>`, `async name =>`. */
 const loneParameter = /^(?:async\s+)?[$\p{ID_Continue}]+\s*=>/u
 
-/** What lets a function see more than its parameters, wherever the word stands. The text of a native or bound function says nothing. */
+/**
+ * What lets a function see more than its parameters, wherever the word stands. The text of a native or bound function says nothing.
+ */
 const seesMore = /\barguments\b|\beval\b|\[native code\]/
 
 /** The index of the last character of the text that begins at `start`; -1 if it is a template with code in it. */
@@ -61,8 +63,8 @@ const countIn = (source: string, start: number): number | undefined => {
 }
 
 /**
- * The number of parameters of a function that sees no other arguments. `undefined` if one of them has a default or takes the rest, if
- * the function's text has the word `arguments` in it, or if the text is not understood.
+ * The number of parameters of a function that sees no other arguments. `undefined` if one of them has a default or takes the rest,
+ * if the function's text has the word `arguments` in it, or if the text is not understood.
  */
 export const countParameters = (f: (...args: never) => unknown): number | undefined => {
   const source = Function.prototype.toString.call(f)

@@ -5,7 +5,8 @@ import { escapeName, printEscapedCall, printPicked } from "../../keys/printKey.j
 
 type KeyOption = CachedOptions<unknown>["key"]
 
-// `Array.isArray` does not narrow to a readonly array. A caller in JavaScript may pass anything: `MemoizedFunction` refuses it later.
+// `Array.isArray` does not narrow to a readonly array. A caller in JavaScript may pass anything: `MemoizedFunction` refuses it
+// later.
 const isList = (key: KeyOption): key is Exclude<KeyOption, string> => Array.isArray(key)
 
 /** The name: the label of the metrics. */

@@ -17,8 +17,9 @@ const fieldsOf = (request: unknown): unknown =>
   typeof request !== "object" || request === null || PrimaryKey.symbol in request ? request : { ...request }
 
 /**
- * Not from Effect's cache of requests (`Effect.withRequestCaching`): an equal request that waits for this load is in it, so each would
- * wait for the other. What the resolver itself asks for is cached there all the same, because the resolver runs outside of this.
+ * Not from Effect's cache of requests (`Effect.withRequestCaching`): an equal request that waits for this load is in it, so each
+ * would wait for the other. What the resolver itself asks for is cached there all the same, because the resolver runs outside of
+ * this.
  */
 const askedAnew = (request: AnyRequest, resolver: Resolver): Effect.Effect<unknown, unknown> =>
   Effect.withRequestCaching(Effect.request(request, resolver), false)

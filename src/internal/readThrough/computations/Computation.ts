@@ -141,8 +141,8 @@ export class Computation {
   }
 
   /**
-   * Waits for the computation and renews the lease meanwhile, for `maxLease` at most. After that nobody else waits for it, whether it
-   * has a lease or not.
+   * Waits for the computation and renews the lease meanwhile, for `maxLease` at most. After that nobody else waits for it, whether
+   * it has a lease or not.
    *
    * @param renewed when the lease was written last. A lease that a slow store was long in granting is renewed the sooner.
    */

@@ -20,7 +20,10 @@ export class Flight {
   begun: number | undefined
   /** One of its callers forced a recalculation: the old value must not outlive it. */
   forced = false
-  /** The arguments of the caller who started it were changed meanwhile: the outcome is that of another key, and for that caller only. */
+  /**
+   * The arguments of the caller who started it were changed meanwhile: the outcome is that of another key, and for that caller
+   * only.
+   */
   misnamed = false
   /** Its last waiter has left: it is interrupted, and its lease is given back. */
   abandoned = false

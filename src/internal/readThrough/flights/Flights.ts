@@ -6,8 +6,8 @@
  * - The computation has not begun (`acquiring`, by key): it begins after the call.
  * - The caller has just read the flight's own lease in the store (`computing`, by lease id): nothing invalidated the key up to
  *   that read.
- * While the store can't be read, or takes no lease, there is none to look for. Then callers share by key (`withoutLease`). Callers who waited for
- * a lease that ended without a value share the flight that begins then (`after`): all their calls are older than it.
+ * While the store can't be read, or takes no lease, there is none to look for. Then callers share by key (`withoutLease`). Callers
+ * who waited for a lease that ended without a value share the flight that begins then (`after`): all their calls are older than it.
  */
 import { randomBytes } from "node:crypto"
 import type { MemoRequest } from "../request.js"
@@ -182,7 +182,9 @@ export class Flights {
     return this.refreshedByCallers.has(key)
   }
 
-  /** Nobody may join the keys' flights without a lease any more: an invalidation came. Flights with a lease lose it in the store. */
+  /**
+   * Nobody may join the keys' flights without a lease any more: an invalidation came. Flights with a lease lose it in the store.
+   */
   detach(key: string): void {
     this.withoutLeaseByKey.delete(key)
   }

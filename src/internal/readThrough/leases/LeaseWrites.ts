@@ -1,6 +1,6 @@
 /**
- * The writes of one computation's lease. Each is a compare-and-set over the one before it. So a lost lease is noticed, and nothing of
- * another writer is overwritten.
+ * The writes of one computation's lease. Each is a compare-and-set over the one before it. So a lost lease is noticed, and nothing
+ * of another writer is overwritten.
  */
 import { Effect, Option } from "effect"
 import type { CacheError } from "../../../CacheError.js"

@@ -1,6 +1,6 @@
 /**
- * One load of many keys, in a fiber that no caller owns. It has the services of the first of its computations. It goes on while any of
- * them waits; the last one to leave interrupts it.
+ * One load of many keys, in a fiber that no caller owns. It has the services of the first of its computations. It goes on while any
+ * of them waits; the last one to leave interrupts it.
  */
 import { Effect, Exit, Fiber } from "effect"
 import { inAsyncContext } from "../../runtime/asyncContext.js"
@@ -72,8 +72,8 @@ export class Load<A, E, R> {
   }
 
   /**
-   * Answers the computations. After a failure, those whose callers are still there don't fail with it where the owner of the services
-   * has left: they are returned.
+   * Answers the computations. After a failure, those whose callers are still there don't fail with it where the owner of the
+   * services has left: they are returned.
    */
   private end(
     exit: Exit.Exit<(request: MemoRequest<A, E, R>) => Effect.Effect<A, E>, E>

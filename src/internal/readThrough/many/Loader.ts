@@ -1,7 +1,7 @@
 /**
- * The keys of one call, loaded together. A key is *undecided* until its request has acquired its lease, waits for another computation,
- * or has its answer. As soon as no key is undecided, all keys that have a lease are loaded in one load (`Load.ts`). What others
- * compute is waited for while it runs, and a key whose lease is acquired later is loaded later.
+ * The keys of one call, loaded together. A key is *undecided* until its request has acquired its lease, waits for another
+ * computation, or has its answer. As soon as no key is undecided, all keys that have a lease are loaded in one load (`Load.ts`).
+ * What others compute is waited for while it runs, and a key whose lease is acquired later is loaded later.
  */
 import { Array as Arr, Deferred, Effect, Exit, FiberId } from "effect"
 import { eventLoopTurn } from "../../runtime/eventLoop.js"
@@ -42,8 +42,8 @@ export class Loader<A, E, R> {
   ) {}
 
   /**
-   * Runs the answers at once, to the end of all of them: one that fails must not take from others what they load for them. Fails with
-   * the first failure.
+   * Runs the answers at once, to the end of all of them: one that fails must not take from others what they load for them. Fails
+   * with the first failure.
    */
   answerAll<B, E2>(all: ReadonlyArray<Answering<A, E, R, B, E2>>): Effect.Effect<void, E2, R> {
     return Effect.uninterruptibleMask((restore) => {

@@ -1,6 +1,6 @@
 /**
- * Reads many keys in one round trip. Most of them are plain hits: those are answered in one loop, without a request or an operation of
- * the runtime for each.
+ * Reads many keys in one round trip. Most of them are plain hits: those are answered in one loop, without a request or an operation
+ * of the runtime for each.
  */
 import { Effect, Option } from "effect"
 import type { CacheError } from "../../../CacheError.js"

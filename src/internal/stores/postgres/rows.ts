@@ -5,7 +5,9 @@ import { CacheError } from "../../../CacheError.js"
 
 export const isTrue = (column: string | null | undefined): boolean => column === "t"
 
-/** Reads the rows of a statement. If they are not what it returns, `read` throws: a failure of the store, no defect of the caller. */
+/**
+ * Reads the rows of a statement. If they are not what it returns, `read` throws: a failure of the store, no defect of the caller.
+ */
 export const reading = <Row, A>(
   rows: Effect.Effect<ReadonlyArray<Row>, CacheError>,
   read: (rows: ReadonlyArray<Row>) => A

@@ -124,7 +124,9 @@ const over = (
     )
   }
 
-  /** Runs a script that writes one item with this token. It returns the item's generation, or nothing where another one is there. */
+  /**
+   * Runs a script that writes one item with this token. It returns the item's generation, or nothing where another one is there.
+   */
   const runWith = (
     token: Buffer,
     operation: Scripted,

@@ -25,8 +25,8 @@ export interface RedisClient {
   /** Whether the keys are spread over several servers by their hash slots. */
   readonly isCluster: boolean
   /**
-   * Sends one command to the server that has the key, never to a replica. Bulk strings in the answer are Buffers. It is rejected with
-   * an error whose message is the server's, such as `OOM command not allowed`, or with one of the connection.
+   * Sends one command to the server that has the key, never to a replica. Bulk strings in the answer are Buffers. It is rejected
+   * with an error whose message is the server's, such as `OOM command not allowed`, or with one of the connection.
    */
   readonly send: (key: string, command: ReadonlyArray<string | Uint8Array>) => Promise<unknown>
   /** Ends a connection on which nothing is answered any more, and makes a new one. Optional. */
@@ -36,8 +36,8 @@ export interface RedisClient {
 /** A client that may be of this library. */
 export interface OwnClient extends RedisClient {
   /**
-   * Returns `true` while the first attempt runs to make a lost connection anew, and calls back when that has ended. While a server is
-   * away, later attempts are not waited for.
+   * Returns `true` while the first attempt runs to make a lost connection anew, and calls back when that has ended. While a server
+   * is away, later attempts are not waited for.
    */
   readonly waits?: (then: () => void) => boolean
 }

@@ -202,8 +202,8 @@ export const connectOne = (settings: ConnectionSettings) =>
     }
 
     /**
-     * Another client takes its place, and what was sent on it fails. To connect the same one again would leave two attempts beside each
-     * other, and the socket of one of them open for ever.
+     * Another client takes its place, and what was sent on it fails. To connect the same one again would leave two attempts beside
+     * each other, and the socket of one of them open for ever.
      */
     const replace = (client: typeof current): void => {
       if (client !== current || !client.isOpen) return

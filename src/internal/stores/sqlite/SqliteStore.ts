@@ -12,8 +12,8 @@
  * - Leased after: the computation reads what was committed.
  *
  * `BEGIN IMMEDIATE`, as `@effect/sql-libsql` begins, takes the lock at once. A transaction that began with a plain `BEGIN`, as
- * with `@effect/sql-sqlite-node`, takes it with its first write. If anyone else has written since its first read, SQLite refuses that write
- * (`SQLITE_BUSY_SNAPSHOT` with a write-ahead log; without one, its shared lock keeps all others from committing). So the
+ * with `@effect/sql-sqlite-node`, takes it with its first write. If anyone else has written since its first read, SQLite refuses
+ * that write (`SQLITE_BUSY_SNAPSHOT` with a write-ahead log; without one, its shared lock keeps all others from committing). So the
  * transaction has seen all that was published before it took the lock, or it fails loudly.
  */
 import { SqlClient } from "@effect/sql/SqlClient"

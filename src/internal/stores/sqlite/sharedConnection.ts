@@ -1,7 +1,8 @@
 /**
- * Statements through `@effect/sql-sqlite-node`, whose client has one connection (better-sqlite3). The statements of the cache and the
- * transactions of the program use it in turn. A statement runs synchronously, and where another process holds the file's lock the
- * driver would block Node's event loop, for 5 seconds by default. So the cache makes it fail at once, and tries again by itself.
+ * Statements through `@effect/sql-sqlite-node`, whose client has one connection (better-sqlite3). The statements of the cache and
+ * the transactions of the program use it in turn. A statement runs synchronously, and where another process holds the file's lock
+ * the driver would block Node's event loop, for 5 seconds by default. So the cache makes it fail at once, and tries again by
+ * itself.
  */
 import type { SqlClient } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"

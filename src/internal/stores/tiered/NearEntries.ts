@@ -16,7 +16,9 @@ const entryBytes = 200
 
 const evicted = evictedFrom("tier")
 
-/** A payload is a view of what the driver has received, all of which it would keep alive. The decoded value counts as much again. */
+/**
+ * A payload is a view of what the driver has received, all of which it would keep alive. The decoded value counts as much again.
+ */
 const withOwnMemory = (entry: Entry): Entry =>
   entry.value?.payload instanceof Uint8Array
     ? { ...entry, value: { ...entry.value, payload: new Uint8Array(entry.value.payload) } }
@@ -78,8 +80,8 @@ export class NearEntries {
   }
 
   /**
-   * The answer to a read, whole or not at all. With a part of it from below, an entry could meet the version of its group from before
-   * or after: that would be a miss or a lease without a reason.
+   * The answer to a read, whole or not at all. With a part of it from below, an entry could meet the version of its group from
+   * before or after: that would be a miss or a lease without a reason.
    */
   whole(keys: ReadonlyArray<string>, now: number, monotonic: number): ReadonlyArray<NearEntry> | undefined {
     const found: Array<NearEntry> = []

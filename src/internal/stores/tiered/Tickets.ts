@@ -1,7 +1,7 @@
 /**
- * The reads that are under way. What such a read brings may have been changed in the meantime: a message of the bus or a write of this
- * process then voids its ticket for that key, and the answer is not kept. Without tickets a copy from before an invalidation would
- * be kept after it.
+ * The reads that are under way. What such a read brings may have been changed in the meantime: a message of the bus or a write of
+ * this process then voids its ticket for that key, and the answer is not kept. Without tickets a copy from before an invalidation
+ * would be kept after it.
  */
 
 export class Ticket {

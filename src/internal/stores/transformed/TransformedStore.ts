@@ -49,8 +49,8 @@ const withPayload = (entry: Entry, value: CachedValue, payload: Uint8Array): Ent
 const overSteps = (below: Store, steps: ReadonlyArray<ByteTransform>): Store => {
   const warnings = new Warnings()
   /**
-   * The stored bytes of payloads: who writes a value again, with a lease or another time, need not transform it again. Under another key
-   * the same payload becomes other bytes.
+   * The stored bytes of payloads: who writes a value again, with a lease or another time, need not transform it again. Under
+   * another key the same payload becomes other bytes.
    */
   const remembered = new WeakMap<Uint8Array, { readonly key: string; readonly bytes: Uint8Array }>()
   const storedAs = (key: string, payload: Uint8Array): Uint8Array | undefined => {

@@ -25,8 +25,8 @@ const andThen = <A, B, E>(
 }
 
 /**
- * What the transformation throws, or dies of, is its failure, and so is what is no bytes. One that takes time can be interrupted, also
- * where a value is published: else one that never ends would keep its layer from closing.
+ * What the transformation throws, or dies of, is its failure, and so is what is no bytes. One that takes time can be interrupted,
+ * also where a value is published: else one that never ends would keep its layer from closing.
  */
 const safely = <E>(
   step: () => Effect.Effect<Uint8Array, E>,

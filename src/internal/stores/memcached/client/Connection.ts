@@ -203,7 +203,9 @@ export class Connection {
     if (this.queue.length > 0) this.flush()
   }
 
-  /** The last step of an attempt: makes sure of the generation's record, whose answer shows whether the server has compare-and-set. */
+  /**
+   * The last step of an attempt: makes sure of the generation's record, whose answer shows whether the server has compare-and-set.
+   */
   private establishGeneration(): void {
     this.attempt = "greeted"
     this.connectDeadline = never

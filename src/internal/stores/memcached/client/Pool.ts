@@ -1,6 +1,6 @@
 /**
- * The servers of a store, which of them is asked for a key, and how the elements of a call are sorted by that. Many elements for one
- * server become several commands, so that the time-out measures the server and not how much it was asked at once.
+ * The servers of a store, which of them is asked for a key, and how the elements of a call are sorted by that. Many elements for
+ * one server become several commands, so that the time-out measures the server and not how much it was asked at once.
  */
 import { Generations, generationKey } from "../generation.js"
 import { Connection, type Surroundings } from "./Connection.js"

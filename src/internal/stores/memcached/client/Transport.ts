@@ -78,8 +78,8 @@ export class Transport {
   }
 
   /**
-   * memcached (1.6.18) forgets what it has decrypted but not yet read: the end of a long request lies there until more bytes come. So
-   * some do, in a record of their own.
+   * memcached (1.6.18) forgets what it has decrypted but not yet read: the end of a long request lies there until more bytes come.
+   * So some do, in a record of their own.
    */
   private readonly wake = (): void => {
     if (this.isOpen) this.socket.write(greeting)

@@ -19,7 +19,10 @@ export interface MemcachedTlsOptions {
   readonly passphrase?: Redacted.Redacted | undefined
   /** The name that the certificate must be for, and that is sent as SNI. Default: the host in `servers`. */
   readonly servername?: string | undefined
-  /** Whether a certificate that can't be verified ends the connection. With `false` anybody may answer in the server's place. Default true. */
+  /**
+   * Whether a certificate that can't be verified ends the connection. With `false` anybody may answer in the server's place.
+   * Default true.
+   */
   readonly rejectUnauthorized?: boolean | undefined
   /** `TLSv1.2` or `TLSv1.3`. Default: Node's. */
   readonly minVersion?: "TLSv1.2" | "TLSv1.3" | undefined

@@ -1,6 +1,6 @@
 /**
- * Compare-and-set: a REPLACE whose header carries the compare-and-set number of the item that was read. No SET: memcached deletes the
- * item that a SET of too large a value was to replace, and with a lease those who wait for it would not learn how it ended.
+ * Compare-and-set: a REPLACE whose header carries the compare-and-set number of the item that was read. No SET: memcached deletes
+ * the item that a SET of too large a value was to replace, and with a lease those who wait for it would not learn how it ended.
  */
 import { Option } from "effect"
 import type { ByteRecord } from "../../../../ByteStore.js"

@@ -1,6 +1,6 @@
 /**
- * An item of this library, apart from its key: flags and expiry, the generation, the bytes of the record. And its token, the proof of
- * which item was read.
+ * An item of this library, apart from its key: flags and expiry, the generation, the bytes of the record. And its token, the proof
+ * of which item was read.
  */
 import type { ByteRecord, StoredBytes } from "../../../../ByteStore.js"
 import { type Generation, generationLength, readGeneration, writeGeneration } from "../generation.js"

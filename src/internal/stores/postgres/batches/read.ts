@@ -12,8 +12,8 @@ import { type BatchOptions, batchesWithoutShort, concurrency } from "./batches.j
 const nothing: FoundOf = () => undefined
 
 /**
- * The three ways to read keys. `plain` and `rows` read records only: they give undefined where changes stand beside them, `plain` also
- * where a value is large.
+ * The three ways to read keys. `plain` and `rows` read records only: they give undefined where changes stand beside them, `plain`
+ * also where a value is large.
  */
 const ways = (run: Run, statements: Statements, sharedKey: string) => {
   const parameters = (keys: ReadonlyArray<string>) => [keys.join(" "), sharedKey]

@@ -85,7 +85,10 @@ UNION ALL SELECT i.key, NULL FROM item i WHERE ${isOwnChanged("i")} OR EXISTS (S
       `NOT ${alive("r")} OR ${isChanged("r")} OR ${isHidden("r")}`
     ),
 
-    /** Over the records with the tokens `$6`. Gives null where changes of its own stand beside the record: there `replaceOver` decides. */
+    /**
+     * Over the records with the tokens `$6`. Gives null where changes of its own stand beside the record: there `replaceOver`
+     * decides.
+     */
     replace: overRecords("$7", [token], "held.value"),
 
     /** The same; of the record only the first `$7` bytes are other ones. */

@@ -16,7 +16,9 @@ export const transactionStatements = (table: Table) => {
     bury: `INSERT INTO ${t} (key, change, xid, step, expires_at)
 SELECT i.key, gen_random_uuid(), pg_current_xact_id(), ${step}, 'infinity' FROM ${arrayItem("key", "text[]")} RETURNING 1`,
 
-    /** Inserts what is to hold from the commit on, over the changes of the snapshot `$4`, or of its own. It reads nothing either. */
+    /**
+     * Inserts what is to hold from the commit on, over the changes of the snapshot `$4`, or of its own. It reads nothing either.
+     */
     change: `INSERT INTO ${t} (key, change, xid, step, snapshot, value, expires_at)
 SELECT i.key, gen_random_uuid(), pg_current_xact_id(), ${step}, coalesce($4::pg_snapshot, pg_current_snapshot()), i.value, ${expiry("i.lifetime")}
 FROM ${arrayItem("key, value, lifetime", "text[]", "bytea[]", "float8[]")} RETURNING change AS token`,
@@ -24,7 +26,10 @@ FROM ${arrayItem("key, value, lifetime", "text[]", "bytea[]", "float8[]")} RETUR
     /** Tries to lock the key until the transaction ends. If it can't, it waits a little for who holds the lock. */
     lockKey: `SELECT CASE WHEN pg_try_advisory_xact_lock(${keyLock(table, "$1::text")}) THEN true ELSE pg_sleep(0.002) IS NULL END AS locked`,
 
-    /** What the key `$1` means: the token of what lives, that of the record beside it, whether changes count there, and in what snapshot. */
+    /**
+     * What the key `$1` means: the token of what lives, that of the record beside it, whether changes count there, and in what
+     * snapshot.
+     */
     lookAt: `WITH ${changesOf(table, "$1")},
 ${sharedChanges(table, "$2")},
 ${winners()},
