@@ -16,12 +16,10 @@ import type { Warnings } from "../telemetry/warnings.js"
 import { isAbsent } from "../values/absent.js"
 import { isFailure } from "../values/failure.js"
 
-/** Milliseconds. A class: V8 may put literals into old space. */
-export class Times {
-  constructor(
-    readonly ttl: number,
-    readonly stale: number
-  ) {}
+/** Milliseconds. */
+export interface Times {
+  readonly ttl: number
+  readonly stale: number
 }
 
 /** How long the versions of an entry's groups live. */
@@ -74,7 +72,7 @@ export class Access {
     const fresh = ttl === undefined ? Either.right(this.defaultTtl) : durationMillis(operation, "ttl", ttl)
     if (Either.isLeft(fresh)) return Either.left(fresh.left)
     const then = stale === undefined ? none : durationMillis(operation, "stale", stale)
-    return Either.isLeft(then) ? Either.left(then.left) : Either.right(new Times(fresh.right, then.right))
+    return Either.isLeft(then) ? Either.left(then.left) : Either.right({ ttl: fresh.right, stale: then.right })
   }
 
   /** The codec of plain data, or of a schema. */
