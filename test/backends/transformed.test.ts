@@ -73,9 +73,9 @@ const onSqlite = (namespace = randomUUID()) =>
 
 const redisBackend = onRedis()
 cacheBackendSuite("Redis, compressed and encrypted", redisBackend, { shared: true, neighbour: onRedis() })
-cachedSuite("cached on Redis, compressed and encrypted", redisBackend, { shared: true })
 smokeSuite("PostgreSQL, compressed and encrypted", onPostgres(), onPostgres())
 if (whole) {
+  cachedSuite("cached on Redis, compressed and encrypted", redisBackend, { shared: true })
   cacheBackendSuite(
     "a tier over Redis, compressed and encrypted",
     TieredBackend.layer({ maxStaleness: "1 hour" }).pipe(Layer.provide(onRedis()))

@@ -322,7 +322,7 @@ describe("random calls in two processes", () => {
 
   for (const isCalm of [true, false]) {
     it(`${isCalm ? "where all goes well" : "with failures, hang-ups and invalidations"}`, async () => {
-      for (let seed = 1; seed <= runs(60, 150); seed++) {
+      for (let seed = 1; seed <= runs(30, 150); seed++) {
         await breathe()
         play(seed, isCalm)
       }
