@@ -118,18 +118,21 @@ export const renew = (
   until: number,
   tries: number
 ): Effect.Effect<void, CacheError> =>
-  Effect.suspend(() => {
+  // Interrupted between the note that it runs and its end, it would be waited for for ever.
+  Effect.uninterruptibleMask((restore) => {
     if (version.isGone || version.until >= least) return Effect.void
     if (version.renewing !== undefined) {
-      return Effect.zipRight(
-        Deferred.await(version.renewing),
-        Effect.suspend(() => renew(store, version, least, until, tries))
+      return restore(
+        Effect.zipRight(
+          Deferred.await(version.renewing),
+          Effect.suspend(() => renew(store, version, least, until, tries))
+        )
       )
     }
     const ended = Deferred.unsafeMake<void>(FiberId.none)
     version.renewing = ended
     return Effect.ensuring(
-      renewAlone(store, version, least, until, tries),
+      restore(renewAlone(store, version, least, until, tries)),
       Effect.sync(() => {
         version.renewing = undefined
         Deferred.unsafeDone(ended, Effect.void)
