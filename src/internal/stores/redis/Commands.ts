@@ -36,7 +36,7 @@ export class Commands {
     private readonly timeout: number
   ) {}
 
-  /** Calls back once. */
+  /** Calls back once. Where the command must wait until it is sent, it returns how to abandon it. */
   ask(
     operation: Operation,
     serverOf: string,
@@ -44,7 +44,7 @@ export class Commands {
     onAnswer: (answer: unknown) => void,
     onFailure: (error: CacheError) => void,
     key?: string
-  ): void {
+  ): Effect.Effect<void> | undefined {
     const one = new Waiting(this.watchdog.now() + this.timeout, this.heard, () =>
       onFailure(
         new CacheError({
@@ -60,9 +60,11 @@ export class Commands {
     }
     this.waiting.add(one)
     this.watchdog.watch()
+    let isSent = false
     const send = () => {
-      // Its time is over: what it was to write may be out of date.
+      // Its time is over, or its caller has left: what it was to write may be out of date.
       if (!this.waiting.has(one)) return
+      isSent = true
       try {
         this.client.send(serverOf, command).then((answer) => {
           this.heard++
@@ -76,17 +78,24 @@ export class Commands {
     this.idle.whenRead(() => {
       if (this.client.waits?.(send) !== true) send()
     })
+    if (isSent) return undefined
+    return Effect.sync(() => {
+      if (!isSent) this.waiting.delete(one)
+    })
   }
 
-  /** The same as an Effect. Whoever is interrupted leaves; the command goes on. */
+  /**
+   * The same as an Effect. Whoever is interrupted leaves: a command that is sent goes on, one that still waits is not sent, unless it
+   * is an invalidation.
+   */
   send(
     operation: Operation,
     serverOf: string,
     command: ReadonlyArray<string | Uint8Array>,
     key?: string
   ): Effect.Effect<unknown, CacheError> {
-    return Effect.async((resume) =>
-      this.ask(
+    return Effect.async((resume) => {
+      const abandon = this.ask(
         operation,
         serverOf,
         command,
@@ -94,7 +103,8 @@ export class Commands {
         (error) => resume(Effect.fail(error)),
         key
       )
-    )
+      return operation === "remove" || operation === "clear" ? undefined : abandon
+    })
   }
 
   close(): void {
