@@ -283,6 +283,20 @@ describe("the layer", () => {
     })
   )
 
+  it.scopedLive("leaves no timer behind that would keep the process alive", () =>
+    Effect.gen(function* () {
+      const server = yield* redis()
+      const timers = Effect.sync(
+        () => process.getActiveResourcesInfo().filter((resource) => resource === "Timeout").length
+      )
+      const before = yield* timers
+      const set = Effect.flatMap(built({ url: server.url, connectTimeout: "10 minutes" }), (cache) => cache.set("a", 1))
+      for (let round = 0; round < 10; round++) yield* Effect.scoped(set)
+      // Those of others come and go.
+      expect(yield* until(timers, (count) => count < before + 5)).toBeLessThan(before + 5)
+    })
+  )
+
   it.scopedLive("refuses options out of their range", () =>
     Effect.gen(function* () {
       for (const options of [

@@ -134,6 +134,7 @@ export const connectOne = (settings: ConnectionSettings) =>
   Effect.gen(function* () {
     const { createClient } = yield* load
     const fork = yield* forkFromCallbacks
+    const scope = yield* Effect.scope
     /** The program goes on, with a connection or until there is one: a refusal is an outage from now on, and not the end. */
     let goesOn = false
     let failure: unknown
@@ -191,7 +192,9 @@ export const connectOne = (settings: ConnectionSettings) =>
           }).pipe(
             Effect.when(() => connection === connections && !client.isReady),
             Effect.delay(settings.connectTimeout),
-            Effect.withClock(realTime)
+            Effect.withClock(realTime),
+            // Its timer would keep the process alive after the end of the layer.
+            Effect.forkIn(scope)
           )
         )
       })
