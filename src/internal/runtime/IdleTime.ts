@@ -18,6 +18,11 @@ export class IdleTime {
   private usedAt = Date.now()
   private held: Array<() => void> | undefined
 
+  /** Whether the sockets have their turn now, before anything is sent. */
+  get isReading(): boolean {
+    return this.held !== undefined
+  }
+
   /** Calls back at once; after a long silence when the sockets have been read. The order stays. */
   whenRead(send: () => void): void {
     if (this.held !== undefined) {

@@ -92,9 +92,9 @@ export class Connection {
   }
 
   /**
-   * Sends the command together with all others of this moment, or fails it at once. While there is no connection, it returns how
-   * to abandon the command. A command that is sent needs no such way, and costs less without: its answer comes or its time
-   * passes, and a fiber that does not wait any more takes no notice.
+   * Sends the command together with all others of this moment, or fails it at once. While there is no connection, or nobody knows
+   * whether there still is one, it returns how to abandon the command. A command that is sent needs no such way, and costs less
+   * without: its answer comes or its time passes, and a fiber that does not wait any more takes no notice.
    */
   ask<Result>(command: Command<Result>, listener: Listener<Result>): Effect.Effect<void> | undefined {
     command.listen(listener)
@@ -105,9 +105,8 @@ export class Connection {
     this.queue.push(command)
     if (this.phase === "ready") {
       this.flushSoon()
-      return undefined
-    }
-    if (this.queue.length === 1) this.startQueue()
+      if (!this.idle.isReading) return undefined
+    } else if (this.queue.length === 1) this.startQueue()
     return Effect.sync(() => command.abandon())
   }
 
