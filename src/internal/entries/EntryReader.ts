@@ -178,9 +178,6 @@ export class EntryReader {
   }
 }
 
-/**
- * With groups it is no literal: V8 may put arrays that are made by one into the old space, where they keep alive what they refer
- * to.
- */
+/** With groups it is no literal: V8 may put arrays that are made by one into old space, where they keep alive what they hold. */
 export const keysOf = (key: string, groups: ReadonlyArray<string>): ReadonlyArray<string> =>
   groups.length === 0 ? [key] : Array.of(key, ...groups)
