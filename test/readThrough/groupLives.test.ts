@@ -45,6 +45,17 @@ const world = () => {
   return { simulation, process, server, rig, service, run, group, version, left, cost }
 }
 
+/** A function that takes 400 milliseconds, and gives how often it has run. */
+const slowly = (times: { readonly ttl?: number; readonly stale?: number }) => {
+  let computations = 0
+  const compute = Effect.delay(
+    Effect.sync(() => ++computations),
+    400
+  )
+  const slow = cached(() => compute, { key: "slow", groups: ["group"], lease, ...times })
+  return { slow, computations: () => computations }
+}
+
 describe("the version of a group", () => {
   it("is gone with the lease of a look-up that stored nothing", () => {
     const { rig, run, server, simulation } = world()
@@ -124,15 +135,7 @@ describe("the version of a group", () => {
     run(rig.provide(none()))
     const before = run(version())
     simulation.pass(lease - 20)
-    let computations = 0
-    const slow = cached(
-      () =>
-        Effect.delay(
-          Effect.sync(() => ++computations),
-          400
-        ),
-      { key: "slow", groups: ["group"], lease }
-    )
+    const { computations, slow } = slowly({})
     // Another process over the same server, whose callers come a little later.
     const other = simulation.process()
     const there = rigIn(
@@ -145,21 +148,13 @@ describe("the version of a group", () => {
     const second = other.fork(there.provide(slow()))
     simulation.until(() => first.unsafePoll() !== null && second.unsafePoll() !== null, "both are answered")
     assert.deepStrictEqual([first.unsafePoll(), second.unsafePoll()], [Exit.succeed(1), Exit.succeed(1)])
-    assert.strictEqual(computations, 1)
+    assert.strictEqual(computations(), 1)
     assert.strictEqual(run(version()), before)
   })
 
   it("that is about to end is renewed by a refresh: the old value is served meanwhile", () => {
     const { left, rig, run, simulation } = world()
-    let computations = 0
-    const value = cached(
-      () =>
-        Effect.delay(
-          Effect.sync(() => ++computations),
-          400
-        ),
-      { key: "value", groups: ["group"], ttl: 400, stale: 2 * lease, lease }
-    )
+    const { slow: value } = slowly({ ttl: 400, stale: 2 * lease })
     run(rig.provide(value()))
     // The version lives twice as long as the value. The next value ends with it, so it need not be renewed.
     simulation.pass(left() - 2 * (400 + 2 * lease) + 1_980)
@@ -188,15 +183,7 @@ describe("the version of a group", () => {
         setMany: service.setMany([["other", 1]], { ttl: hour, groups: ["group"] }),
         cached: rig.provide(long(1))
       }
-      let computations = 0
-      const slow = cached(
-        () =>
-          Effect.delay(
-            Effect.sync(() => ++computations),
-            400
-          ),
-        { key: "slow", groups: ["group"], lease, ttl: hour }
-      )
+      const { computations, slow } = slowly({ ttl: hour })
       const first = simulation.process().fork(rig.provide(slow()))
       simulation.pass(100)
       const before = run(version())
@@ -204,7 +191,7 @@ describe("the version of a group", () => {
       assert.strictEqual(run(version()), before, name)
       simulation.until(() => first.unsafePoll() !== null, "it has ended")
       assert.strictEqual(run(rig.provide(slow())), 1, name)
-      assert.strictEqual(computations, 1, name)
+      assert.strictEqual(computations(), 1, name)
     }
   })
 

@@ -1,6 +1,6 @@
 /**
- * Interrupts a caller after each single step between its call and its answer, alone and with other callers, over a store in this
- * process and over one on a network. Whatever the step: the others get the value, a later call is answered at once, and no lease
+ * Interrupts a caller after each single step between its call and its answer (in `quick` after every third), alone and with other
+ * callers, over a store in this process and over one on a network. Whatever the step: the others get the value, a later call is answered at once, and no lease
  * and no flight is left.
  */
 import { assert, describe, it } from "@effect/vitest"

@@ -174,8 +174,11 @@ export const connectOne = (settings: ConnectionSettings) =>
         // The connection that has not been greeted is no more: the client's own next attempt has its own time.
         connections++
         failure = cause
-        if (wasReady && client === current) reconnecting ??= []
-        else reconnected()
+        // What a client says that was replaced tells nothing of the connection that is made now.
+        if (client === current) {
+          if (wasReady) reconnecting ??= []
+          else reconnected()
+        }
         wasReady = false
         if (isRefusal(cause)) return
         goesOn = true
